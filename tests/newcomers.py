@@ -1,20 +1,21 @@
 """A hotline on its way in: approved, with a system, an invitation, and keys of its own."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.domain.organisation import SCOPES, Organisation, Status
+from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status
 from gateway.evidence import base64url, declarations
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest
 from gateway.pki.authority import read_request
 from gateway.registry import enrolment
-from gateway.registry.enrolment import FirstDocumentKey
+from gateway.registry.enrolment import FirstDocumentKey, issue_approved_certificates
 from tests.founding import DESK, Founded, document_key, enter_staff
 
 NEWCOMER = "hotline-new"
@@ -86,3 +87,19 @@ class Newcomer:
         """Use an invitation."""
         named = name or f"{self.slug}.{DESK}"
         return self.gateway.do(enrolment.redeem_invitation, named, token, self.asked(), first)
+
+
+class Authority:
+    """Makes a certificate for whatever it is given, as the one who holds the key does."""
+
+    def issue(
+        self, csr: str, organisation: str, system: str, now: datetime
+    ) -> tuple[str, Certificate]:
+        ends = now + timedelta(days=30)
+        made = Certificate(f"thumb-{organisation}-{now}", 1, organisation, system, ends)
+        return "PEM", made
+
+
+def serve(gateway: Founded) -> None:
+    """Issue the certificates that were asked for."""
+    issue_approved_certificates(gateway.ports, Authority())

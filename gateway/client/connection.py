@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from gateway import files
 from gateway.client.errors import KeyNotHeld, SettingsError, raising
 from gateway.domain.organisation import SLUG, system_of
+from gateway.domain.peer import ADDRESS
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.declarations import ApprovalKey, read_approval_keys
@@ -33,11 +34,6 @@ from gateway.verification import gateway_keys
 from gateway.verification.trust import TrustAnchors
 
 T = TypeVar("T")
-
-ADDRESS = re.compile(
-    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
-)
-"""The address of a listener: https://host or https://host:port."""
 
 CONNECTION_FILE = "connection.toml"
 ADMINISTRATORS_FILE = "administrators.json"

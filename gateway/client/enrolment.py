@@ -22,12 +22,13 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.client import errors, session
-from gateway.client.connection import ADDRESS, PartnerConnection, read_administrators
+from gateway.client.connection import PartnerConnection, read_administrators
 from gateway.client.documents import DocumentSigner
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.enrolment import TOKEN
 from gateway.domain.organisation import SLUG
+from gateway.domain.peer import ADDRESS
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError

@@ -21,9 +21,9 @@ import httpx
 
 from gateway import files
 from gateway.client import errors
-from gateway.client.connection import ADDRESS
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
+from gateway.domain.peer import ADDRESS
 from gateway.evidence import canonical
 from gateway.ledger import tiles
 from gateway.ledger.cosignature import Cosigner

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
-from gateway.domain.peer import PeerGateway
+from gateway.domain.peer import GATEWAY_KIND, PeerGateway
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import StandingRetention
 
@@ -33,8 +33,9 @@ KINDS = (
     "child_protection_service",
     "provider",
     "researcher",
+    GATEWAY_KIND,
 )
-"""Kinds of organisations."""
+"""Kinds of organisations; the last is a peer gateway, whose members have kinds of their own."""
 
 
 DUTY_CONTACT = "duty"
@@ -77,11 +78,17 @@ COSIGN_SCOPE = "log.cosign"
 STAFF_SCOPE = "staff"
 """The scope of the system that keeps the staff register."""
 
+RELAY_SCOPE = "relay"
+"""The scope of a peer gateway's system, which has no other; no other organisation's has it."""
+
 SEPARATE_SCOPES = frozenset({STAFF_SCOPE, "cases.write"})
 """Never both for one system: who submits cases must not also say who the second person is."""
 
 ADMIN_SCOPES = ("admin",)
 """Scopes for systems of the operator; two persons grant them (R10)."""
+
+ALL_SCOPES = (*SCOPES, STAFF_SCOPE, RELAY_SCOPE, *ADMIN_SCOPES)
+"""All that a token may have."""
 
 EEA = frozenset(
     {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
@@ -200,7 +207,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
 it holds; it opens, gives and takes no content. Policies state it too."""
 
 SCOPES_WHILE_SUSPENDED = frozenset(
-    {"cases.read", "cases.write", "events.read", "handoffs.answer", "handoffs.read"}
+    {"cases.read", "cases.write", "events.read", "handoffs.answer", "handoffs.read", RELAY_SCOPE}
 )
 """The scopes of its systems that these need; no token has more meanwhile."""
 

@@ -4,25 +4,44 @@ A peer gateway is an organisation of kind ``gateway``. Its members are remote me
 ``ofmin@fr``: their names and URIs are in `gateway.domain.organisation`.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from gateway.domain.mandate import Period
+from gateway.domain.vocabulary import tlp_rank
+
+GATEWAY_KIND = "gateway"
+"""The kind of organisation that a peer gateway is."""
+
+ADDRESS = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
+)
+"""The address of a listener: https://host or https://host:port."""
+
+DIRECTIONS = ("in", "out")
+"""Which offers an agreement is about: by members of the peer, or by members of this gateway."""
+
+ASSURANCES = ("signed", "any")
+"""What counts as the word of a peer's member: what it signed itself, or what its gateway attests
+for it as well."""
 
 
 @dataclass(frozen=True)
 class PeerPins:
     """What two persons compared with the other operator by another channel: whom to believe.
 
-    ``issuer`` is the peer's URI, ``address`` that of its partners' listener. ``root`` is its root
-    certificate (PEM), ``attestation_keys`` are JWKs as JSON. ``log_keys`` are the verifier keys of
-    its log, of one origin, ``witness_key`` that by which it cosigns. ``event`` recorded them.
+    ``issuer`` is the peer's URI, ``api_url`` that of its partners' listener, ``root_sha256`` the
+    fingerprint of its root certificate, in hex. ``log_keys`` are the verifier keys of its log, of
+    one origin, ``attestation_keys`` JWKs as JSON, ``witness_key`` is that by which it cosigns.
+    ``event`` recorded them.
     """
 
     issuer: str
-    address: str
-    root: str
+    api_url: str
+    root_sha256: str
     log_keys: tuple[str, ...]
     attestation_keys: tuple[str, ...]
     witness_key: str
@@ -38,15 +57,16 @@ class PeerPins:
 class PeerAgreement:
     """What may go between this gateway and a peer, on the days of ``period``.
 
-    ``directions`` are of DIRECTIONS. ``kinds`` are the kinds of its members that are heard and
-    addressed, ``membership`` is the class that they count as here. ``tlp`` is the strictest
-    marking that may cross, ``assurance`` of ASSURANCES, ``transfer_tool`` what lets data go to a
-    third country, None where none is needed. ``offers_a_day`` bounds what its members offer here.
-    ``event`` recorded it.
+    ``directions`` are of DIRECTIONS. ``kinds`` are those of its members that count here, each in
+    the class ``membership``; their mandates do in ``matters`` and ``territories``. ``tlp`` is the
+    strictest marking that crosses, ``assurance`` of ASSURANCES; ``transfer_tool`` lets data go to
+    its operator in a third country. ``offers_a_day`` bounds what its members offer here. ``event``
+    recorded it.
     """
 
     directions: frozenset[str]
     matters: frozenset[str]
+    territories: frozenset[str]
     purposes: frozenset[str]
     kinds: frozenset[str]
     membership: str
@@ -57,38 +77,55 @@ class PeerAgreement:
     period: Period
     event: UUID
 
+    def covers(
+        self,
+        direction: str,
+        *,
+        kind: str,
+        matters: Collection[str],
+        purposes: Collection[str],
+        tlp: str,
+    ) -> bool:
+        """Tell whether an offer to, or by, a member of that kind is agreed."""
+        return (
+            direction in self.directions
+            and kind in self.kinds
+            and self.matters >= {*matters}
+            and self.purposes >= {*purposes}
+            and tlp_rank(tlp) <= tlp_rank(self.tlp)
+        )
+
 
 @dataclass(frozen=True)
 class RecognisedMember:
     """A member of a peer that two persons recognised here as a public authority.
 
-    ``id`` is what its own gateway knows it by; ``led``: it acts under that regime, too. ``event``
-    recorded it.
+    ``id`` is what its own gateway knows it by; ``led``: it acts under that regime, too.
+    ``legal_act`` says where that is written, ``event`` recorded it.
     """
 
     id: str
     led: bool
-    period: Period
+    legal_act: str
     event: UUID
 
 
 @dataclass(frozen=True)
 class PeerGateway:
-    """What stands in the row of an organisation of kind ``gateway``, past and present.
-
-    ``diverged`` is the event that recorded two histories of its log, None where there is one.
-    """
+    """What stands in the row of a peer gateway; ``earlier`` are pins that were replaced, by which
+    what was received under them still verifies. ``diverged`` is the event that recorded two
+    histories of its log, None where there is one."""
 
     pins: PeerPins
+    earlier: tuple[PeerPins, ...] = ()
     agreements: tuple[PeerAgreement, ...] = ()
     recognised: tuple[RecognisedMember, ...] = ()
     diverged: UUID | None = None
 
     def agreement_on(self, day: date) -> PeerAgreement | None:
-        """The agreement in force on ``day``, the newest of them; None where nothing was agreed."""
-        return next((one for one in self.agreements[::-1] if one.period.holds(day)), None)
+        """The agreement in force on ``day``; None where nothing is agreed."""
+        return next((one for one in self.agreements if one.period.holds(day)), None)
 
-    def recognition_on(self, member: str, day: date) -> RecognisedMember | None:
-        """The recognition of a member in force on ``day``, by its id at its own gateway."""
-        held = (one for one in self.recognised[::-1] if one.id == member)
-        return next((one for one in held if one.period.holds(day)), None)
+    def recognition_of(self, member: str) -> RecognisedMember | None:
+        """The recognition of a member, by its id at its own gateway."""
+        return next((one for one in self.recognised if one.id == member), None)

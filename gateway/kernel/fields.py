@@ -202,6 +202,10 @@ country = partial(_of, _COUNTRY)
 
 digest = partial(_of, SHA256)
 
+fingerprint = partial(_of, like("[0-9a-f]{64}", "must be a SHA-256 fingerprint: 64 hex digits"))
+
+number = partial(_of, like("[1-9][0-9]{0,4}", "must be a whole number, 1 to 99999"), turn=int)
+
 
 def free_text(name: str, about: str, longest: int = LONGEST) -> Field:
     """One line that a person writes; it carries no file (R1)."""
@@ -233,6 +237,18 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
     known = tuple(form.described["enum"])
     more = {"words": known, "several": True, "error": _fault(form), **cli}
     return Field(name, about, read, described, **more)
+
+
+def countries(name: str, about: str, *, option: str) -> Field:
+    """A list of countries, of one at least."""
+
+    def read(value: Any) -> frozenset[str]:
+        if not isinstance(value, list) or not value:
+            raise Misfit("must be a list of 1 or more")
+        return frozenset(text(one, _COUNTRY) for one in value)
+
+    described = {"type": "array", "items": _COUNTRY.schema, "minItems": 1}
+    return Field(name, about, read, described, several=True, option=option, error=_NO_COUNTRY)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:

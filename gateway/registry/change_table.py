@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from gateway.domain import organisation, read_only
+from gateway.domain import organisation, peer, read_only
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.notification import push_address_fault
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.staff import ALL_ROLES
-from gateway.domain.vocabulary import Matter, Purpose, Regime
+from gateway.domain.vocabulary import TLP, Matter, Purpose, Regime
 from gateway.kernel import fields
 from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
-from gateway.registry import keys, mandates, members, staff, systems, witnessing
+from gateway.registry import keys, mandates, members, peers, staff, systems, witnessing
 
 _REASON = fields.prose("reason", "Why; it stands in the event.")
 _UNTIL = fields.date("until", "First day without it.")
@@ -363,6 +363,110 @@ CHANGES: Mapping[str, ChangeType] = {
         (fields.identifier("retention", "The event that recorded it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "retention", "retentions"),
     ),
+    "peer.trust": ChangeType(
+        "Record the keys of a peer gateway that two persons compared.",
+        2,
+        (
+            replace(
+                fields.any_text("issuer", "Its address, an https URL without a path."),
+                read=peers.read_address,
+            ),
+            replace(
+                fields.any_text("api_url", "The address of its partners' interface."),
+                read=peers.read_address,
+            ),
+            fields.fingerprint("root_sha256", "SHA-256 of its root certificate, in hex."),
+            fields.Field(
+                "log_keys",
+                "The verifier key of its log; two while it changes.",
+                peers.read_log_keys,
+                {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                several=True,
+                option="--log-key",
+                error="must be verifier keys of one log",
+            ),
+            fields.Field(
+                "attestation_keys",
+                "Its attestation keys, a JWK set.",
+                peers.read_attestation_keys,
+                {"type": "object", "required": ["keys"]},
+                fields.Given.JSON_FILE,
+                error="must be a JWK set with a key or more",
+            ),
+            replace(
+                fields.any_text("witness_key", "The verifier key by which it cosigns."),
+                read=peers.read_witness_key,
+            ),
+        ),
+        peers.trust,
+        about="Both compare them with its operator by another channel. For an organisation of kind "
+        "gateway; made again when one of its keys changes.",
+    ),
+    "peer.agree": ChangeType(
+        "Record what may go between this gateway and a peer.",
+        2,
+        (
+            fields.subset_of(
+                "directions",
+                "Whose offers: in, of its members; out, of the members here.",
+                peer.DIRECTIONS,
+                option="--direction",
+                default=sorted(peer.DIRECTIONS),
+            ),
+            fields.subset_of("matters", "In which matters.", Matter, option="--matter"),
+            fields.countries(
+                "territories",
+                "For which countries its members' mandates count here.",
+                option="--territory",
+            ),
+            fields.subset_of("purposes", "For which purposes.", Purpose, option="--purpose"),
+            fields.subset_of(
+                "kinds",
+                "Which kinds of its members take part.",
+                [one for one in organisation.KINDS if one != peer.GATEWAY_KIND],
+                option="--kind",
+            ),
+            fields.one_of(
+                "membership", "As what its members count here.", organisation.MembershipClass
+            ),
+            fields.one_of("tlp", "The strictest marking that crosses.", TLP),
+            fields.one_of(
+                "assurance",
+                "What counts as its members' word: what they sign, or what it attests as well.",
+                peer.ASSURANCES,
+                default="signed",
+            ),
+            fields.optional(
+                fields.free_text(
+                    "transfer_tool", "Where its operator is in a third country: what allows that."
+                )
+            ),
+            fields.number("offers_a_day", "How many offers its members make here in a day."),
+            *fields.period(),
+        ),
+        peers.agree,
+    ),
+    "peer.recognise": ChangeType(
+        "Recognise a peer's member as a public authority.",
+        2,
+        (
+            fields.organisation_id("member", "Its id at its own gateway.", option="MEMBER"),
+            fields.boolean("led", "It acts under the led regime, too."),
+            fields.free_text("legal_act", "The act by which it is one."),
+        ),
+        peers.recognise,
+        about="Until then it counts as private here, whatever its own gateway says.",
+    ),
+    "peer.end": ChangeType(
+        "End an agreement with a peer, or a recognition.",
+        2,
+        (
+            fields.identifier("event", "The event that recorded it.", option="EVENT"),
+            fields.optional(fields.date("until", "First day without the agreement; else today.")),
+        ),
+        peers.end_named,
+        about="Without an agreement nothing is offered either way; recalls are heard and answered.",
+    ),
     "system.register": ChangeType(
         "Register a system and its scopes.",
         1,
@@ -371,7 +475,7 @@ CHANGES: Mapping[str, ChangeType] = {
             fields.subset_of(
                 "scopes",
                 "What it may ask tokens for; by default all but staff, audit.search, log.cosign.",
-                (*organisation.SCOPES, organisation.STAFF_SCOPE),
+                (*organisation.SCOPES, organisation.STAFF_SCOPE, organisation.RELAY_SCOPE),
                 option="--scope",
                 default=sorted(
                     {*organisation.SCOPES} - {organisation.AUDIT_SCOPE, organisation.COSIGN_SCOPE}

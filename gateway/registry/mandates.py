@@ -21,6 +21,7 @@ from gateway.domain.mandate import (
     timelines,
 )
 from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
+from gateway.domain.peer import GATEWAY_KIND
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession, unplanned
 from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
@@ -49,7 +50,9 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _given(context: ChangeContext, organisation: Organisation, key: str, period: Period) -> Mandate:
-    """The mandate that a change gives; ``key`` is as receive/csam/FR."""
+    """The mandate that a change gives; ``key`` is as receive/csam/FR. Raises WrongState."""
+    if organisation.kind == GATEWAY_KIND:
+        raise WrongState("a peer gateway holds no mandate: its members do, as it tells")
     function, matter, territory = key.split("/")
     return Mandate(
         id=context.event,

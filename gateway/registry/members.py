@@ -28,6 +28,7 @@ from gateway.domain.organisation import (
     move_status,
     new_organisation,
 )
+from gateway.domain.peer import GATEWAY_KIND, PeerAgreement
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.retention import StandingRetention
 from gateway.domain.vocabulary import Regime
@@ -36,7 +37,7 @@ from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import REQUIRED, free_text, one_of, read_fields
 from gateway.kernel.ports import Ports, TransactionMode
 
-H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
+H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement, PeerAgreement)
 
 CONTACT = (
     one_of("role", "What they are to be reached for.", CONTACT_ROLES),
@@ -86,6 +87,8 @@ def amend(context: ChangeContext) -> Mapping[str, Any]:
     given = {name: values[name] for name in _AMENDED if values[name] is not None}
     if given.items() <= vars(found).items():
         raise WrongState("the organisation's entry says that already")
+    if GATEWAY_KIND in {found.kind, given.get("kind", found.kind)} and "kind" in given:
+        raise ValidationFailed((("/kind", "a peer gateway stays one, and no other becomes one"),))
     regimes = given.get("regimes", found.regimes)
     _require_regimes(regimes, public_authority=found.public_authority)
     context.save(replace(found, **given))
@@ -150,8 +153,13 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
 
 
 def activate(context: ChangeContext) -> Mapping[str, Any]:
-    """Let an organisation take part, once one of its systems has passed a conformance run."""
+    """Let an organisation take part, once one of its systems has passed a conformance run; a peer
+    gateway, once it is known whom to believe there and what is agreed."""
     organisation = context.organisation
+    if organisation.kind == GATEWAY_KIND:
+        if organisation.peer is None or organisation.peer.agreement_on(context.today) is None:
+            raise WrongState("a peer gateway takes part once peer trust and peer agree are made")
+        return change_status(StatusChange.ACTIVATE, context)
     if not context.work.conformance.passed(organisation.slug):
         # A wrong status is the first thing to answer: such an organisation has no run to show yet.
         move_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
@@ -188,6 +196,8 @@ def _status(context: ChangeContext, status: Status) -> Mapping[str, Any]:
 
 def admit(context: ChangeContext) -> Mapping[str, Any]:
     """Admit at once an organisation that the governing body let in before there was a gateway."""
+    if context.values["kind"] == GATEWAY_KIND:
+        raise WrongState("a peer gateway applies, and takes part once its keys were compared")
     context.work.organisations.add(_read_entry(context, Status.ACTIVE))
     return _status(context, Status.ACTIVE)
 

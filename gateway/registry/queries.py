@@ -4,6 +4,7 @@ The operator's systems ask for it over the network, and who holds the database o
 """
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
@@ -12,6 +13,7 @@ from uuid import UUID
 from gateway.domain.enrolment import Invitation
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
+from gateway.domain.peer import PeerGateway
 from gateway.evidence.declarations import recorded_keys
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -162,7 +164,33 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Ent
             for key in keys
         ],
         systems=[_system(work, system) for system in work.organisations.systems(one.slug)],
+        peer=None if one.peer is None else _peer(one.peer, holds),
     )
+
+
+def _peer(one: PeerGateway, holds: Callable[[Period], bool]) -> results.PeerEntry:
+    """A peer gateway; of its attestation keys the ids, which its operator compares."""
+    kids = sorted(json.loads(key)["kid"] for key in one.pins.attestation_keys)
+    return shown(
+        results.PeerEntry,
+        one.pins,
+        trusted=one.pins.event,
+        attestation_keys=kids,
+        peer_agreements=[
+            shown(results.PeerAgreementEntry, a, agreement=a.event, **_sorted(a))
+            for a in one.agreements
+            if holds(a.period)
+        ],
+        recognitions=[
+            shown(results.RecognitionEntry, r, recognition=r.event, member=r.id)
+            for r in one.recognised
+        ],
+    )
+
+
+def _sorted(record: object) -> dict[str, list[str]]:
+    """The sets of a record, in order."""
+    return {n: sorted(v) for n, v in vars(record).items() if isinstance(v, frozenset)}
 
 
 def _system(work: UnitOfWork, one: System) -> results.SystemEntry:

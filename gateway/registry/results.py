@@ -275,6 +275,51 @@ class SystemEntry:
 
 
 @dataclass(frozen=True)
+class PeerAgreementEntry:
+    """What may go to and from a peer gateway; ``agreement`` is the event that recorded it."""
+
+    agreement: UUID
+    directions: Sequence[str]
+    matters: Sequence[str]
+    territories: Sequence[str]
+    purposes: Sequence[str]
+    kinds: Sequence[str]
+    membership: str
+    tlp: str
+    assurance: str
+    transfer_tool: str | None
+    offers_a_day: int
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
+class RecognitionEntry:
+    """A peer's member that counts as a public authority; ``recognition`` is the event."""
+
+    recognition: UUID
+    member: str
+    led: bool
+    legal_act: str
+
+
+@dataclass(frozen=True)
+class PeerEntry:
+    """A peer gateway: the keys that two persons compared, what is agreed, who is recognised;
+    ``trusted`` is the event of the keys."""
+
+    trusted: UUID
+    issuer: str
+    api_url: str
+    root_sha256: str
+    log_keys: Sequence[str]
+    attestation_keys: Sequence[str]
+    witness_key: str
+    peer_agreements: Sequence[PeerAgreementEntry]
+    recognitions: Sequence[RecognitionEntry]
+
+
+@dataclass(frozen=True)
 class Entry:
     """All that is recorded of an organisation, or what of it held ``at`` a day.
 
@@ -303,6 +348,7 @@ class Entry:
     audit_access: Sequence[DecidedAuditAccess]
     keys: Sequence[KeyEntry]
     systems: Sequence[SystemEntry]
+    peer: PeerEntry | None
 
 
 @dataclass(frozen=True)

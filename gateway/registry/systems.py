@@ -8,11 +8,13 @@ from gateway.domain import refusals
 from gateway.domain.enrolment import INVITATION_LIFE, TOKEN, Invitation
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
+    RELAY_SCOPE,
     SEPARATE_SCOPES,
     Certificate,
     Organisation,
     System,
 )
+from gateway.domain.peer import GATEWAY_KIND
 from gateway.kernel.changes import ChangeContext
 
 
@@ -20,6 +22,11 @@ def register_system(context: ChangeContext) -> Mapping[str, Any]:
     """Register a system of an organisation."""
     organisation = context.organisation
     name, scopes = context.values["system"], context.values["scopes"]
+    if (RELAY_SCOPE in scopes) is not (organisation.kind == GATEWAY_KIND) or (
+        RELAY_SCOPE in scopes and len(scopes) > 1
+    ):
+        only = "a peer gateway's system has the scope relay and no other, which nobody else has"
+        raise refusals.ValidationFailed((("/scopes", only),))
     if scopes >= SEPARATE_SCOPES:
         both = " and ".join(sorted(SEPARATE_SCOPES))
         raise refusals.ValidationFailed(
@@ -55,6 +62,8 @@ def entrust(context: ChangeContext) -> Mapping[str, Any]:
     """Give a system the scopes of the operator, or take them away with an empty list."""
     system = _system(context)
     given = context.values["scopes"]
+    if RELAY_SCOPE in system.scopes and given:
+        raise refusals.WrongState("a peer gateway's system has no scope of the operator's")
     scopes = system.scopes - frozenset(ADMIN_SCOPES) | given
     context.work.organisations.save_system(replace(system, scopes=scopes))
     return {"client_id": system.client_id, "scopes": sorted(scopes)}

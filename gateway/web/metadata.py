@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 
 from gateway.domain.json_values import format_timestamp
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
+from gateway.domain.organisation import ALL_SCOPES
 from gateway.domain.refusals import NotFound
 from gateway.kernel.authentication import ALGORITHMS
 from gateway.kernel.results import JwkSet
@@ -35,7 +35,7 @@ def server_document(gate: AppContext) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": list(METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
-        "scopes_supported": [*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES],
+        "scopes_supported": [*ALL_SCOPES],
         "protected_resources": [gate.partners_url],
     }
 
@@ -45,7 +45,7 @@ def resource_document(gate: AppContext) -> dict[str, Any]:
     return {
         "resource": gate.partners_url,
         "authorization_servers": [gate.issuer],
-        "scopes_supported": [*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES],
+        "scopes_supported": [*ALL_SCOPES],
         "bearer_methods_supported": ["header"],
         "tls_client_certificate_bound_access_tokens": True,
     }

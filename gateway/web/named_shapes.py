@@ -11,6 +11,7 @@ from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.mandate import FUNCTIONS
+from gateway.domain.peer import DIRECTIONS
 from gateway.kernel.fields import JWK
 from gateway.kernel.results import Shape, one_of
 
@@ -31,6 +32,7 @@ _LISTS: Mapping[str, Iterable[str]] = {
     "HandoffState": HandoffState,
     "Matter": words.Matter,
     "MembershipClass": organisation.MembershipClass,
+    "OfferDirection": DIRECTIONS,
     "Onward": words.ONWARD,
     "OrganisationKind": organisation.KINDS,
     "OrganisationStatus": organisation.Status,

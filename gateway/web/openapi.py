@@ -20,7 +20,7 @@ from flask import Response
 
 from gateway import __version__
 from gateway.domain.handoff import HandoffState
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE, AdmissionDecision
+from gateway.domain.organisation import ALL_SCOPES, AdmissionDecision
 from gateway.domain.succession import Disposition
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
@@ -471,7 +471,7 @@ _DESCRIPTION = (
 def _oauth(partners: str) -> dict[str, Any]:
     flow = {
         "tokenUrl": f"{partners}/oauth/token",
-        "scopes": {one: SCOPES_SAY[one] for one in (*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES)},
+        "scopes": {one: SCOPES_SAY[one] for one in ALL_SCOPES},
     }
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 

@@ -17,6 +17,8 @@ from gateway.kernel.changes import Change
 from tests.each import each
 from tests.founding import make_change
 from tests.operating import DUBOIS, Operator, operator, said
+from tests.peering import APPLICATION as GATEWAY_APPLICATION
+from tests.peering import PINS
 
 APPLICATION: dict[str, Any] = {
     "name": "A new hotline",
@@ -369,3 +371,19 @@ def test_the_other_person_is_told_the_command_with_its_folder(gw, proposed):
     words = ("membership", "end", "abc", "--until", "2030-02-02")
     told = gw.done(*words, persons=(DUBOIS,))
     assert f"casegate admin --home {gw.folder} --as PERSON proposal approve" in told
+
+
+def test_the_keys_of_a_peer_gateway_are_shown_as_they_are_compared_before_they_are_signed(
+    gw, tmp_path
+):
+    applied = {name: said for name, said in GATEWAY_APPLICATION.items() if name != "received_on"}
+    words = ("organisation", "apply", "fr", file_of(tmp_path, applied))
+    gw.done(*words, "--received-on", "2026-01-02")
+    printed = gw.done("peer", "trust", "fr", file_of(tmp_path, PINS))
+    kid = PINS["attestation_keys"]["keys"][0]["kid"]
+    assert all(one in printed for one in (PINS["root_sha256"], kid, *PINS["log_keys"]))
+    gw.done("peer", "agree", "fr", "--matter", "csam", "--territory", "FR", "--purpose", "remove",
+            "--kind", "hotline", "--membership", "full", "--tlp", "AMBER", "--offers-a-day", "9",
+            "--from", "2026-01-01")  # fmt: skip
+    shown = gw.done("organisation", "show", "fr", persons=())
+    assert all(one in shown for one in ("peer gateway", PINS["issuer"], "peer agreements"))

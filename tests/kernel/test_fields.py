@@ -41,6 +41,7 @@ from tests.founding import (
     shown,
     submit_change,
 )
+from tests.peering import AGREED, PINS
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 DAYS = {"from": "2026-04-01", "until": "2027-04-01"}
@@ -106,6 +107,10 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         OFMIN,
         {"purpose": "investigate", "legal_act": "art. 230-8 CPP", "review_years": "3", **DAYS},
     ),
+    ("peer.trust", "fr", PINS),
+    ("peer.agree", "fr", AGREED),
+    ("peer.recognise", "fr", {"member": "ofmin", "led": True, "legal_act": "act"}),
+    ("peer.end", "fr", {"event": UNKNOWN, "until": "2026-04-01"}),
     ("retention.end", OFMIN, {"retention": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),

@@ -1,14 +1,14 @@
 """Enrolment: an invitation becomes one certificate and one document key, and nothing else does."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from gateway.domain.enrolment import INVITATION_LIFE
-from gateway.domain.organisation import Certificate, Status, system_uri
+from gateway.domain.organisation import Status, system_uri
 from gateway.domain.refusals import (
     AlreadyExists,
     Forbidden,
@@ -28,11 +28,7 @@ from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE, WriteResult
 from gateway.kernel.values import Credentials
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
-from gateway.registry.enrolment import (
-    RENEWALS_PER_DAY,
-    FirstDocumentKey,
-    issue_approved_certificates,
-)
+from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.verification import key_history
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
@@ -49,7 +45,7 @@ from tests.founding import (
     refused_without_event,
     shown,
 )
-from tests.newcomers import NEWCOMER, TOKEN, Newcomer
+from tests.newcomers import NEWCOMER, TOKEN, Newcomer, serve
 
 OTHER_TOKEN = "A" * 43
 
@@ -59,21 +55,6 @@ def host(gateway: Founded) -> Newcomer:
     made = Newcomer(gateway)
     made.arrive()
     return made
-
-
-class Authority:
-    """Makes a certificate for whatever it is given, as the one who holds the key does."""
-
-    def issue(
-        self, csr: str, organisation: str, system: str, now: datetime
-    ) -> tuple[str, Certificate]:
-        ends = now + timedelta(days=30)
-        made = Certificate(f"thumb-{organisation}-{now}", 1, organisation, system, ends)
-        return "PEM", made
-
-
-def serve(gateway: Founded) -> None:
-    issue_approved_certificates(gateway.ports, Authority())
 
 
 def redeem_refused(

@@ -139,7 +139,7 @@ def test_every_partner_command_explains_its_options_and_its_exit_status() -> Non
 
 
 def test_every_change_has_its_command_which_takes_all_its_values() -> None:
-    by_file = {"organisation.apply", "contact.set", "invitation.create"}
+    by_file = {"organisation.apply", "contact.set", "invitation.create", "peer.trust"}
     for action, kind in CHANGES.items():
         noun, _, verb = action.replace("_", "-").partition(".")
         group = admin.commands[OTHER_NOUNS.get(noun, noun)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
+from gateway.domain.organisation import ALL_SCOPES
 from gateway.web import listeners, openapi
 from gateway.web.descriptions import FIELDS, describe_fields
 from gateway.web.openapi import document, main, render
@@ -99,10 +99,10 @@ def test_every_operation_has_a_name_of_its_own_and_words(described):
 
 def test_every_scope_of_an_operation_is_one_that_systems_have(described):
     flows = described["components"]["securitySchemes"]["token"]["flows"]
-    assert set(flows["clientCredentials"]["scopes"]) == {*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES}
+    assert set(flows["clientCredentials"]["scopes"]) == {*ALL_SCOPES}
     for _, _, operation in operations(described):
         for way in operation["security"]:
-            assert set(way.get("token", ())) <= {*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES}
+            assert set(way.get("token", ())) <= {*ALL_SCOPES}
 
 
 def test_what_is_sent_may_have_no_other_fields(described):

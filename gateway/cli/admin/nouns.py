@@ -27,7 +27,7 @@ NOUNS = {
         "organisation": "Take organisations from application to leaving.\n\n"
         "List them, and show all that is recorded of one: with the ids that other commands ask "
         "for.",
-        "peer": "Deal with other gateways.",
+        "peer": "Join peer gateways: keys, agreement, recognition.",
         "proposal": "Read, approve and withdraw waiting changes.",
         "retention": "Record and end terms of retention (R14).",
         "staff": "Enter a member's first persons.",

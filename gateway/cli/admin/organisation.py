@@ -71,11 +71,17 @@ def _print(entry: Mapping[str, Any]) -> None:
         "systems": [{n: v for n, v in one.items() if n != "certificates"} for one in systems],
         "certificates": certificates,
     }
-    apart = {"application", *lists}
+    if peer := entry["peer"]:
+        lists |= {name: rows for name, rows in peer.items() if _has_rows(rows)}
+    apart = {"application", "peer", *lists}
     output.print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in apart})
     if entry["application"]:
         click.echo("\napplication")
         output.print_fields({n.replace("_", " "): v for n, v in entry["application"].items()})
+    if peer:
+        click.echo("\npeer gateway")
+        fields = {n.replace("_", " "): v for n, v in peer.items() if n not in lists}
+        output.print_fields(fields)
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
@@ -110,6 +116,31 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: date) -> No
     """
     values = {**_read_object(file), "received_on": received_on.isoformat()}
     change_registry(session, "organisation.apply", slug, values)
+
+
+@NOUNS["peer"].command("trust", short_help="Record the keys of a peer gateway.")
+@click.argument("slug", metavar="GATEWAY")
+@click.argument("file", type=FILE)
+@click.pass_obj
+def trust_peer(session: AdminSession, slug: str, file: Path) -> None:
+    """Record the keys in FILE as those of the peer GATEWAY.
+
+    FILE is JSON, as the other gateway writes it. Two persons approve (R10). Both compare what is
+    printed with the other operator, by another channel than the file came by. Once more when a
+    key there has changed.
+
+    \b
+    Example: casegate admin --as martin --as dubois peer trust fr \\
+        pins.json
+    """
+    values = _read_object(file)
+    keys = values.get("attestation_keys")
+    listed = keys.get("keys", ()) if isinstance(keys, dict) else ()
+    kids = [str(one.get("kid")) for one in listed if isinstance(one, dict)]
+    compared = {"root certificate": values.get("root_sha256"), "log keys": values.get("log_keys")}
+    compared |= {"attestation keys": kids, "witness key": values.get("witness_key")}
+    output.print_fields({"address": values.get("issuer"), **compared})
+    change_registry(session, "peer.trust", slug, values)
 
 
 @NOUNS["contact"].command("set", short_help="Set the contact for a role.")

@@ -50,6 +50,7 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
             "audit.search",
             "log.cosign",
             "staff",
+            "relay",
             "admin",
         ],
         "protected_resources": [PARTNERS],
