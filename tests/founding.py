@@ -191,7 +191,7 @@ class Ids:
     def __call__(self) -> UUID:
         self.made += 1
         moment = int(START.timestamp() * 1000) + self.made
-        return UUID(int=(moment << 80) | (7 << 76) | (2 << 62))
+        return UUID(int=(moment << 80) | (7 << 76) | (2 << 62) | self.made)
 
 
 @dataclass

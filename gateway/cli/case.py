@@ -206,7 +206,7 @@ def check(content: dict[str, Any]) -> None:
         raise Failure(invalid) from invalid
     warnings = [{"pointer": at, "message": why} for at, why in _warn_of_content(content)]
     answer = {"case": content["case"], "errors": [], "warnings": warnings}
-    output.reply(answer, f"case {content['case']}", word="Valid")
+    output.reply(answer, f"case {output.short(content['case'])}", word="Valid")
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -256,7 +256,8 @@ def submit(
         print_result(*_done(gateway.submit(contents[0], by, clearance)), save=receipt_out)
         return
     asked = [{"content": one, "by": by, "clearance": clearance} for one in contents]
-    print_results([f"case {one['case']}" for one in contents], gateway.submit_each(asked), state_of)
+    names = [f"case {output.short(one['case'])}" for one in contents]
+    print_results(names, gateway.submit_each(asked), state_of)
 
 
 def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
@@ -467,7 +468,8 @@ def list_(gateway: Gateway, **filters: Any) -> None:
     Example: casegate case list --with ofmin --from 2026-03-01
     """
     found = list(gateway.cases(**filters))
-    output.print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
+    case_ = ("case", lambda one: output.short(one["case"]))
+    output.print_items(found, "state", "version", case_, ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)
@@ -476,10 +478,11 @@ def show(gateway: Gateway, case: UUID) -> None:
     found = gateway.case(case)
     if output.reply(found):
         return
-    output.say(f"Case {found['case']}")
+    output.say(f"Case {output.short(found['case'])}")
     apart = ("case", "measures", "acts")
     output.print_fields(
         {
+            "id": found["case"],
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
             "you may": act_words(found.get("acts") or ()),
@@ -497,7 +500,8 @@ def coverage(gateway: Gateway, case: UUID) -> None:
     found = gateway.coverage(case)
     if output.reply(found):
         return
-    output.say(f"Case {found['case']}, version {found['version']}, {found['state']}")
+    case_ = output.short(found["case"])
+    output.say(f"Case {case_}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
     output.print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
@@ -514,7 +518,7 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         state += ", announced only"
     if line["left"]:
         state += ", left" if line["answered"] else ", left, unanswered"
-    place = (line["handoff"], line["recipient"], state, line["version"])
+    place = (output.short(line["handoff"]), line["recipient"], state, line["version"])
     for owed in line["owed"] or [_NOTHING]:
         what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
         yield (*place, what, owed["by"], owed["due"], _declared(line))

@@ -39,7 +39,7 @@ class Report:
         """Return the line that people read."""
         told = [self.place, self.case.get("originator_ref", "")]
         if self.outcome == "taken":
-            told.append(f"case {self.case['case']}")
+            told.append(f"case {output.short(self.case['case'])}")
         if self.outcome == "known":
             told.append("a case of yours has this reference")
         told.append(self.why)
@@ -156,5 +156,5 @@ def write_one(reports: Sequence[Report], out: Path) -> None:
     output.reply(
         {**found, "dropped": imported.dropped, "notes": imported.notes},
         *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
-        f"case {imported.case['case']} is in {out}",
+        f"case {output.short(imported.case['case'])} is in {out}",
     )

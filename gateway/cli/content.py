@@ -90,7 +90,8 @@ def print_content(
     """
     content = opened.content
     how = "attested" if opened.assurance == "attested" else "signed by the author"
-    output.say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
+    case = f"Case {output.short(content['case'])}, version {content['version']}"
+    output.say(f"{case}, by {opened.author} ({how})")
     handling = (f"TLP:{opened.conditions['tlp']}", *opened.conditions["handling"])
     output.say(f"Handling: {', '.join(handling)}")
     if opened.tightened:

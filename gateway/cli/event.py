@@ -110,4 +110,4 @@ def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
     kind = told_as(event["type"], event["result"])
     shown = (output.format_time(event["time"]), kind, event["result"])
-    return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
+    return (entry.stream_number, *shown, by, event["id"], output.short(event.get("handoff", "")))

@@ -143,7 +143,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     found = gateway.preview(case, by, **_wanted(options))
     if output.reply(found):
         return
-    output.say(f"Case {found['case']}, version {found['version']}")
+    output.say(f"Case {output.short(found['case'])}, version {found['version']}")
     output.print_fields(
         {
             "to": addressee(found["to"]),
@@ -197,7 +197,7 @@ def offer(
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
     told = [
-        f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
+        f"handoff {output.short(result['handoff'])} offered to {addressee(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {output.format_time(result['due_at'])}"
     ]
     if result["break_glass"]:
@@ -269,7 +269,8 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
     written = gateway.update(handoff, by, **options)
     result = written.result
     told = [
-        f"handoff {result['handoff']} has package {result['package']}, a {result['change']}: "
+        f"handoff {output.short(result['handoff'])} has package {result['package']}, a "
+        f"{result['change']}: "
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
     ]
     if result["acknowledge_by"]:
@@ -318,7 +319,8 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     found = list(gateway.inbox(**filters) if box == "in" else gateway.sent(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
-    output.print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
+    handoff_ = ("handoff", lambda one: output.short(one["handoff"]))
+    output.print_items(found, urgency, ("due (UTC)", _due), handoff_, party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -357,13 +359,14 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     if output.reply(view):
         return
     state = output.colour(output.sanitise(view["state"]), "cyan")
-    click.echo(f"Handoff {output.sanitise(view['handoff'])} is {state}")
+    click.echo(f"Handoff {output.sanitise(output.short(view['handoff']))} is {state}")
     output.print_fields(
         {
+            "id": view["handoff"],
             "from": view["originator"],
             "to": view["recipient"],
             "as competent for": view["competence"],
-            "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
+            "case": f"{output.short(view['case'])}, version {view['version']}, {view['assurance']}",
             **_matter(view),
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
@@ -423,7 +426,7 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     found = gateway.notices(handoff)
     if output.reply(found):
         return
-    output.say(f"Handoff {found['handoff']} is {found['state']}")
+    output.say(f"Handoff {output.short(found['handoff'])} is {found['state']}")
     output.print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     _print_arrivals(found["arrivals"])
     for notice in found["notices"]:
@@ -478,11 +481,12 @@ def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
     if "reissue_of" in view:
         before = view["reissue_of"]
         links["re-issued for"] = (
-            f"handoff {before['handoff']}, by succession {before['succession']}"
+            f"handoff {output.short(before['handoff'])}, by succession {before['succession']}"
         )
     if "reissued_as" in view:
         after = view["reissued_as"]
-        following = after["handoff"] or "no handoff that you are shown"
+        named = after["handoff"] and f"handoff {output.short(after['handoff'])}"
+        following = named or "no handoff that you are shown"
         links["followed by"] = f"{following}, by succession {after['succession']}"
     return links
 
@@ -525,7 +529,7 @@ def _answer_command(kind: answers.AnswerKind) -> None:
             _agree_to_erase(options)
         fields = values_of(kind.fields, options)
         written = gateway.answer(cast(AnswerCommand, kind.command), handoff, by, **fields)
-        state = f"handoff {handoff} is {written.result['state']}"
+        state = f"handoff {output.short(handoff)} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
     command.__doc__ = kind.about

@@ -48,6 +48,12 @@ def warn(text: str) -> None:
     say(text, "Warning", "yellow", err=True)
 
 
+def short(id_: Any) -> str:
+    """The last eight digits of an id, by which people name a case or a handoff: the first ones are
+    its time, and those of a day have the same."""
+    return str(id_)[-8:]
+
+
 def colour(text: str, colour: str) -> str:
     """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
@@ -328,6 +334,7 @@ fits. After what is not here nothing follows, or the other party is next."""
 def following(event: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
     """The command after a write, without the program's name; None where none follows."""
     told = {**event, **result}
+    told |= {name: short(told[name]) for name in ("case", "handoff") if name in told}
     for type_, members, command in _NEXT:
         if event["type"] == type_ and all(told.get(n) == v for n, v in members.items()):
             return command.format_map(told)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import click
@@ -112,6 +112,8 @@ def error_json(error: ClientError) -> dict[str, Any]:
         }
     if isinstance(error, RequestRefused | InvalidCase):
         members["errors"] = [{"pointer": at, "message": why} for at, why in error.errors]
+    if isinstance(error, UnknownReference):
+        members["candidates"] = list(error.candidates)
     if isinstance(error, LogForked):
         members["checkpoints"] = list(error.notes)
     if error.unanswered:
@@ -157,10 +159,19 @@ def reasons(error: ClientError) -> Iterator[str]:
             yield f"by the rules {', '.join(error.rules)}"
         if error.receipt:
             yield f"recorded as event {event_of(error.receipt)}, receipt verified"
+    if isinstance(error, UnknownReference):
+        yield from map(_candidate, error.candidates)
     if isinstance(error, LogForked):
         yield from (line for note in error.notes for line in note.split("\n") if line)
     if error.unanswered:
         yield named(error.unanswered)
+
+
+def _candidate(one: Mapping[str, Any]) -> str:
+    """A case or handoff that a name may mean, by its id."""
+    named = ("originator_ref", "state", "originator", "recipient")
+    words = [str(one[name]).replace("_", " ") for name in named if one.get(name)]
+    return f"{one.get('handoff') or one['case']}  {', '.join(words)}"
 
 
 def addressee(one: Mapping[str, Any]) -> str:
@@ -234,38 +245,35 @@ connection_option = click.option(
 )
 
 
-@dataclass(frozen=True)
-class OwnReference:
-    """One's own reference of a case, in place of its id."""
+LONGEST_REFERENCE = 100
+"""Characters of a reference (docs/case.md)."""
 
+
+@dataclass(frozen=True)
+class Named:
+    """What people write in place of the id of a case or handoff: its end, or their reference."""
+
+    noun: Literal["case", "handoff"]
     text: str
 
 
-class CaseName(click.ParamType[UUID | OwnReference]):
-    """One's own case: by its id, or by the reference in `originator_ref`."""
+class IdOrName(click.ParamType[UUID | Named]):
+    """A case or handoff: by its id, by the end of it, or by one's own reference."""
 
-    name = "case"
+    def __init__(self, noun: Literal["case", "handoff"]) -> None:
+        """``noun`` is what it names."""
+        self.name = self._noun = noun
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> UUID | OwnReference:
-        """The id where it is one; `partner` looks up the case of a reference."""
+    def convert(self, value: Any, param: Any, ctx: Any) -> UUID | Named:
+        """The id where it is one; `partner` looks up what has another name."""
+        text = str(value)
         try:
-            return UUID(str(value))
+            return UUID(text)
         except ValueError:
-            return OwnReference(str(value))
-
-
-class HandoffId(click.ParamType[UUID]):
-    """The id of a handoff: only a case has references of people's own."""
-
-    name = "handoff"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> UUID:
-        """Read it; a usage error that says where ids are shown."""
-        try:
-            return UUID(str(value))
-        except ValueError:
-            listed = "`casegate handoff list` (--box out) shows them"
-            self.fail(f"{value!r} is not the id of a handoff: {listed}", param, ctx)
+            if not text.strip() or len(text) > LONGEST_REFERENCE:
+                what = "is not an id, the end of one, or a reference"
+                self.fail(f"{text[:LONGEST_REFERENCE]!r} {what}", param, ctx)
+            return Named(self._noun, text)
 
 
 def partner(command: Callable[..., None]) -> Callable[..., None]:
@@ -276,11 +284,11 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(connection_file: Path, **arguments: Any) -> None:
         with connected(connection_file) as gateway:
-            named = {
-                name: gateway.find_case(value.text) if isinstance(value, OwnReference) else value
+            found = {
+                name: gateway.find(value.noun, value.text) if isinstance(value, Named) else value
                 for name, value in arguments.items()
             }
-            command(gateway, **named)
+            command(gateway, **found)
 
     return run
 

@@ -7,14 +7,14 @@ import click
 
 from gateway.cli import output
 from gateway.cli.fields import options_of, values_of
-from gateway.cli.partner_command import CaseName, HandoffId, Parameter, WriteReport, write_command
+from gateway.cli.partner_command import IdOrName, Parameter, WriteReport, write_command
 from gateway.client import Gateway
 from gateway.client.views import StepAction
 from gateway.domain.measure import MeasureKind
 from gateway.domain.steps import STEPS, StepKind, ids_in, verb_of
 
-case_argument = click.argument("case", type=CaseName())
-handoff_argument = click.argument("handoff", type=HandoffId())
+case_argument = click.argument("case", type=IdOrName("case"))
+handoff_argument = click.argument("handoff", type=IdOrName("handoff"))
 
 _ARGUMENTS: Mapping[str, Parameter] = {
     "case": case_argument,
@@ -108,7 +108,9 @@ _REACH = (
 
 def state_of(result: Mapping[str, Any]) -> str:
     """Return how a case stands after a step or a version."""
-    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
+    state = (
+        f"case {output.short(result['case'])}, version {result['version']}, is {result['state']}"
+    )
     return f"{state}; digest {result['digest']}"
 
 
@@ -129,7 +131,8 @@ def _measured(result: Mapping[str, Any]) -> str:
 def _recalled(result: Mapping[str, Any]) -> str:
     held = [one["recipient"] for one in result["handoffs"] if one["held"]]
     sentence = (
-        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"recall {result['recall']} covers version {result['version']} of case "
+        f"{output.short(result['case'])}: "
         f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
         f"{len(result['handoffs']) - len(held)} offers withdrawn"
     )
@@ -143,11 +146,17 @@ def _recalled(result: Mapping[str, Any]) -> str:
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "CaseStep": state_of,
     "MeasureView": _measured,
-    "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
+    "AdvancedErasure": lambda result: (
+        f"case {output.short(result['case'])} is erased on {result['erase_on']}"
+    ),
     "Recalled": _recalled,
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
-    "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
-    "Taken": lambda result: f"handoff {result['handoff']} is taken by {result['taken_by']}",
+    "Reviewed": lambda result: (
+        f"the review of handoff {output.short(result['handoff'])} is recorded"
+    ),
+    "Taken": lambda result: (
+        f"handoff {output.short(result['handoff'])} is taken by {result['taken_by']}"
+    ),
     "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
     "StaffEnded": lambda result: f"{result['pseudonym']} is not in force any more",
     "ReplayedNotification": lambda result: (

@@ -94,7 +94,14 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     label = f"{due:22}{urgency:9}"
     output.print_wrapped(output.sanitise("; ".join(_lines(rows))), label, len(label))
     for command in filter(None, (_first(row), row["command"])):
-        output.print_next(output.complete(command))
+        output.print_next(output.complete(_shortened(command, row)))
+
+
+def _shortened(command: str, row: Mapping[str, Any]) -> str:
+    """A command with the ends of the ids of cases and handoffs; the others stay whole."""
+    for id_ in filter(None, (row["handoff"], row["case"])):
+        command = command.replace(id_, output.short(id_))
+    return command
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -112,7 +119,9 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     elif kind in _SAYS:
         what = _SAYS[kind].format(row["about"])
     # What is received has no reference of one's own: the end of its id tells it from others.
-    reference = defang_text(str(row["reference"] or str(row["handoff"] or row["case"] or "")[-8:]))
+    reference = defang_text(
+        str(row["reference"] or output.short(row["handoff"] or row["case"] or ""))
+    )
     if row["counterpart"]:
         direction = "from" if row["received"] else "to" if row["handoff"] else "with"
         what += f" ({direction} {row['counterpart_name']})"
@@ -235,7 +244,7 @@ def _row(one: EventNotification) -> Sequence[Any]:
         one.stream_number,
         output.format_time(one.at),
         f"{one.type}{result}",
-        one.handoff or "-",
+        output.short(one.handoff or "-"),
         one.urgency or "-",
         output.format_time(one.due_at) if one.due_at else "-",
     )

@@ -145,7 +145,13 @@ class OutdatedVersion(ClientError):
 
 
 class UnknownReference(ClientError, LookupError):
-    """None of this organisation's own cases has the reference that was given; nothing was sent."""
+    """None of this organisation's cases or handoffs has the reference, or the end of an id, that
+    was given, or several have; nothing was sent. ``candidates`` are those, as lists show them."""
+
+    def __init__(self, message: str, candidates: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Keep the candidates with the sentence."""
+        super().__init__(message)
+        self.candidates = tuple(candidates)
 
 
 class SealingFailed(ClientError):

@@ -7,13 +7,15 @@ one line. Every write has an idempotency key and may be repeated, by the client 
 
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -69,6 +71,14 @@ class Resent:
     write: PendingWrite
     written: ConfirmedWrite | None = None
     refused: errors.RequestRefused | None = None
+
+
+_ID_END = re.compile("[0-9a-f]{6,32}", re.ASCII)
+_BOXES = {"case": ("",), "handoff": ("box=in&", "box=out&")}
+_SHOWN_BY = {
+    "case": "`casegate case list` shows them",
+    "handoff": "`casegate handoff list` shows those received, with --box out those sent",
+}
 
 
 class Gateway(
@@ -238,6 +248,37 @@ class Gateway(
         """This system as the gateway sees it: organisation, scopes, certificates, reference
         date."""
         return cast("Whoami", self._exchange.read("whoami.read", "/whoami"))
+
+    def find(self, noun: Literal["case", "handoff"], name: str) -> UUID:
+        """The id of an own case, or of a handoff, by one's own reference or by the end of its id:
+        six digits or more. Raises UnknownReference where none has it, or several."""
+        ends = name.replace("-", "").lower()
+        by_end = self._named(noun, "ends", ends) if _ID_END.fullmatch(ends) else ()
+        with errors.raising(errors.UnexpectedAnswer, "a list shows what is not an id"):
+            shown = [one for one in by_end if UUID(one[noun]).hex.endswith(ends)]
+            found = {one[noun]: one for one in (*self._named(noun, "reference", name), *shown)}
+        if len(found) == 1:
+            return UUID(*found)
+        if found:
+            raise errors.UnknownReference(
+                f"{name} names {len(found)} {noun}s: repeat the command with more of the end of "
+                "the id of the one that you mean",
+                [*found.values()],
+            )
+        raise errors.UnknownReference(
+            f"{name} is neither your reference of a {noun} nor the end of the id of one, six "
+            f"digits or more: {_SHOWN_BY[noun]}"
+        )
+
+    def _named(self, noun: str, by: str, name: str) -> list[dict[str, Any]]:
+        """The cases, or handoffs, with a name. A system that may not list them is shown those that
+        wait."""
+        if self._exchange.may(f"{noun}s.read"):
+            asked = urlencode({by: name})
+            paths = [f"/{noun}s?{box}{asked}" for box in _BOXES[noun]]
+            return [one for path in paths for one in self._exchange.items(f"{noun}.read", path)]
+        rows = [dict(one) for one in self.worklist()["items"]]
+        return [one for one in rows if one[noun] and (by == "ends" or one["reference"] == name)]
 
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.

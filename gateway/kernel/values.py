@@ -219,7 +219,8 @@ class CaseFilter:
     """Which of an originator's cases are wanted; what is None is not asked for.
 
     ``reference`` is the keyed digest of its own reference; ``since`` and ``until`` bound when the
-    first version was submitted, the second left out; ``counterpart``: those offered to it.
+    first version was submitted, the second left out; ``counterpart``: those offered to it;
+    ``ends``: those whose id has its last six digits.
     """
 
     reference: str | None = None
@@ -228,6 +229,7 @@ class CaseFilter:
     counterpart: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ends: str | None = None
 
 
 EVERY_CASE = CaseFilter()
@@ -238,7 +240,8 @@ class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 
     ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
-    whose case is there still, and is erased before that day; ``case``: those of a case.
+    whose case is there still, and is erased before that day; ``case``: those of a case; ``ends``:
+    those whose id has its last six digits.
     """
 
     state: str | None = None
@@ -247,6 +250,7 @@ class HandoffFilter:
     erase_before: date | None = None
     counterpart: str | None = None
     case: UUID | None = None
+    ends: str | None = None
 
 
 @dataclass(frozen=True)

@@ -277,6 +277,9 @@ new_uuid = _like(
     "must be a UUID of version 7 in lower case, as `uuidgen -7` and the client's new_id make it",
     format="uuid",
 )
+id_end = _like(
+    "[0-9a-f]{6,32}", "must be the end of an id: six or more of its digits, without dashes"
+)
 moment = partial(StrictString, MOMENT)
 place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 work_place = partial(StrictString, read_by(WorkPlace.read, "must be the cursor of a page"))

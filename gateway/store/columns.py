@@ -37,6 +37,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from gateway.domain.handoff import NEVER
@@ -147,6 +149,28 @@ class _IdBytes(_Stored):
 
 
 SHORT_ID = Uuid().with_variant(_IdBytes(), "sqlite")
+
+
+class id_end(FunctionElement[str]):  # noqa: N801 - a function of SQL, as `func` has them
+    """The last six digits of an id: whoever asks by more of them compares the rest."""
+
+    type = Text()
+    inherit_cache = True
+    name = "id_end"
+
+
+DIGITS = 6
+"""How many digits of an id are looked for."""
+
+
+@compiles(id_end, "sqlite")
+def _id_end_in_sqlite(element: id_end, compiler: Any, **more: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **more)}, {33 - DIGITS})"
+
+
+@compiles(id_end, "postgresql")
+def _id_end_in_postgresql(element: id_end, compiler: Any, **more: Any) -> str:
+    return f'"right"({compiler.process(element.clauses, **more)}::text, {DIGITS})'
 
 
 class TextSet(_Stored):

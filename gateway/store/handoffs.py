@@ -54,7 +54,14 @@ from gateway.kernel.values import (
     TakenHandoff,
     WaitingHandoffs,
 )
-from gateway.store.columns import RecordTable, StorePart, matching, stands_after
+from gateway.store.columns import (
+    DIGITS,
+    RecordTable,
+    StorePart,
+    id_end,
+    matching,
+    stands_after,
+)
 from gateway.store.content_encryption import (
     ERASED,
     CellRef,
@@ -135,12 +142,10 @@ _corrected = and_(
         duty.c.closed_at.is_(null()),
     ),
 )
-_PAGE = (
-    _HANDOFFS.all.add_columns(_corrected.label("corrected"))
-    .where(stands_after(*_place))
-    .order_by(*_place)
-    .limit(bindparam("limit"))
-)
+_LISTED = _HANDOFFS.all.add_columns(_corrected.label("corrected")).limit(bindparam("limit"))
+_PAGE = _LISTED.where(stands_after(*_place)).order_by(*_place)
+# As their index has them: by their places the whole box would be read.
+_PAGE_BY_END = _LISTED.where(handoff.c.id > bindparam("after_id")).order_by(handoff.c.id)
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _OTHERS = {"in": handoff.c.originator, "out": handoff.c.recipient}
 _FILTERS = {
@@ -151,6 +156,7 @@ _FILTERS = {
     "erase_before": exists().where(
         _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
     ),
+    "ends": id_end(handoff.c.id) == bindparam("ends"),
 }
 
 
@@ -160,7 +166,8 @@ def _page(box: str, *filters: str) -> Any:
     owner = _BOXES[box] == bindparam("organisation")
     other = _OTHERS[box] == bindparam("counterpart")
     where = (other if name == "counterpart" else _FILTERS[name] for name in filters)
-    return _PAGE.where(owner, *where)
+    page = _PAGE_BY_END if "ends" in filters else _PAGE
+    return page.where(owner, *where)
 
 
 _late = handoff.c.due_at <= bindparam("now")
@@ -398,6 +405,8 @@ class SqlHandoffs(StorePart):
         order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         statement = _page(box, *wanted)
+        if filters.ends is not None:
+            wanted["ends"] = filters.ends[-DIGITS:]
         place = after or FIRST_PLACE
         values = {
             "organisation": organisation,

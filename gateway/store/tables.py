@@ -334,6 +334,16 @@ handoff = Table(
     Index("handoff_of_case", "originator", "case", "id"),
 )
 
+# People name cases and handoffs by the ends of their ids.
+ID_ENDS = tuple(
+    Index(f"{name}_by_id_end", owner, columns.id_end(owner.table.c.id), owner.table.c.id)
+    for name, owner in (
+        ("case_file", case_file.c.originator),
+        ("handoff_in", handoff.c.recipient),
+        ("handoff_out", handoff.c.originator),
+    )
+)
+
 answer = Table(
     "answer",
     metadata,

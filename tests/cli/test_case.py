@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cli import case as cli_case
 from gateway.cli import steps
+from gateway.cli.output import short
 from gateway.domain.staff import RegisterRole
 from gateway.domain.steps import STEPS
 from gateway.evidence import sd_jwt
@@ -21,7 +22,7 @@ def test_a_case_is_handed_in_step_by_step(desks):
     file = desks.case_file(classifications=[machine_match()])
     case = json.loads(file.read_text())["case"]
     output = desks.done("case", "submit", str(file), "--by", "intake-1")
-    assert f"Done: case {case}, version 1, is draft; digest " in output
+    assert f"Done: case {short(case)}, version 1, is draft; digest " in output
     assert "receipt verified" in output
     match = ("--confirm-match", element_id("match"))
     assert "is assessed" in desks.done("case", "assess", case, "--by", "analyst-1", *match)
@@ -48,7 +49,9 @@ def several(desks, **changes):
 def test_several_cases_are_submitted_and_told_one_after_the_other(desks):
     files, cases = several(desks)
     output = desks.done("case", "submit", *files, "--by", "intake-1")
-    assert [f"Done: case {one}, version 1, is draft" in output for one in cases] == [True] * 3
+    assert [f"Done: case {short(one)}, version 1, is draft" in output for one in cases] == [
+        True
+    ] * 3
     assert "3 of 3 are done" in output
 
 
@@ -59,7 +62,7 @@ def test_of_several_what_is_refused_does_not_stop_the_others(desks):
     files, cases = several(desks, originator_ref=reference)
     result = desks.run("case", "submit", *files, "--by", "intake-1")
     assert result.exit_code == 1
-    assert f"Refused: case {cases[1]}: another case of yours has this" in result.stderr
+    assert f"Refused: case {short(cases[1])}: another case of yours has this" in result.stderr
     assert "2 of 3 are done" in result.stdout
     again = desks.run("case", "submit", *files, "--by", "intake-1", "--json")
     assert again.exit_code == 1
@@ -295,7 +298,7 @@ def test_an_erasure_is_brought_forward_by_two_persons_and_the_officer_who_advise
     persons = ("--by", "approver-1", "--approved-by", "approver-2", "--dpo", "dpo-1")
     why = ("--on", "2026-06-01", "--advice", "favourable", "--reason", "nothing was found")
     told = desks.done("case", "advance-erasure", case, *persons, *why)
-    assert f"case {case} is erased on 2026-06-01" in told
+    assert f"case {short(case)} is erased on 2026-06-01" in told
 
 
 def test_every_step_of_the_table_is_told_to_people():

@@ -20,7 +20,7 @@ NOWHERE = "018f0000-0000-7000-8000-000000000001"
     [
         (("case", "show", NOWHERE), "not-found", 1),
         (("case", "show", "x"), "unknown-reference", 2),
-        (("handoff", "show", "x"), "usage-error", 2),
+        (("handoff", "show", "x"), "unknown-reference", 2),
         (("case", "show"), "usage-error", 2),
         (("case", "vanish"), "usage-error", 2),
         (("vanish",), "usage-error", 2),

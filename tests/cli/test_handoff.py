@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.cli import output
+from gateway.cli.output import short
+from gateway.client import Gateway, UnknownReference
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
@@ -252,10 +254,25 @@ def test_an_offer_that_says_too_little_is_an_error_of_use(
 
 def test_handoffs_are_listed_for_both_parties(desks: Desks) -> None:
     handoff = desks.offered()
-    assert handoff in desks.done("handoff", "list", "--box", "out")
-    assert handoff in desks.done("handoff", "list", at=OFMIN)
-    assert handoff not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
+    assert short(handoff) in desks.done("handoff", "list", "--box", "out")
+    assert short(handoff) in desks.done("handoff", "list", at=OFMIN)
+    assert short(handoff) not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
     assert desks.told("handoff", "list")["items"] == []
+
+
+def test_an_end_that_several_ids_have_is_told_with_these(desks: Desks) -> None:
+    found = [{"handoff": one, "state": "offered", "recipient": OFMIN} for one in ("0-a1", "0-b1")]
+    several = UnknownReference("a1b2c3 names 2 handoffs", found)
+    desks.monkeypatch.setattr(Gateway, "find", lambda *_: raise_(several))
+    result = desks.run("handoff", "show", "a1b2c3")
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        2,
+        ["Error: a1b2c3 names 2 handoffs", "  0-a1  offered, ofmin", "  0-b1  offered, ofmin"],
+    )
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 def test_a_list_comes_by_urgency_fits_a_screen_and_marks_what_is_overdue(desks: Desks) -> None:
@@ -266,7 +283,8 @@ def test_a_list_comes_by_urgency_fits_a_screen_and_marks_what_is_overdue(desks: 
     lines = desks.done("handoff", "list", at=OFMIN).splitlines()
     assert max(map(len, lines)) <= 80
     rows = [
-        next(i for i, line in enumerate(lines) if one in line) for one in (danger, normal, settled)
+        next(i for i, line in enumerate(lines) if short(one) in line)
+        for one in (danger, normal, settled)
     ]
     assert rows == sorted(rows)
     assert "OVERDUE" in lines[rows[0]]
@@ -348,7 +366,7 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     for shown in (HOTLINE, "csam", "please look", "permitted_actions  ask_first", "ask the origin"):
         assert shown in declined.stdout
     agreed = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
-    assert f"handoff {handoff} is accepted" in agreed
+    assert f"handoff {short(handoff)} is accepted" in agreed
     again = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
     assert (again.exit_code, "Conditions" in again.output) == (1, False)
     opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
@@ -376,7 +394,7 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
     told = desks.done("handoff", "report-outcome", handoff, *BY, *more, at=OFMIN)
     assert "Done: outcome case_opened recorded" in told
-    assert f"handoff {handoff} is accepted" in told
+    assert f"handoff {short(handoff)} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 

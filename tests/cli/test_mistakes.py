@@ -62,7 +62,7 @@ def told(result: Any) -> Told:
         ("case submit same.json --by intake-1", HOTLINE, 1, "already-exists"),
         ("case submit same-reference.json --by intake-1", HOTLINE, 1, "already-exists"),
         ("case show HA-2026-0001", HOTLINE, 2, "unknown-reference"),
-        ("handoff show HA-2026-0001", HOTLINE, 2, "usage-error"),
+        ("handoff show HA-2026-0001", HOTLINE, 2, "unknown-reference"),
         (
             ("handoff", "preview", "{case}", *OFFER, "--competence", "csam"),
             HOTLINE,
@@ -324,7 +324,7 @@ def test_an_output_without_space_is_one_sentence(words):
         ("audit search --since 2026-01-02", "No such option '--since'. Did you mean '--from'?"),
         ("handoff offer x --disclosure y", "Did you mean '--digest'?"),
         ("init gw --name Case_Gate", "must be a gateway's name"),
-        ("admin organisation show X", "must be an organisation id"),
+        ("admin organisation show X", "must be an organisation's name"),
         (f"system check -c {'x' * 300}", "is too long for a file's name"),
     ],
 )

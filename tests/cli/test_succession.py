@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.cli.admin import organisation as commands
+from gateway.cli.output import short
 from gateway.exchange.lifecycle import succession_execution, successions
 from gateway.kernel.values import HOST
 from tests.cli.desks import Desks
@@ -175,7 +176,7 @@ def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
     gateway.day = DAY
     succession_execution.apply(gateway.ports, UUID(one))
     new = desks.told("handoff", "show", str(handoff))["reissued_as"]["handoff"]
-    assert f"{new}, by succession {one}" in desks.done("handoff", "show", str(handoff))
+    assert f"{short(new)}, by succession {one}" in desks.done("handoff", "show", str(handoff))
     shown = desks.done("handoff", "show", new, at=OCRVP)
-    assert f"handoff {handoff}, by succession {one}" in shown
+    assert f"handoff {short(handoff)}, by succession {one}" in shown
     assert "reissue by ofmin (attested)" in desks.done("handoff", "show", str(handoff))

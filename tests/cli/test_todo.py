@@ -13,7 +13,7 @@ import click
 import pytest
 
 from gateway.cli import SUBCOMMANDS, output, todo
-from gateway.cli.output import WIDTH
+from gateway.cli.output import WIDTH, short
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
@@ -65,7 +65,7 @@ def test_nothing_waits_where_nothing_is_owed(desks: Desks) -> None:
 def test_what_is_owed_is_told_with_a_command_that_does_it(desks: Desks) -> None:
     handoff = desks.offered()
     (command,) = commands(desks.done("todo", at=OFMIN))
-    assert command == ["handoff", "accept", handoff]
+    assert command == ["handoff", "accept", short(handoff)]
     desks.done(*command, *BY, "--yes", at=OFMIN)
     assert waits(desks, OFMIN) == []
 
@@ -74,9 +74,7 @@ def test_a_command_that_is_told_has_every_option_that_it_must_have(desks: Desks)
     handoff = desks.offered()
     (one,) = waits(desks, OFMIN)
     assert one["next"] == f"casegate handoff accept {handoff} --by PSEUDONYM"
-    assert one["next"].removeprefix("casegate ") in desks.done("todo", at=OFMIN).replace(
-        " \\\n    ", " "
-    )
+    assert one["next"].replace(handoff, short(handoff)) in desks.done("todo", at=OFMIN)
 
 
 def test_a_command_that_is_told_names_the_connection_that_was_given(
@@ -85,7 +83,7 @@ def test_a_command_that_is_told_names_the_connection_that_was_given(
     handoff = desks.offered()
     given = str(tls_files / "certificate.pem")  # any file: the desk brings its connection
     command = told_next(desks.done("todo", "-c", given, at=OFMIN))
-    assert command == ["handoff", "accept", handoff, "-c", given]
+    assert command == ["handoff", "accept", short(handoff), "-c", given]
 
 
 def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_one_line(
@@ -102,8 +100,9 @@ def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_on
     assert re.search(r"^at once +DANGER +ref-\S+: declined \(to OFMIN", output, re.MULTILINE)
     assert "outcome reported, 2 times; closed (to OFMIN" in unwrapped(output)
     told = commands(output)
-    assert told == [["handoff", "show", danger], ["handoff", "seen", danger],
-                    ["handoff", "show", usual], ["handoff", "seen", usual]]  # fmt: skip
+    assert told == [
+        ["handoff", verb, short(one)] for one in (danger, usual) for verb in ("show", "seen")
+    ]
     assert "declined" in desks.done("handoff", "show", danger)
     for handoff in (danger, usual):
         seen = desks.done("handoff", "seen", handoff, "--by", "analyst-1")
@@ -146,8 +145,8 @@ def test_the_most_urgent_is_told_first_whichever_party_it_waits_for(desks: Desks
     desks.done("handoff", "call", danger, "--by", "liaison-1", *reached)
     desks.stage.gateway.clock.advance(timedelta(hours=2))
     told = commands(desks.done("todo"))
-    answer = ["handoff", "answer-proposal", usual]
-    assert told == [["handoff", "show", danger], assess, answer]
+    answer = ["handoff", "answer-proposal", short(usual)]
+    assert told == [["handoff", "show", short(danger)], assess, answer]
 
 
 def told_next(output: str) -> list[str]:
@@ -181,7 +180,7 @@ def test_a_recall_of_one_person_waits_for_the_second(desks: Desks) -> None:
     desks.done(*approve, "--by", "approver-2")
     assert waits(desks) == []
     acknowledge, answer = commands(desks.done("todo", at=OFMIN))
-    assert acknowledge == ["handoff", "acknowledge-recall", handoff]
+    assert acknowledge == ["handoff", "acknowledge-recall", short(handoff)]
     assert told_next(desks.done(*acknowledge, *BY, at=OFMIN)) == answer
 
 
@@ -234,7 +233,8 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed(desks: Desks) -
     told = desks.run("todo", at=OFMIN)
     assert "not active: cases, held removals, successions, notifications" in unwrapped(told.stderr)
     acknowledge, _answer = commands(told.stdout)
-    assert acknowledge == ["handoff", "acknowledge-recall", handoff]
+    assert acknowledge == ["handoff", "acknowledge-recall", short(handoff)]
+    desks.done(*acknowledge, *BY, at=OFMIN)
 
 
 def test_a_person_sees_what_it_took_and_any_filter_leaves_the_rest_away(desks: Desks) -> None:
@@ -242,7 +242,9 @@ def test_a_person_sees_what_it_took_and_any_filter_leaves_the_rest_away(desks: D
     desks.done("handoff", "take", second, *BY, at=OFMIN)
     assert "taken by officer-1" in desks.done("todo", at=OFMIN)
     for only in (("--mine", "officer-1"), ("--with", HOTLINE, "--mine", "officer-1")):
-        assert commands(desks.done("todo", *only, at=OFMIN)) == [["handoff", "accept", second]]
+        assert commands(desks.done("todo", *only, at=OFMIN)) == [
+            ["handoff", "accept", short(second)]
+        ]
     assert desks.done("todo", "--overdue", at=OFMIN).strip() == "Nothing waits."
     assert len(commands(desks.done("todo", "--matter", "csam", at=OFMIN))) == 2
     assert first
@@ -285,7 +287,7 @@ def test_what_waits_is_listed_and_acknowledged_unless_it_is_kept(
     desks: Desks, handoff: str
 ) -> None:
     for _ in range(2):
-        assert handoff in desks.done("notification", "poll", "--keep", at=OFMIN)
+        assert short(handoff) in desks.done("notification", "poll", "--keep", at=OFMIN)
     (told,) = desks.told("notification", "poll", at=OFMIN)["items"]
     assert (told["handoff"], told["type"]) == (handoff, "handoff.offered")
     assert desks.told("notification", "poll", at=OFMIN)["items"] == []
@@ -301,7 +303,7 @@ def test_what_the_output_did_not_take_waits_again(
         broken.setattr(click, "echo", full)
         for words in ([], ["--json"]):
             assert desks.run("notification", "poll", *words, at=OFMIN).exit_code == 6
-    assert handoff in desks.done("notification", "poll", at=OFMIN)
+    assert short(handoff) in desks.done("notification", "poll", at=OFMIN)
 
 
 def test_a_page_is_listed_at_a_time_and_what_follows_is_announced(

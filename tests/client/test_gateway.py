@@ -1,13 +1,15 @@
 """The gateway says who it is, and who asks."""
 
+from uuid import UUID
+
 import pytest
 
-from gateway.client import EvidenceMismatch, UnexpectedAnswer
+from gateway.client import EvidenceMismatch, UnexpectedAnswer, UnknownReference
 from gateway.registry import keys as registry_keys
 from gateway.verification import gateway_keys
 from tests.client.client_fixture import MemberClient, answer, connection_of, trust_of
-from tests.client.scenario import submit
-from tests.founding import HOTLINE, ORIGIN, Founded
+from tests.client.scenario import offer, submit
+from tests.founding import HOTLINE, OFMIN, ORIGIN, Founded
 from tests.verification.logbook import Logbook
 
 
@@ -77,3 +79,29 @@ def test_where_the_file_cannot_be_kept_the_write_stands_all_the_same(stage, tmp_
     desk = MemberClient(stage, trust=trust, key_events=tmp_path / "nowhere" / "file" / "key.json")
     (tmp_path / "nowhere").write_text("a file, and no folder")
     assert submit(desk, stage)
+
+
+def test_a_case_or_handoff_is_found_by_the_end_of_its_id_or_by_ones_own_reference(stage):
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
+    handoff = UUID(str(offer(hotline, stage)))
+    (case,) = hotline.cases()
+    for name in (handoff.hex[-6:], str(handoff)[-13:].upper()):
+        assert office.find("handoff", name) == hotline.find("handoff", name) == handoff
+    assert hotline.find("handoff", case["originator_ref"]) == handoff
+    for name in (case["originator_ref"], case["case"][-8:]):
+        assert str(hotline.find("case", name)) == case["case"]
+    for name in (handoff.hex[-5:], "1" + handoff.hex[-6:], case["case"][-8:], "HA-9"):
+        with pytest.raises(UnknownReference, match="six digits or more"):
+            office.find("handoff", name)
+
+
+def test_a_name_of_several_names_none_and_lists_them(stage):
+    hotline = MemberClient(stage)
+    first, second = (UUID(str(offer(hotline, stage))) for _ in range(2))
+    twin = UUID(int=first.int + (1 << 80))
+    (case, *_) = hotline.cases()
+    offer(hotline, stage, case=case["case"], handoff=twin, again="lost")
+    with pytest.raises(UnknownReference, match="names 2 handoffs") as several:
+        hotline.find("handoff", first.hex[-8:])
+    assert {one["handoff"] for one in several.value.candidates} == {str(first), str(twin)}
+    assert hotline.find("handoff", second.hex[-8:]) == second

@@ -14,7 +14,7 @@ import pytest
 from gateway.cli import main
 from gateway.cli.arguments import CalendarDay, Competence, Moment, NewFile
 from gateway.cli.output import Input
-from gateway.cli.partner_command import HandoffId
+from gateway.cli.partner_command import IdOrName
 from tests.each import each
 from tests.rules.test_help import COMMANDS, enter, example_in, help_of, make_what_is_read, read
 
@@ -26,7 +26,7 @@ POOR = re.compile(
 
 WRONG: dict[type, tuple[str, ...]] = {
     click.types.UUIDParameterType: ("x", "0198", "0198c1f2-7a00-7000-8000-00000000000g"),
-    HandoffId: ("not a handoff", "0198c1f2"),
+    IdOrName: ("", " ", "x" * 101),
     CalendarDay: ("2026-13-01", "2026-02-30", "1.2.2026", "tomorrow", "20260102"),
     Moment: (
         "2026-13-01T00:00:00Z",

@@ -36,6 +36,7 @@ def test_asking_for_the_revision_makes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+# SQLite's indexes of expressions are compared by their spelling, below.
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_migrations_make_the_tables_of_this_version(url):
     upgrade(url)

@@ -33,7 +33,7 @@ PARTS = {
     "case_proof": ("TOLD",),
     "duties": ("_CLOSE",),
     "handoff_proof": ("TOLD",),
-    "handoffs": ("_PAGE", "_RETENTION", "_retained", "_copied"),
+    "handoffs": ("_LISTED", "_PAGE", "_PAGE_BY_END", "_RETENTION", "_retained", "_copied"),
     "log": ("_BYTES",),
     "notifications": ("_refusals",),
     "registry": ("_WITH_COMPETENCES", "_certificates"),
@@ -99,11 +99,13 @@ def statements() -> Iterator[tuple[str, Executable]]:
     yield "keyring._keys", keyring._keys(32)
     yield "cases._page", cases._page("state", "urgency", "counterpart", "since", "until", "after")
     yield "cases._page of a reference", cases._page("reference", "after")
+    yield "cases.ends", cases._page("ends", "state", "after_id")
     for box in ("in", "out"):
         yield "handoffs._page", handoffs._page(box, "counterpart", "urgency")
         yield "handoffs._page", handoffs._page(box, "case")
         yield "handoffs._page", handoffs._page(box)
         yield "handoffs._page", handoffs._page(box, "state", "overdue_at")
+        yield "handoffs.ends", handoffs._page(box, "ends")
     query = LogQuery(coverage=Coverage(whole=True), limit=20, before=ROWS)
     for statement, _ in event_index.search(query, b"", ROWS):
         yield "event_index.search", statement
@@ -162,6 +164,8 @@ def grows(name: str, table: str, by: str | None) -> bool:
     """Whether a step costs more the more rows there are; ``by`` says what it looks for."""
     if name.startswith(tuple(WHOLE)) or table in SMALL:
         return False
+    if name.endswith(".ends") and table in ("case_file", "handoff"):
+        return by is None or not re.search("<expr>=|right", by)
     return by is None or {*re.findall(r"([\w)]+) ?[=<>]", by)} <= ALIKE
 
 

@@ -317,7 +317,8 @@ def page(
                 matter is not None and matter not in said["matter"]
             ):
                 return None
-            return _view_in_list(context, listed)
+            ends = listed.case.id.hex.endswith(filters.ends or "")
+            return _view_in_list(context, listed) if ends else None
 
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 

@@ -56,8 +56,9 @@ class HandoffPage(Page[results.HandoffSummary]):
 class HandoffQuery:
     """Which handoffs of a box are listed; what is None is not asked for.
 
-    ``reference`` is that of the caller's own case. ``since`` and ``until`` bound when it was
-    offered, the second left out; ``erase_before``: those whose case is erased before that day.
+    ``reference`` is that of the caller's own case; the id ``ends`` so. ``since`` and ``until``
+    bound when it was offered, the second left out; ``erase_before``: those whose case is erased
+    before that day.
     """
 
     state: HandoffState | None = None
@@ -69,6 +70,7 @@ class HandoffQuery:
     until: datetime | None = None
     overdue: bool = False
     erase_before: date | None = None
+    ends: str | None = None
 
     def fits(self, handoff: Handoff) -> bool:
         """Tell whether a handoff is wanted, as far as no index says it: a page looks at so many
@@ -78,6 +80,7 @@ class HandoffQuery:
             and (self.matter is None or self.matter in handoff.matter)
             and (self.since is None or self.since <= handoff.offered_at)
             and (self.until is None or handoff.offered_at < self.until)
+            and handoff.id.hex.endswith(self.ends or "")
         )
 
 
@@ -111,7 +114,7 @@ def page(
             return in_list(context, listed) if wanted.fits(listed.handoff) else None
 
         found = collect_page(rows, _place, view, after or "", limit)
-        waiting = None if after else _waiting(context, box)
+        waiting = None if after or wanted.ends else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
@@ -131,6 +134,7 @@ def _filters(context: RequestContext, wanted: HandoffQuery) -> HandoffFilter:
         erase_before=wanted.erase_before,
         counterpart=wanted.counterpart,
         case=case,
+        ends=wanted.ends,
     )
 
 

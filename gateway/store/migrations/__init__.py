@@ -40,6 +40,7 @@ REVISIONS = [
     "order_duties",
     "index_sealed",
     "add_witnessed",
+    "index_id_ends",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

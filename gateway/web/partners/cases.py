@@ -168,6 +168,7 @@ class CasesQuery(DaysQuery):
     urgency = field.word(Urgency, required=False)
     matter = field.word(Matter, required=False)
     counterpart = field.slug(required=False)
+    ends = field.id_end(required=False)
     after = field.uuid(required=False)
     limit = field.limit()
 
@@ -248,9 +249,9 @@ def submission(call: Call) -> Submission:
 def cases_list(call: Call) -> dict[str, Any]:
     """List one's own cases by age, with their routing fields; never content.
 
-    `reference` is one's own, `counterpart` to whom a case was offered; `from` and `to` are days
-    (UTC) of the first version. A page looks at 1,000 cases: it may have few of what is asked for,
-    or none, and a `next`.
+    `reference` is one's own, `counterpart` to whom a case was offered; the id `ends` so, without
+    dashes. `from` and `to` are days (UTC) of the first version. A page looks at 1,000 cases: it may
+    have few of what is asked for, or none, and a `next`.
     """
     query = call.query
     after, urgency, (since, until) = query.get("after"), query.get("urgency"), days_of(query)
@@ -261,6 +262,7 @@ def cases_list(call: Call) -> dict[str, Any]:
         counterpart=query.get("counterpart"),
         since=since,
         until=until,
+        ends=query.get("ends"),
     )
     place, matter = UUID(after) if after else None, query.get("matter")
     found = cases.page(call.ports, call.caller, place, query["limit"], filters, matter=matter)

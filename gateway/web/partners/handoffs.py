@@ -67,6 +67,7 @@ class HandoffsQuery(DaysQuery):
     reference = field.free(100, lines=False, required=False)
     overdue = field.word(("true",), required=False)
     erase_before = field.day(required=False)
+    ends = field.id_end(required=False)
     after = field.place(required=False)
     limit = field.limit()
 
@@ -230,8 +231,9 @@ def handoffs_list(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`).
 
     By urgency, then due time. The first page counts those that wait for an answer. `reference` is
-    that of one's own case; `from` and `to` are days (UTC) of the offer. A page looks at 1,000
-    handoffs: it may have few of what is asked for, or none, and a `next`.
+    that of one's own case; the id `ends` so, without dashes: such a page counts nothing. `from` and
+    `to` are days (UTC) of the offer. A page looks at 1,000 handoffs: it may have few of what is
+    asked for, or none, and a `next`.
     """
     query = call.query
     state, urgency, (since, until) = query.get("state"), query.get("urgency"), days_of(query)
@@ -246,6 +248,7 @@ def handoffs_list(call: Call) -> dict[str, Any]:
         until=until,
         overdue="overdue" in query,
         erase_before=parse_date(day) if (day := query.get("erase_before")) else None,
+        ends=query.get("ends"),
     )
     found = views.page(
         call.ports,
