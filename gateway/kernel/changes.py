@@ -6,6 +6,7 @@ An approval binds the exact change by its digest; two count as two only from two
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -268,7 +269,8 @@ def submit(
     """Make a change as `make` does, or store it as a proposal when it lacks a second person.
 
     The result then has ``proposal``, its id, and ``expires_at``. What could not be made is not
-    proposed: it is rehearsed before, in a transaction of which nothing is kept.
+    proposed: it is rehearsed before, in a transaction of which nothing is kept. It may rest on what
+    waits already about the same organisation.
     """
     kind = require_type(types, change)
     step = _Step("submit", change, tuple(signed), bearer)
@@ -280,12 +282,16 @@ def submit(
         asked = _context(context, kind, change)
         if len(counted) > 1 or _decide(asked, kind, 1).allowed:
             return _make(context, kind, change, counted)
-        # What is refused to two persons as well is refused for that, not for their number.
-        _authorize(asked, kind, 2)
         _require_new(context, change, counted[0].person)
         if rehearsed is None:
-            raise _Rehearsed(kind.apply(asked))
-        return {**_propose(context, change, counted[0], step.approvals[0]), **_warnings(rehearsed)}
+            if (rehearsed := _rehearse(asked, types, kind)) is not None:
+                raise _Rehearsed(rehearsed)
+            # What is refused to two persons as well is refused for that, not for their number.
+            _authorize(asked, kind, 2)
+        return {
+            **_propose(context, change, counted[0], step.approvals[0]),
+            **_warnings(rehearsed or {}),
+        }
 
     try:
         written = transact(ports, step.actor, step.request, act)
@@ -504,6 +510,35 @@ class _Rehearsed(Exception):
         self.result = result
 
 
+def _rehearse(
+    asked: ChangeContext, types: ChangeTypes, kind: ChangeType, before: UUID | None = None
+) -> Mapping[str, Any] | None:
+    """Make a change as two persons would: in the registry as it is, or else as it will be once what
+    waits about the same organisation was made, of which ``before`` ends the list. None where policy
+    refuses it; raises what else does. Nothing of this transaction is to be kept."""
+    request, change, refused = asked.request, asked.change, None
+    if _decide(asked, kind, 2).allowed:
+        try:
+            return kind.apply(asked)
+        except refusals.Refusal as refusal:
+            refused = refusal
+    waiting = iterate(partial(_waiting, request.work, request.now), attrgetter("id"), None)
+    own = [one for one in waiting if one.organisation == change.organisation]
+    for one in sorted(own, key=attrgetter("id")):
+        if before is None or one.id < before:
+            earlier = change_of(one)
+            with suppress(refusals.Refusal):
+                named = require_type(types, earlier)
+                named.apply(_context(replace(request, event=one.id), named, earlier))
+    later = _context(request, kind, change)
+    if own and _decide(later, kind, 2).allowed:
+        with suppress(refusals.Refusal):
+            return kind.apply(later)
+    if refused is not None:
+        raise refused
+    return None
+
+
 def _warnings(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what persons see to, of the result that a change would have."""
     return {name: result[name] for name in ("overlaps",) if name in result}
@@ -702,10 +737,10 @@ def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str,
             _require_open(work, stored.id)
             approvals.count(asked, actor.approvals, digest_of(change))
             context = _context(asked, kind, change)
-            decision = _decide(context, kind, 2)
-            if not decision.allowed:
-                raise refusals.WrongState(" ".join(decision.reasons) or _why_not(context, kind))
-            return _warnings(kind.apply(context))
+            if (rehearsed := _rehearse(context, types, kind, stored.id)) is None:
+                reasons = _decide(context, kind, 2).reasons
+                raise refusals.WrongState(" ".join(reasons) or _why_not(context, kind))
+            return _warnings(rehearsed)
     except refusals.ValidationFailed as refusal:
         return {"refusal": "; ".join(f"{place[1:]} {why}" for place, why in refusal.errors)}
     except refusals.Refusal as refusal:

@@ -63,6 +63,25 @@ def not_withdrawn(gateway, named, by=ALICE):
     return gateway.refusal(changes.withdraw, named, *signed)
 
 
+def test_a_proposal_may_rest_on_what_waits_before_it_about_the_same_organisation(gateway):
+    Newcomer(gateway).arrive()
+    values = {"membership": "full", "from": "2026-03-01", "decision_ref": "board"}
+    grant = Change("membership.grant", NEWCOMER, values)
+    end = Change("membership.end", NEWCOMER, {"until": "2026-06-01"})
+    refused = gateway.refusal(submit_change, end, *gateway.approve(end, ALICE)).refusal
+    assert isinstance(refused, WrongState), "there is nothing that it could rest on"
+    granted, ended = proposed(gateway, grant), proposed(gateway, end)
+    told = changes.look_up(gateway.ports, CHANGES, HOST, ended)
+    assert told["refusal"] is None
+    signed = gateway.approve(end, BENOIT)
+    refused = gateway.refusal(approve_change, ended, *signed).refusal
+    assert isinstance(refused, WrongState), "it is made in its order alone"
+    approve(gateway, granted, grant)
+    approve(gateway, ended, end)
+    (held,) = gateway.organisation(NEWCOMER).memberships
+    assert str(held.period.end) == "2026-06-01"
+
+
 NEVER = {
     "an organisation that nobody knows": ("membership.end", "nobody", {"until": "2026-04-01"}),
     "a membership that it does not have": ("membership.end", ABROAD, {"until": "1990-04-01"}),

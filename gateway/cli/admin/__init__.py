@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from gateway.changes import CHANGES
-from gateway.cli.admin import administrators, certificate, organisation  # noqa: F401 - for their commands
+from gateway.cli.admin import administrators, admission, certificate, organisation  # noqa: F401 - for their commands
 from gateway.cli.admin.nouns import NOUNS, RENAMED
 from gateway.cli.admin.session import (
     AdminSession,

@@ -16,7 +16,7 @@ import click
 from gateway import files
 from gateway.cli import output
 from gateway.cli.admin.nouns import NOUNS
-from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
+from gateway.cli.admin.session import AdminSession, Made, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
@@ -50,11 +50,24 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
     Example: casegate admin --as martin --as dubois invitation \\
         create hotline-new desk --out hotline-new.json
     """
+    with registry(session) as reached:
+        made = invite(session, reached, slug, name, out)
+        show("invitation.create", made)
+    if output.for_machines():
+        return
+    if "proposal" in made.result:
+        click.echo(f"  then: casegate admin {place(session)} invitation complete {out}")
+    else:
+        _tell(out, InvitationFile.read(out.read_bytes()))
+
+
+def invite(session: AdminSession, reached: Registry, slug: str, name: str, out: Path) -> Made:
+    """Create an invitation, or let it wait, and the new file that has its token."""
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
     change = Change("invitation.create", slug, {"system": name, "token_sha256": digest})
     waiting = _Waiting(slug, name, token)
-    with registry(session) as reached, output.new_file(out, mode=0o600) as file:
+    with output.new_file(out, mode=0o600) as file:
         try:
             made = reached.submit(change)
         except Refusal as refusal:
@@ -66,16 +79,10 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
         if "proposal" in made.result:
             proposed = UUID(str(made.result["proposal"]))
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
-            show("invitation.create", made)
-            if not output.for_machines():
-                click.echo(f"  then: casegate admin {place(session)} invitation complete {out}")
-            return
-        created = UUID(str(made.result["invitation"]))
-        invited = _invitation_file(reached, created, waiting)
-        _write(file, invited, created)
-        show("invitation.create", made)
-    if not output.for_machines():
-        _tell(out, invited)
+        else:
+            created = UUID(str(made.result["invitation"]))
+            _write(file, _invitation_file(reached, created, waiting), created)
+    return made
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import click
 NOUNS = {
     name: click.Group(name, help=about)
     for name, about in {
+        "admission": "Propose a member's whole admission from one file.",
         "administrator": "Add administrators, and disable those who leave.",
         "agreement": "Record and end agreements (R15).",
         "audit-access": "Give and end audit access.",

@@ -17,6 +17,7 @@ from gateway.cli.admin.session import (
     AdminSession,
     change_registry,
     read_json,
+    read_object,
     read_only,
     registry,
 )
@@ -92,13 +93,6 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _read_object(file: Path) -> dict[str, Any]:
-    values = read_json(file)
-    if not isinstance(values, dict):
-        raise click.ClickException(f"{file} is not a JSON object")
-    return values
-
-
 @NOUNS["organisation"].command("apply", short_help="Record an application.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
@@ -114,7 +108,7 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: date) -> No
     Example: casegate admin --as martin organisation apply ofmin \\
         application.json --received-on 2026-01-02
     """
-    values = {**_read_object(file), "received_on": received_on.isoformat()}
+    values = {**read_object(file), "received_on": received_on.isoformat()}
     change_registry(session, "organisation.apply", slug, values)
 
 
@@ -152,7 +146,7 @@ def set_contact(session: AdminSession, slug: str, file: Path) -> None:
 
     Example: casegate admin --as martin contact set ofmin contact.json
     """
-    change_registry(session, "contact.set", slug, _read_object(file))
+    change_registry(session, "contact.set", slug, read_object(file))
 
 
 @NOUNS["mandate"].command("report")

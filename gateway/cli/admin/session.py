@@ -617,6 +617,14 @@ def read_json(file: Path) -> Any:
         return canonical.decode(file.read_bytes())
 
 
+def read_object(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; ClickException for anything else."""
+    values = read_json(file)
+    if not isinstance(values, dict):
+        raise click.ClickException(f"{file} is not a JSON object")
+    return values
+
+
 _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.TEXT: (click.STRING, str),
     Given.DATE: (CalendarDay(), date.isoformat),
