@@ -269,8 +269,8 @@ def submit(
     """Make a change as `make` does, or store it as a proposal when it lacks a second person.
 
     The result then has ``proposal``, its id, and ``expires_at``. What could not be made is not
-    proposed: it is rehearsed before, in a transaction of which nothing is kept. It may rest on what
-    waits already about the same organisation.
+    proposed: it is rehearsed before, in a transaction of which nothing is kept. It may depend on
+    what waits already about the same organisation.
     """
     kind = require_type(types, change)
     step = _Step("submit", change, tuple(signed), bearer)

@@ -63,13 +63,13 @@ def not_withdrawn(gateway, named, by=ALICE):
     return gateway.refusal(changes.withdraw, named, *signed)
 
 
-def test_a_proposal_may_rest_on_what_waits_before_it_about_the_same_organisation(gateway):
+def test_a_proposal_may_depend_on_what_waits_before_it_about_the_same_organisation(gateway):
     Newcomer(gateway).arrive()
     values = {"membership": "full", "from": "2026-03-01", "decision_ref": "board"}
     grant = Change("membership.grant", NEWCOMER, values)
     end = Change("membership.end", NEWCOMER, {"until": "2026-06-01"})
     refused = gateway.refusal(submit_change, end, *gateway.approve(end, ALICE)).refusal
-    assert isinstance(refused, WrongState), "there is nothing that it could rest on"
+    assert isinstance(refused, WrongState), "there is nothing that it could depend on"
     granted, ended = proposed(gateway, grant), proposed(gateway, end)
     told = changes.look_up(gateway.ports, CHANGES, HOST, ended)
     assert told["refusal"] is None

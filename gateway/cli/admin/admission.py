@@ -71,7 +71,7 @@ _PARTS = (
         lambda entry, asked: _shows(entry, "systems", asked, "system"),
     ),
 )
-"""The parts of the file in the order of the changes: each may rest on those before it."""
+"""The parts of the file in the order of the changes: each may depend on those before it."""
 
 
 def _shows(entry: Entry, listed: str, asked: Mapping[str, Any], *names: str) -> bool:
@@ -84,7 +84,7 @@ def _competence(asked: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _AskedChange:
     """A change that the file asks for, at its place there."""
 
     place: str
@@ -136,12 +136,12 @@ def propose(session: AdminSession, file: Path, folder: Path | None) -> None:
 # --- What the file says ---
 
 
-def _read(file: Path) -> tuple[str, list[_Step]]:
+def _read(file: Path) -> tuple[str, list[_AskedChange]]:
     """The organisation and the changes of a file; ClickException with all that is wrong in it."""
     said = read_object(file)
     slug = said.pop("organisation", None)
     wrong = [] if isinstance(slug, str) and SLUG.fullmatch(slug) else [f"/organisation {NO_SLUG}"]
-    steps = list[_Step]()
+    steps = list[_AskedChange]()
     for part in _PARTS:
         given = said.pop(part.name, None)
         if part.name == "persons" and given is not None:
@@ -160,7 +160,7 @@ def _read(file: Path) -> tuple[str, list[_Step]]:
             except OSError as error:
                 wrong.append(f"{where}/decision_document cannot be read ({error.strerror})")
             else:
-                steps.append(_Step(where, part, values))
+                steps.append(_AskedChange(where, part, values))
     wrong += [f"/{name} is no part of an admission" for name in said]
     wrong += _missing({step.part.name for step in steps}, bool(wrong)) or _contradicting(steps)
     if wrong:
@@ -179,7 +179,7 @@ def _with_document(file: Path, decision: Any) -> Any:
 
 
 def _missing(named: set[str], known: bool) -> list[str]:
-    """What every admission has; a part in which something is wrong is not missing."""
+    """Return what every admission has and this one has not; a part that is wrong is not missing."""
     needs = () if known else ("application", "decision", "persons", "systems")
     found = [f"/{name} is missing" for name in needs if name not in named]
     if not known and not named & {"memberships", "mandates"}:
@@ -187,7 +187,7 @@ def _missing(named: set[str], known: bool) -> list[str]:
     return found
 
 
-def _contradicting(steps: list[_Step]) -> Iterator[str]:
+def _contradicting(steps: list[_AskedChange]) -> Iterator[str]:
     """Return what one part of the file says against another, or itself."""
     of = {step.part.name: step.values for step in steps}
     application, decision = of.get("application", {}), of.get("decision", {})
@@ -212,7 +212,7 @@ def _entry(reached: Registry, slug: str) -> Entry:
     return reached.organisation(slug, None) if known else {}
 
 
-def _require_same(slug: str, entry: Entry, steps: list[_Step]) -> None:
+def _require_same(slug: str, entry: Entry, steps: list[_AskedChange]) -> None:
     """Require that the organisation of that id is the one of the file."""
     said = next(step.values for step in steps if step.part.name == "application")
     names = ("name", "kind", "country", "public_authority")
@@ -240,7 +240,7 @@ _MADE, _WAITS, _BEFORE = "made", "waits", "made before"
 
 
 def _take(
-    reached: Registry, slug: str, step: _Step, entry: Entry, waiting: list[dict[str, Any]]
+    reached: Registry, slug: str, step: _AskedChange, entry: Entry, waiting: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Submit a change, unless it was made or waits already; how it stands."""
     told = {"place": step.place, "action": step.part.action}
@@ -253,7 +253,7 @@ def _take(
 
 
 def _stand(made: Any) -> dict[str, Any]:
-    """Return how a change stands that was submitted; of one that was made, what came of it."""
+    """Return how a change stands that was submitted; of one that was made, its result."""
     if "expires_at" in made.result and "proposal" in made.result:
         return {"state": _WAITS, "proposal": made.result["proposal"]}
     return {"state": _MADE, **result_json(made)}
@@ -263,7 +263,7 @@ def _invite(
     session: AdminSession,
     reached: Registry,
     slug: str,
-    step: _Step,
+    step: _AskedChange,
     folder: Path,
     waiting: list[dict[str, Any]],
 ) -> dict[str, Any]:
