@@ -127,7 +127,7 @@ def trust_peer(session: AdminSession, slug: str, file: Path) -> None:
     Example: casegate admin --as martin --as dubois peer trust fr \\
         pins.json
     """
-    values = _read_object(file)
+    values = read_object(file)
     keys = values.get("attestation_keys")
     listed = keys.get("keys", ()) if isinstance(keys, dict) else ()
     kids = [str(one.get("kid")) for one in listed if isinstance(one, dict)]
