@@ -22,6 +22,7 @@ from gateway.cli.arguments import (
     out_option,
 )
 from gateway.cli.content import show_opened
+from gateway.cli.elements import ElementId, ElementPointer
 from gateway.cli.partner_command import (
     EPILOG,
     Failure,
@@ -170,6 +171,7 @@ _CLEARED_OPTIONS: Sequence[Parameter] = (
         "--confirm-match",
         "confirm",
         multiple=True,
+        type=ElementId(),
         metavar="ID",
         help="Id of an automated match that the analyst confirmed.",
     ),
@@ -180,7 +182,7 @@ def _clearance(options: dict[str, Any]) -> dict[str, Any] | None:
     """Take what says who assessed and cleared a case out of the options."""
     persons = ("assessed_by", "cleared_by", "second_assessor")
     named = {name: person for name in persons if (person := options.pop(name)) is not None}
-    matches = list(options.pop("confirm"))
+    matches = [str(one) for one in options.pop("confirm")]
     if not (named or matches):
         return None
     if not {"assessed_by", "cleared_by"} <= named.keys():
@@ -287,6 +289,7 @@ def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
         "pointers",
         multiple=True,
         metavar="PLACE",
+        type=ElementPointer(),
         help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
     ),
     click.option(

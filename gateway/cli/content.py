@@ -1,11 +1,11 @@
 """How content that a consultation opened is shown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from gateway.cli import output
+from gateway.cli import elements, output
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_parts
@@ -20,6 +20,7 @@ Part = Mapping[str, Any]
 def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
+    elements.keep(gateway, opened)
     if not output.for_machines():
         _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
@@ -69,8 +70,9 @@ def _place(content: Part, pointer: str) -> str:
     array, _, name = pointer.removeprefix("/").partition("/")
     found = [one for one in content.get(array, ()) if name and one["id"] == name]
     if array != "items" or (found and is_sealed(found[0])):
-        return pointer
-    return f"{pointer}: {next(_item(found[0])) if found else 'not in this package'}"
+        return output.with_ends(pointer)
+    now = next(_item(found[0])) if found else "not in this package"
+    return f"{output.with_ends(pointer)}: {now}"
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:
@@ -97,7 +99,9 @@ def print_content(
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
-        output.say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
+        output.say(
+            f"{one['group']} {output.short(one['id'])} was tightened too{_marked({'marking': one})}"
+        )
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(output.colour(heading, "cyan"))
@@ -109,6 +113,7 @@ def print_content(
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
+    ends = elements.ends_of(elements.ids_in(content))
     closed = [
         OpenedElement(part, None, "closed: --open-sealed opens it")
         for part in sealed_parts(content)
@@ -117,7 +122,8 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
         part = one.part
         click.echo(
             output.colour(
-                output.sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"
+                output.sanitise(f"Sealed to {part.sealed_to}: {part.group} {ends[str(part.id)]}"),
+                "cyan",
             )
         )
         for line in _unsealed(one):
@@ -162,9 +168,15 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     def parts(name: str) -> Sequence[Part]:
         return [one for one in content.get(name, ()) if not is_sealed(one)]
 
+    def named(array: str, show: Callable[[Part], Iterable[str]]) -> list[str]:
+        """The lines of each element, the first of them behind the end of its id."""
+        shown = [(ends[one["id"]], [*show(one)]) for one in parts(array)]
+        return [line for end, (first, *more) in shown for line in (f"{end}  {first}", *more)]
+
+    ends = elements.ends_of(elements.ids_in(content))
     superseded = {c.get("supersedes") for c in parts("classifications")}
     items = {one["id"]: one for one in parts("items")}
-    yield "Codes", [_code(one, items, superseded) for one in parts("classifications")]
+    yield "Codes", named("classifications", lambda one: [_code(one, items, superseded)])
     yield (
         "Conditions of use",
         [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
@@ -179,18 +191,18 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
         "Matter",
         [f"{output.format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
     )
-    yield "Items", [line for one in parts("items") for line in _item(one)]
-    yield "Persons", [_person(one) for one in parts("subjects")]
-    yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
+    yield "Items", named("items", _item)
+    yield "Persons", named("subjects", lambda one: [_person(one)])
+    yield "References", named("references", lambda one: [f"{one['scheme']} {one['value']}"])
     yield "Intake", [f"{n}: {output.format_value(content[n])}" for n in _INTAKE if n in content]
     yield "Legal basis", [output.format_value(one) for one in parts("legal_basis")]
-    yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
+    yield "Statements", named("statements", lambda one: _statement(one, full))
 
 
 def _code(one: Part, items: Mapping[Any, Part], superseded: set[Any]) -> str:
     scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
     item = items.get(one["about"])
-    about = "the case" if one["about"] == "case" else f"item {one['about']}"
+    about = "the case" if one["about"] == "case" else f"item {output.short(one['about'])}"
     if item is not None:
         about = f"{item['kind']} {defang(item['value'], item['kind'])}"
     how = f"{one['method']}, by {one['assessor_role']} at {output.format_time(one['assessed_at'])}"

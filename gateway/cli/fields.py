@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.arguments import CalendarDay, Moment, Words
+from gateway.cli.elements import ElementId, ElementPointer
 from gateway.cli.partner_command import Parameter
 from gateway.domain.answers import FieldType, RequestField
 from gateway.domain.json_values import to_json
@@ -57,8 +58,12 @@ _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
     FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(one, multiple=True, type=Words(one.words)),
     FieldType.PERSONS: lambda one: _option(one, multiple=True, metavar="PSEUDONYM"),
-    FieldType.IDS: lambda one: _option(one, multiple=True, type=click.UUID, metavar="ID"),
-    FieldType.POINTERS: lambda one: _option(one, multiple=True, metavar="POINTER"),
+    FieldType.IDS: lambda one: _option(
+        one, multiple=True, type=click.UUID if one.name == "events" else ElementId(), metavar="ID"
+    ),
+    FieldType.POINTERS: lambda one: _option(
+        one, multiple=True, type=ElementPointer(), metavar="POINTER"
+    ),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
     ),

@@ -13,6 +13,7 @@ import click
 from gateway.cli import arguments, output
 from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
+from gateway.cli.elements import ElementId
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import (
@@ -67,6 +68,14 @@ _UPDATE_OPTIONS: Sequence[Parameter] = (
         help="A group of elements to offer.",
     ),
     click.option("--digest", "digests", multiple=True, help="One element, by its digest."),
+    click.option(
+        "--element",
+        "elements",
+        multiple=True,
+        type=ElementId(offered=True),
+        metavar="ID",
+        help="One element, by the end of its id, as `case consult` shows it.",
+    ),
     click.option("--expires-at", type=arguments.Moment(), help="When the offer and its use end."),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
 )
@@ -122,11 +131,20 @@ def _parts(submitted: bytes) -> dict[str, list[str]]:
         raise click.UsageError("--submitted is not what case submit --json printed") from None
 
 
+def _with_elements(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with the digests of the elements among those that are given."""
+    options["digests"] = (*options["digests"], *options.pop("elements", ()))
+    return options
+
+
 def _wanted(options: dict[str, Any]) -> dict[str, Any]:
+    options = _with_elements(options)
     if options["organisation"] is None and options["competence"] is None:
         raise click.UsageError("give --to, --competence, or both")
     if not options["groups"] and not options["digests"]:
-        raise click.UsageError("say what is offered: --group or --digest, as often as needed")
+        raise click.UsageError(
+            "say what is offered: --group, --element or --digest, as often as needed"
+        )
     return options
 
 
@@ -257,7 +275,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
     names the elements one by one instead. The end may only be shortened.
     """
     try:
-        found = gateway.preview_update(handoff, by, **options)
+        found = gateway.preview_update(handoff, by, **_with_elements(options))
     except RequestRefused as refused:
         if refused.rules:
             click.echo(
@@ -279,7 +297,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
 
 
 def _sealed(parts: Sequence[SealedReference]) -> list[str]:
-    return [f"{one['group']} {one['id']} (for {one['sealed_to']})" for one in parts]
+    return [f"{one['group']} {output.short(one['id'])} (for {one['sealed_to']})" for one in parts]
 
 
 # --- Looking -------------------------------------------------------------------------------------
@@ -397,7 +415,9 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         output.say(f"  {_package(one)}")
         if one["pointers"]:
             output.print_wrapped(
-                output.sanitise(output.format_value(one["pointers"])), "     changes ", 13
+                output.sanitise(output.with_ends(output.format_value(one["pointers"]))),
+                "     changes ",
+                13,
             )
     _print_arrivals(view["arrivals"])
     click.echo(output.colour("History", "cyan"))
@@ -501,12 +521,18 @@ def _history(answer: Mapping[str, Any]) -> str:
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    details = [f"{name}: {defang_text(output.format_value(content[name]))}" for name in shown]
+    details = [f"{name}: {defang_text(_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
     line = f"{output.format_time(answer['at'])}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(details)}" if details else line
+
+
+def _value(value: Any) -> str:
+    """A value of an answer: elements and places by the ends of their ids, texts as they are."""
+    text = output.format_value(value)
+    return output.with_ends(text) if isinstance(value, list) else text
 
 
 _TOLD = ("by", *dict.fromkeys(one.name for kind in answers.ANSWERS.values() for one in kind.fields))

@@ -7,6 +7,7 @@ terminal. Who prints their addresses defangs them, so that none is a link.
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -52,6 +53,14 @@ def short(id_: Any) -> str:
     """The last eight digits of an id, by which people name a case or a handoff: the first ones are
     its time, and those of a day have the same."""
     return str(id_)[-8:]
+
+
+def with_ends(text: str) -> str:
+    """A text that holds ids of elements, with their ends alone."""
+    return _ID.sub(lambda found: short(found[0]), text)
+
+
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 def colour(text: str, colour: str) -> str:

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import output
+from gateway.cli import elements, output
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
 from gateway.cli.failure import CommandFailed, OutputNotWritten
 from gateway.client import (
@@ -153,7 +153,7 @@ def reasons(error: ClientError) -> Iterator[str]:
         if until := error.help.get("held_until"):
             yield f"held until {output.format_time(str(until))}"
         if uncertain := error.help.get("uncertain"):
-            yield f"uncertain hosting country: {output.format_value(uncertain)}"
+            yield f"uncertain hosting country: {output.with_ends(output.format_value(uncertain))}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))
         if error.rules:
             yield f"by the rules {', '.join(error.rules)}"
@@ -185,7 +185,7 @@ def elsewhere(item: Mapping[str, Any]) -> str:
     holders = ", ".join(map(addressee, item["holders"]))
     advice = f"offer it to {holders}" if holders else "ask the gateway's operator who routes it"
     orphan = "nobody has items removed there; " if item["orphan"] else ""
-    return f"item {item['item']} is hosted in {item['country']}: {orphan}{advice}"
+    return f"item {output.short(item['item'])} is hosted in {item['country']}: {orphan}{advice}"
 
 
 @contextmanager
@@ -288,7 +288,7 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
                 name: gateway.find(value.noun, value.text) if isinstance(value, Named) else value
                 for name, value in arguments.items()
             }
-            command(gateway, **found)
+            command(gateway, **elements.find(gateway, found))
 
     return run
 

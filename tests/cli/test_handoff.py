@@ -132,7 +132,7 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> N
     assert "Package 2" in opened
     for shown in (opened, desks.done("handoff", "show", handoff, at=OFMIN)):
         assert "CORRECTION (inaccurate)" in shown
-        assert f"/items/{url['id']}" in shown
+        assert f"/items/{short(url['id'])}" in shown
     (waiting,) = desks.told("todo", at=OFMIN)["items"]
     assert waiting["first"].startswith(f"casegate handoff consult {handoff}")
     assert waiting["next"].startswith(f"casegate handoff acknowledge {handoff}")
@@ -237,7 +237,7 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     "arguments, told",
     [
         (("--group", "items"), "--to, --competence, or both"),
-        (("--to", "a-b"), "--group or --digest"),
+        (("--to", "a-b"), "--element or --digest"),
         (("--group", "items", "--competence", "csam"), "[FUNCTION/]MATTER/TERRITORY"),
         (("--group", "pictures", "--to", "a-b"), "is not one of"),
         (("--group", "items", "--to", "a-b", "--expires-at", "2026-06-01"), "not a time with its"),
@@ -505,7 +505,8 @@ def test_a_removal_offer_that_is_none_of_its_recipients_lists_the_holder(desks: 
     asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items")
     result = desks.run("handoff", "offer", case, *asked, "--to", ABROAD)
     assert result.exit_code == 1
-    line = f"item {element_id('url')} is hosted in NL: offer it to {OFMIN} for take_down/csam/NL"
+    item = short(element_id("url"))
+    line = f"item {item} is hosted in NL: offer it to {OFMIN} for take_down/csam/NL"
     assert line in result.stderr
     assert "R8.country" in result.stderr
     offer = desks.told("handoff", "offer", case, *asked, "--competence", "take_down/csam/NL")

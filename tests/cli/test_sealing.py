@@ -117,7 +117,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing):
     ):
         result = sealing.run(*words)
         assert result.exit_code == 2, result.output
-        assert "must be an organisation id" in result.stderr
+        assert "must be an organisation" in result.stderr
 
 
 def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing):
@@ -132,7 +132,7 @@ def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing):
 def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealing):
     _, handoff = accepted(sealing)
     output = sealing.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
-    assert f"Sealed to {OFMIN}: subjects {PERSON}" in output
+    assert f"Sealed to {OFMIN}: subjects {PERSON[-4:]}" in output
     assert "closed: --open-sealed opens it" in output
     assert "N. N." not in output
     output = sealing.done("handoff", "consult", handoff, *OPENING, "--open-sealed", at=OFMIN)
@@ -163,7 +163,7 @@ def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing):
     why = ("--by", "officer-1", "--reason", "not ours")
     sealing.done("handoff", "redirect", handoff, *why, at=OFMIN)
     shown = sealing.done("handoff", "show", handoff)
-    assert f"subjects {PERSON} (for {OFMIN})" in shown
+    assert f"subjects {PERSON[-8:]} (for {OFMIN})" in shown
     later = encryption_key("later")
     sealing.stage.gateway.register_encryption_key(HOTLINE, later)
     jwks = {"keys": [later.public_jwk()]}
@@ -178,7 +178,7 @@ def test_an_offer_says_what_is_sealed_to_others(sealing):
     purpose = ("--purpose", "identify_victim")
     asked = ("--by", "liaison-1", *purpose, "--group", "items", "--to", ABROAD)
     preview = sealing.done("handoff", "preview", told["result"]["case"], *asked)
-    assert f"items {PAGE} (for {OFMIN})" in preview
+    assert f"items {PAGE[-8:]} (for {OFMIN})" in preview
     offer = sealing.done("handoff", "offer", told["result"]["case"], *asked)
     assert "sealed to others, so not offered" in offer
 

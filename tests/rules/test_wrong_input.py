@@ -13,6 +13,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.cli.arguments import CalendarDay, Competence, Moment, NewFile
+from gateway.cli.elements import ElementId
 from gateway.cli.output import Input
 from gateway.cli.partner_command import IdOrName
 from tests.each import each
@@ -27,6 +28,7 @@ POOR = re.compile(
 WRONG: dict[type, tuple[str, ...]] = {
     click.types.UUIDParameterType: ("x", "0198", "0198c1f2-7a00-7000-8000-00000000000g"),
     IdOrName: ("", " ", "x" * 101),
+    ElementId: ("x", "018", "0198c1f2-7a00-7000-8000-00000000000g"),
     CalendarDay: ("2026-13-01", "2026-02-30", "1.2.2026", "tomorrow", "20260102"),
     Moment: (
         "2026-13-01T00:00:00Z",
