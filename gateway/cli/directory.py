@@ -73,6 +73,25 @@ def show_member(gateway: Gateway, organisation: str) -> None:
     output.print_fields({**shown, "reached": reached})
 
 
+@partner_command(directory, name="peers")
+def list_peers(gateway: Gateway) -> None:
+    """List the peer gateways whose keys two persons compared.
+
+    The members of one are named by its id: ofmin@fr is ofmin at the peer fr. The log proves the
+    keys; they are kept beside the connection file.
+    """
+    found = [
+        {
+            "id": one.alias,
+            "issuer": one.issuer,
+            "log_keys": [*map(str, one.log_keys)],
+            "attestation_keys": [*one.gateway_keys],
+        }
+        for one in gateway.peers()
+    ]
+    output.print_items(found, "id", "issuer", ("log", "log_keys"))
+
+
 @partner_command(directory, _organisation)
 def attestation(gateway: Gateway, organisation: str) -> None:
     """Print the signed attestation of a member.

@@ -7,7 +7,8 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,18 +20,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway import files
 from gateway.client.errors import KeyNotHeld, SettingsError, raising
-from gateway.domain.organisation import SLUG, system_of
+from gateway.domain.organisation import NAME, SLUG, system_of
 from gateway.domain.peer import ADDRESS
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.declarations import ApprovalKey, read_approval_keys
+from gateway.evidence.sd_jwt import UnknownKey
 from gateway.evidence.signature import (
     PublicKey,
     encryption_keys,
     public_keys,
 )
 from gateway.ledger.note import COSIGNATURE, ED25519, VerificationKey
-from gateway.verification import gateway_keys
+from gateway.verification import gateway_keys, peers
 from gateway.verification.trust import TrustAnchors
 
 T = TypeVar("T")
@@ -95,8 +97,9 @@ class PartnerConnection:
     ``notifications_file``, ``outbox``, ``document_key``, ``encryption_keys``, ``assertion_key`` and
     ``organisation_keys`` (files and folders, opened by whoever makes the client) are None where not
     wanted. The client puts ``fetch_keys`` in: it adds an organisation's registered keys to
-    ``trust``; and ``learn_keys``, which adds those that follow the gateway's own, and keeps what
-    tells of them in ``key_events``.
+    ``trust``; ``learn_keys``, which adds those that follow the gateway's own, and keeps what tells
+    of them in ``key_events``; and ``learn_peers``, which adds those of peer gateways and keeps what
+    tells of them beside it.
     """
 
     api_url: str
@@ -116,6 +119,7 @@ class PartnerConnection:
     compared: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
     fetch_keys: Callable[[str], None] = _no_key
     learn_keys: Callable[[], None] = lambda: None
+    learn_peers: Callable[[], None] = lambda: None
     key_events: Path | None = None
     notifications_file: Path | None = None
     within: timedelta = timedelta(hours=24)
@@ -150,18 +154,33 @@ class PartnerConnection:
                 gateway_keys=read_keys(attestation_keys),
                 checkpoints=_checkpoints([paths.get("checkpoint_file")]),
                 issuer=values["issuer"],
-                origin_of={
-                    **held.origin_of,
-                    str(log_key): file.name,
-                    **dict.fromkeys(read_keys(attestation_keys), attestation_keys.name),
-                },
+                here=values["issuer"],
+                origin_of={**held.origin_of, str(log_key): file.name}
+                | dict.fromkeys(read_keys(attestation_keys), attestation_keys.name),
             ),
             seal_to={file.stem: _read_set(file, encryption_keys) for file in _key_files(kept)},
             compared=compared.organisations,
             within=_hours(file, values.get("within", "24h")),
             **paths,
         )
-        return replace(read, trust=_learned(read.trust, paths["key_events"]))
+        trust = _learned(read.trust, paths["key_events"])
+        return replace(read, trust=_with_peers(trust, kept, file.parent / peers.PEERS))
+
+    @property
+    def gateways(self) -> Collection[str]:
+        """The URIs of this gateway, and of its peers that are known."""
+        return [self.issuer, *(one.issuer for one in self.trust.others)]
+
+    def home(self, organisation: str) -> str:
+        """The URI of the gateway where an organisation is a member, by its name here; what tells of
+        a peer is fetched once. KeyNotHeld for one that no two persons compared."""
+        if "@" not in organisation:
+            return self.issuer
+        for learn in (self.learn_peers, lambda: None):
+            with suppress(UnknownKey):
+                return self.trust.home(organisation).issuer
+            learn()
+        raise KeyNotHeld(f"the gateway of {organisation} is no peer of {self.issuer}")
 
     @property
     def address(self) -> str:
@@ -443,6 +462,27 @@ def _learned(trust: TrustAnchors, file: Path) -> TrustAnchors:
         return trust
     with raising(SettingsError, f"{file} has no receipts of the gateway's keys"):
         return gateway_keys.learn(trust, read_file(file))
+
+
+def _with_peers(trust: TrustAnchors, kept: Path | None, file: Path) -> TrustAnchors:
+    """The same keys, those of peer gateways by the file of receipts, where it exists, and those of
+    their members in the folder of members' keys, as ``ofmin@fr.json``."""
+    if not file.exists():
+        return trust
+    with raising(SettingsError, f"{file} has no receipts of peer gateways"):
+        trust = peers.learn(trust, read_file(file))
+    for folder, vouched in ((kept, False), (kept and kept / FETCHED, True)):
+        for one in sorted(folder.glob("*@*.json")) if folder else ():
+            if NAME.fullmatch(one.stem):
+                found = read_key_file(one.stem, one)
+                trust = trust.with_keys(one.stem, found.organisations[one.stem], vouched=vouched)
+                trust = replace(
+                    trust,
+                    registrations=[*trust.registrations, *found.registrations],
+                    revocations=[*trust.revocations, *found.revocations],
+                    key_statuses=[*trust.key_statuses, *found.key_statuses],
+                )
+    return trust
 
 
 def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:

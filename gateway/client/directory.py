@@ -1,7 +1,7 @@
 """The organisations that take part, and what this one says of itself: successions and staff."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,6 +18,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
 from gateway.verification import key_history
 from gateway.verification.mandates import RegisteredMandate
+from gateway.verification.trust import TrustAnchors
 
 if TYPE_CHECKING:
     from gateway.client.views import ListedOrganisation, StaffMember, SuccessionView
@@ -95,6 +96,12 @@ class Directory(ClientBase):
         found = self._exchange.read("directory.read", f"/organisations/{slug}")
         return cast("ListedOrganisation", found)
 
+    def peers(self) -> Sequence[TrustAnchors]:
+        """The peer gateways, each with the keys that two persons compared, by its ``alias``; proved
+        by the log, or EvidenceMismatch."""
+        self.connection.learn_peers()
+        return self.connection.trust.others
+
     def status(self, slug: str) -> tuple[str, MembershipAttestation]:
         """The gateway's signed statement that an organisation takes part, and what it says.
 
@@ -116,8 +123,8 @@ class Directory(ClientBase):
         Verified to the end (`gateway.verification.key_history`); EvidenceMismatch when they do not
         hold.
         """
-        if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
-            raise InvalidArgument("not an organisation id, or not the id of a document key")
+        if not NAME.fullmatch(organisation) or not DIGEST.fullmatch(kid):
+            raise InvalidArgument("not an organisation's name, or not the id of a document key")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
         answer = self._exchange.read("directory.read", path)
@@ -139,7 +146,8 @@ class Directory(ClientBase):
             *(one.confirmed for one in required),
         ]
         for one in shown:
-            self._exchange.observe(one, before)
+            if one.checkpoint.origin == self.connection.log_key.name:
+                self._exchange.observe(one, before)
         status = answer.get("status")
         if status is not None:
             evidence_checks.confirm_key_status(str(status), organisation, kid, connection)
@@ -152,8 +160,7 @@ class Directory(ClientBase):
         records = [self.key_record(organisation, str(one["kid"])) for one in held]
         trust = self.connection.trust
         found = [key_history.verify_registration(one.registration, trust) for one in records]
-        own = {organisation: {one.kid: one.key for one in found}}
-        known = replace(trust, organisations={**trust.organisations, **own})
+        known = trust.with_keys(organisation, {one.kid: one.key for one in found})
         return MemberKeys(
             organisation,
             records,
@@ -175,8 +182,8 @@ class Directory(ClientBase):
 
         Verified; EvidenceMismatch when it is of another event or organisation.
         """
-        if not SLUG.fullmatch(organisation):
-            raise InvalidArgument(f"{organisation!r} {NO_SLUG}")
+        if not NAME.fullmatch(organisation):
+            raise InvalidArgument(f"{organisation!r} {NO_NAME}")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/mandates/{spelled(event)}"
         answer = self._exchange.read("directory.read", path)
@@ -185,7 +192,8 @@ class Directory(ClientBase):
         mandate = evidence_checks.confirm_mandate(
             found, ends, organisation, spelled(event), self.connection
         )
-        self._exchange.observe(mandate.confirmed, before)
+        if mandate.confirmed.checkpoint.origin == self.connection.log_key.name:
+            self._exchange.observe(mandate.confirmed, before)
         return MandateRecord(found, mandate, ends)
 
 

@@ -18,7 +18,7 @@ from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
 from gateway.domain.course import fold
-from gateway.domain.handoff import KEPT, HandoffAction, RecallAnswer
+from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
@@ -27,29 +27,48 @@ from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW, SUCCESSION_TYP
 from gateway.evidence.handoff_moves import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey
 from gateway.verification import chain
 from gateway.verification.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
-from gateway.verification.trust import AuthoredDocument, open_document, read_unverified_claims
+from gateway.verification.trust import (
+    AuthoredDocument,
+    open_document,
+    read_answer,
+    read_offer,
+    read_recall,
+    read_unverified_claims,
+)
 
 Claims = TypeVar("Claims")
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
-    """Verify a document of this gateway, for it; EvidenceMismatch when it is none.
+    """Verify a document of a member of this gateway or of a peer, for one of them.
 
-    Raises KeyNotHeld when its author's key can neither be found here nor fetched.
+    EvidenceMismatch when it is none. Raises KeyNotHeld when its author's key can neither be found
+    here nor fetched.
     """
     with raising(EvidenceMismatch, "a document in the answer does not verify"):
         if not isinstance(text, str):
             raise DocumentError("it is missing")
-        signed = _open(sd_jwt.parse(text), typ, connection)
-        claims = signed.verified.claims
-        if claims.get("aud") != connection.issuer:
+        document = sd_jwt.parse(text)
+        audience = read_unverified_claims(document).claims.get("aud")
+        if audience not in connection.gateways:
+            connection.learn_peers()
+        signed = _open(document, typ, connection)
+        own = (signed.gateway,) if typ in _OF_THEIR_HOME else connection.gateways
+        if signed.gateway not in connection.gateways:
+            raise DocumentError("it is of another gateway")
+        if audience not in own:
             raise DocumentError("it is for another gateway")
-        if signed.attested and claims.get("iss") != connection.issuer:
-            raise DocumentError("it is attested by another gateway")
     return signed
+
+
+_RETURNED = "returned"
+"""The state of an offer that the recipient's gateway refused: no document says it."""
+
+_OF_THEIR_HOME = (handoff_documents.CASE_TYP, handoff_documents.RECALL_TYP)
+"""The documents that are for the gateway of their author, whoever decides a handoff."""
 
 
 def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredDocument:
@@ -58,14 +77,19 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
         return open_document(document, typ, connection.trust)
     except UnknownKey:
         claims = read_unverified_claims(document).claims
-        gateway, author = handoff_documents.author_at(claims)
-        if gateway != connection.issuer:
+        gateway, identifier = handoff_documents.author_at(claims)
+        if gateway not in connection.gateways:
+            connection.learn_peers()
+        if gateway not in connection.gateways:
             raise
+    author = connection.trust.name_at(gateway, identifier, connection.issuer)
     attested = "attested_for" in claims
-    if attested:
+    if not attested:
+        connection.fetch_keys(author)
+    elif gateway == connection.issuer:
         connection.learn_keys()
     else:
-        connection.fetch_keys(author)
+        connection.learn_peers()
     try:
         return open_document(document, typ, connection.trust)
     except UnknownKey:
@@ -79,28 +103,29 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
 
 
 def _opened(
-    text: Any, typ: str, read: Callable[[VerifiedSdJwt], Claims], connection: PartnerConnection
+    text: Any, typ: str, read: Callable[[AuthoredDocument], Claims], connection: PartnerConnection
 ) -> Verified[Claims]:
     signed = open_ours(text, typ, connection)
     with raising(EvidenceMismatch, "a document in the answer cannot be read"):
-        return Verified(signed, read(signed.verified))
+        return Verified(signed, read(signed))
 
 
 def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
     """Verify an offer and read its claims."""
-    return _opened(text, handoff_documents.OFFER_TYP, handoff_documents.read_offer, connection)
+    read = partial(read_offer, trust=connection.trust)
+    return _opened(text, handoff_documents.OFFER_TYP, read, connection)
 
 
 def open_answer(text: Any, connection: PartnerConnection) -> VerifiedAnswer:
     """Verify an answer and read its claims."""
-    return _opened(text, handoff_documents.ANSWER_TYP, handoff_documents.read_answer, connection)
+    return _opened(text, handoff_documents.ANSWER_TYP, read_answer, connection)
 
 
 def open_recall(
     text: Any, connection: PartnerConnection
 ) -> Verified[handoff_documents.RecallClaims]:
     """Verify a recall and read its claims."""
-    return _opened(text, handoff_documents.RECALL_TYP, handoff_documents.read_recall, connection)
+    return _opened(text, handoff_documents.RECALL_TYP, read_recall, connection)
 
 
 def check_recall(
@@ -190,7 +215,7 @@ class Previewed:
 
     ``withheld_groups`` are the groups of which policy holds something back, ``transfer_tool`` what
     lets the case go to a third country. ``updates`` is the offer that an update updates, whose
-    terms it repeats, ``change`` what it is to it.
+    terms it repeats, ``change`` what it is to it. ``audience`` is the recipient's gateway.
     """
 
     case_digest: str
@@ -200,6 +225,7 @@ class Previewed:
     transfer_tool: str | None = None
     updates: VerifiedOffer | None = None
     change: ChangeKind | None = None
+    audience: str = ""
 
 
 def check_preview(
@@ -251,7 +277,10 @@ def _previewed(
     require(listed and bool(permitted), "the preview does not list what it would give")
     tool = _previewed_tool(found, document, permitted, purpose)
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
-    return Previewed(document.document.digest, to, tuple(permitted), withheld, tool)
+    audience = connection.home(str(to.get("organisation")))
+    return Previewed(
+        document.document.digest, to, tuple(permitted), withheld, tool, audience=audience
+    )
 
 
 def _previewed_tool(
@@ -350,8 +379,10 @@ def _check_answers(
     with _compared():
         made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
         course = fold(made)
+    returned = view.get("state") == _RETURNED and links[0].offered.audience
     require(
-        view.get("state") == course.state,
+        view.get("state") == course.state
+        or (returned not in (False, connection.issuer) and course.state == HandoffState.OFFERED),
         "the handoff is shown in another state than its answers lead to",
     )
     groups = course.accepted_groups and sorted(course.accepted_groups)
@@ -394,7 +425,8 @@ def _open_answers(
             continue
         answer = _open_shown(shown, connection)
         about, link = answer.claims, link_of.get(answer.claims.offer_digest)
-        require(link is not None, "an answer shown is not about this handoff")
+        decides = answer.signed.audience == links[0].offered.audience
+        require(link is not None and decides, "an answer shown is not about this handoff")
         require(about.recall in (None, recall), "an answer shown is about a recall not shown")
         with _compared():
             chain.check_answer(answer, links[0].offer, link, recall)
@@ -408,7 +440,8 @@ def _open_answers(
 @dataclass(frozen=True)
 class AnsweredOffer:
     """What an answer binds: its handoff, and by their digests a version of the case, an offer and
-    its package; beside them the correction notice, or the recall, that it answers."""
+    its package; beside them the correction notice, or the recall, that it answers. ``audience`` is
+    the gateway that decides, where it is known not to be one's own."""
 
     handoff: UUID
     case_digest: str
@@ -416,20 +449,21 @@ class AnsweredOffer:
     package_digest: str
     notice_digest: str | None = None
     recall: str | None = None
+    audience: str | None = None
 
     @classmethod
     def offered(cls, offered: VerifiedOffer, recall: str | None = None) -> "AnsweredOffer":
         """An offer that was verified, or its recall."""
         offer = offered.claims
         bound = (offer.handoff, offer.case_digest, offered.digest, offer.package_digest)
-        return cls(*bound, recall=recall)
+        return cls(*bound, recall=recall, audience=offered.signed.audience)
 
     @classmethod
     def noticed(cls, notice: VerifiedAnswer) -> "AnsweredOffer":
         """Return what a correction notice that was verified is about."""
         about = notice.claims
         bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
-        return cls(*bound, notice_digest=notice.digest)
+        return cls(*bound, notice_digest=notice.digest, audience=notice.signed.audience)
 
 
 def proved_offer(
@@ -639,9 +673,9 @@ class DocumentSigner:
         if before and ends is None and before.expires_at is not None:
             ends = datetime.fromtimestamp(before.expires_at, UTC)
         return handoff_documents.issue_offer(
-            self.heading(),
+            self.heading(previewed.audience),
             handoff=before.handoff if before else asked["handoff"],
-            to=previewed.to,
+            to={**previewed.to, "organisation": previewed.to["organisation"].partition("@")[0]},
             case_digest=previewed.case_digest,
             disclosures=previewed.permitted_disclosures,
             purpose=before.purpose if before else asked["purpose"],
@@ -655,9 +689,7 @@ class DocumentSigner:
             change=previewed.change,
         )
 
-    def heading(self) -> handoff_documents.Heading:
-        """Return what stands at the head of a document that is signed now."""
-        author = organisation_uri(self.issuer, self.organisation)
-        return handoff_documents.Heading(
-            author, self.issuer, self.now(), self.ids(), self.key, self.random
-        )
+    def heading(self, audience: str | None = None) -> handoff_documents.Heading:
+        """Return what stands at the head of a document that is signed now, for a gateway."""
+        author, to = organisation_uri(self.issuer, self.organisation), audience or self.issuer
+        return handoff_documents.Heading(author, to, self.now(), self.ids(), self.key, self.random)

@@ -16,13 +16,14 @@ from gateway.client.errors import ClientError, EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
+from gateway.domain.organisation import OrganisationName
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.verification import key_history, mandates
 from gateway.verification.chain import VerifiedAnswer, VerifiedOffer
 from gateway.verification.mandates import RegisteredMandate
 from gateway.verification.stream import StreamHead, read_head
-from gateway.verification.trust import AuthoredDocument, TrustAnchors
+from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
@@ -41,6 +42,16 @@ def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
             f"the receipt does not verify ({error}): what was asked may have been done; keep the "
             "answer, and ask the gateway's operator"
         ) from None
+
+
+def confirm_of(
+    organisation: str, receipt: Receipt, connection: PartnerConnection
+) -> VerifiedReceipt:
+    """Verify a receipt of what is registered of an organisation, by the log of its own gateway."""
+    if connection.home(organisation) == connection.issuer:
+        return confirm(receipt, connection)
+    with raising(EvidenceMismatch, "the receipt of a peer gateway does not verify"):
+        return confirm_receipt(receipt, connection.trust.home(organisation))
 
 
 def read_receipt(members: Any) -> Receipt:
@@ -117,10 +128,10 @@ def confirm_key(
     ],
 ) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
-    confirm(receipt, connection)
+    confirm_of(organisation, receipt, connection)
     with raising(EvidenceMismatch, "the event of a key is not valid"):
         found = verify(receipt, connection.trust)
-    same = (found.organisation, found.kid) == (organisation, kid)
+    same = (found.organisation, found.kid) == (OrganisationName(organisation).id, kid)
     require(same, "the event is that of another key")
     return found.confirmed
 
@@ -130,11 +141,11 @@ def confirm_requirements(
 ) -> list[key_history.SigningRequirement]:
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
-        confirm(one, connection)
+        confirm_of(organisation, one, connection)
     with raising(EvidenceMismatch, "a requirement to sign is not valid"):
         found = key_history.signing_requirements(receipts, connection.trust)
     require(
-        all(one.organisation == organisation for one in found),
+        all(one.organisation == OrganisationName(organisation).id for one in found),
         "the requirement to sign is that of another organisation",
     )
     return found
@@ -151,12 +162,13 @@ def confirm_mandate(
 
     It ends as the first of ``ends`` says that ended it.
     """
-    confirmed = confirm(receipt, connection)
+    confirmed = confirm_of(organisation, receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
     with raising(EvidenceMismatch, "the registration of a mandate is not valid"):
         found = mandates.read(confirmed)
-        over = [mandates.read_end(confirm(one, connection)) for one in ends]
-    require(found.organisation == organisation, "the mandate is that of another organisation")
+        over = [mandates.read_end(confirm_of(organisation, one, connection)) for one in ends]
+    own = found.organisation == OrganisationName(organisation).id
+    require(own, "the mandate is that of another organisation")
     days = [one.day for one in over if one.of(found)]
     return replace(found, end=min(days)) if days else found
 
@@ -178,7 +190,8 @@ def confirm_key_status(
     """The gateway signed that this key of this organisation was not revoked."""
     with raising(EvidenceMismatch, "the status of a key is not valid"):
         found = key_history.read_status(text, connection.trust)
-    same = (found.organisation, found.kid) == (organisation, kid)
+    named = (OrganisationName(organisation).id, kid, connection.home(organisation))
+    same = (found.organisation, found.kid, found.gateway) == named
     require(same, "the status is that of another key")
     return found
 

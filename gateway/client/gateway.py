@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from urllib.parse import urlencode
@@ -43,10 +44,10 @@ from gateway.client.transport import (
 )
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.seal import OpeningKey
-from gateway.evidence.signature import public_keys
+from gateway.evidence.signature import PublicKey, public_keys
 from gateway.files import PrivateFileError
 from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
-from gateway.verification import gateway_keys
+from gateway.verification import gateway_keys, peers
 
 if TYPE_CHECKING:
     from gateway.client.views import Whoami
@@ -175,23 +176,10 @@ class Gateway(
             mine = public_keys({"keys": [own.public_jwk()]})
             organisations[connection.organisation] = {**held, **mine}
 
-        def fetch(organisation: str) -> None:
-            try:
-                found = self.member_keys(organisation)
-            except errors.RequestRefused as refused:
-                raise errors.KeyNotHeld(
-                    f"this system lacks the key with which {organisation} signs, and may not fetch "
-                    f"it ({refused.slug}): with a system that has the scope directory.read, "
-                    f"`casegate directory keys {organisation}` saves it; put that file into "
-                    "organisation_keys of this connection"
-                ) from refused
-            registered = {one.kid: one.key for one in found.origins}
-            organisations[organisation] = {**organisations.get(organisation, {}), **registered}
-            _keep(found, connection.organisation_keys)
-
         log_keys, own_keys = [*connection.trust.log_keys], dict(connection.trust.gateway_keys)
         trust = replace(connection.trust, organisations=organisations)
-        trust = replace(trust, log_keys=log_keys, gateway_keys=own_keys)
+        others = [*connection.trust.others]
+        trust = replace(trust, log_keys=log_keys, gateway_keys=own_keys, others=others)
 
         def learn() -> None:
             data, known = self._exchange.key_events(), len(log_keys) + len(own_keys)
@@ -199,12 +187,39 @@ class Gateway(
                 found = gateway_keys.learn(trust, data)
             log_keys[:] = found.log_keys
             own_keys.update(found.gateway_keys)
-            file = connection.key_events
-            if file is not None and len(log_keys) + len(own_keys) > known:
-                with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
-                    files.replace(file, data, mode=0o644)
+            if len(log_keys) + len(own_keys) > known:
+                _keep_receipts(connection.key_events, data)
 
-        return replace(connection, trust=trust, fetch_keys=fetch, learn_keys=learn)
+        def learn_peers() -> None:
+            data, file = self._exchange.peers(), connection.key_events
+            with errors.raising(errors.EvidenceMismatch, "the keys of peer gateways do not verify"):
+                others[:] = peers.learn(trust, data).others
+            _keep_receipts(file and file.with_name(peers.PEERS), data)
+
+        def fetched(organisation: str, keys: Mapping[str, PublicKey]) -> None:
+            if "@" in organisation:  # only the gateways named it
+                others[:] = trust.with_keys(organisation, keys, vouched=True).others
+            else:
+                organisations[organisation] = {**organisations.get(organisation, {}), **keys}
+
+        learning = replace(connection, learn_keys=learn, learn_peers=learn_peers)
+        return replace(learning, trust=trust, fetch_keys=partial(self._fetch_keys, fetched))
+
+    def _fetch_keys(
+        self, fetched: Callable[[str, Mapping[str, PublicKey]], None], organisation: str
+    ) -> None:
+        """Fetch the keys of an organisation, believe them, and keep them."""
+        try:
+            found = self.member_keys(organisation)
+        except errors.RequestRefused as refused:
+            raise errors.KeyNotHeld(
+                f"this system lacks the key with which {organisation} signs, and may not fetch "
+                f"it ({refused.slug}): with a system that has the scope directory.read, "
+                f"`casegate directory keys {organisation}` saves it; put that file into "
+                "organisation_keys of this connection"
+            ) from refused
+        fetched(organisation, {one.kid: one.key for one in found.origins})
+        _keep(found, self.connection.organisation_keys)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -305,6 +320,13 @@ class Gateway(
 
 def _key(file: Path | None, purpose: KeyPurpose) -> SigningKey | None:
     return None if file is None else load_key(file, purpose)
+
+
+def _keep_receipts(file: Path | None, data: bytes) -> None:
+    """Put what tells of keys where the next command finds it, and verifies it again."""
+    if file is not None:
+        with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
+            files.replace(file, data, mode=0o644)
 
 
 def _keep(found: MemberKeys, folder: Path | None) -> None:

@@ -179,9 +179,10 @@ class HandoffClient(Events):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            about = vars(self._answered(name, kind, offer))
+            about = dict(vars(self._answered(name, kind, offer)))
+            heading = self._author.heading(about.pop("audience"))
             document = handoff_documents.issue_answer(
-                self._author.heading(), kind=kind.name, fields=asked, **about
+                heading, kind=kind.name, fields=asked, **about
             )
         elif offer is not None:
             asked["offer"] = offer

@@ -154,6 +154,11 @@ class Session:
         """The receipts of the events of the gateway's own keys, not verified."""
         return granted(self._access.send(HttpRequest("GET", "/log/keys"))).body
 
+    def peers(self) -> bytes:
+        """The receipts of the events by which keys of peer gateways were compared, not verified."""
+        message = HttpRequest("GET", "/peers", None, {"Accept": JSON})
+        return granted(self._access.send(message)).body
+
     def write(
         self,
         action: str,

@@ -242,6 +242,25 @@ def look_up_mandate(
     return results.MandateRegistration(slug, event, logged.receipt(ports), over)
 
 
+def list_peers(ports: Ports, caller: Caller) -> results.PeerReceipts:
+    """The events by which two persons recorded the keys of peer gateways that they had compared:
+    whom the members here are to believe there (gateway.verification.peers)."""
+
+    def query(context: transact.RequestContext) -> list[LoggedEvent]:
+        transact.authorize(context, LOG)
+        return [
+            one
+            for peer in context.work.organisations.peers()
+            for one in _events_of(context, peer, _TRUSTED)
+        ]
+
+    found = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    found.sort(key=attrgetter("index"))
+    return results.PeerReceipts([_showing(ports, one, SUBJECT) for one in found])
+
+
+_TRUSTED = EVENT_TYPES["peer.trust"][0]
+
 _SHOWN = tuple(EVENT_TYPES[one][0] for one in ("mandate.grant", "succession.plan"))
 """The events whose subject names a mandate and no more than the directory shows."""
 

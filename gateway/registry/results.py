@@ -108,6 +108,13 @@ class MandateRegistration:
 
 
 @dataclass(frozen=True)
+class PeerReceipts:
+    """The events by which keys of peer gateways were compared, oldest first."""
+
+    receipts: Sequence[Receipt]
+
+
+@dataclass(frozen=True)
 class AuditAccessEntry:
     """What an audit access covers, and when."""
 

@@ -74,6 +74,35 @@ class TrustAnchors:
         known = (one.alias for one in (self, *self.others) if one.issuer == gateway)
         return f"{identifier}@{next(known, '') or urlsplit(gateway).netloc}"
 
+    def with_keys(
+        self, name: str, keys: Mapping[str, PublicKey], *, vouched: bool = False
+    ) -> "TrustAnchors":
+        """The same anchors with more document keys of an organisation, by its name here; those that
+        are ``vouched`` only its gateway named."""
+        identifier, at, alias = name.partition("@")
+        if at:
+            others = [
+                one.with_keys(identifier, keys, vouched=vouched) if one.alias == alias else one
+                for one in self.others
+            ]
+            return replace(self, others=others)
+        held = {**self.organisations.get(identifier, {}), **keys}
+        named = frozenset((identifier, kid) for kid in keys) if vouched else frozenset()
+        return replace(
+            self,
+            organisations={**self.organisations, identifier: held},
+            vouched=self.vouched | named,
+        )
+
+    def home(self, name: str) -> "TrustAnchors":
+        """The anchors of the gateway where an organisation is a member, by its name here; raises
+        UnknownKey for a peer that is not known."""
+        _, at, alias = name.partition("@")
+        found = (one for one in self.others if one.alias == alias) if at else iter((self,))
+        if (one := next(found, None)) is None:
+            raise UnknownKey(f"no key was provided for the peer gateway {ascii(alias)[:200]}")
+        return one
+
     def of_gateway(self, issuer: str) -> "TrustAnchors":
         """The anchors of one gateway: no key of another speaks for it or its organisations.
 

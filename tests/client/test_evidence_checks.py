@@ -91,7 +91,7 @@ LIES_OF_A_SUBMISSION: Lies = [
                 attested_for=f"https://other.example/organisations/{HOTLINE}",
             )
         ),
-        "attested by another gateway",
+        "of another gateway",
     ),
     (lambda: submitted(case_digest=answer_document().digest), "differ in case_digest"),
     (lambda: submitted(case_digest=None), "differ in case_digest"),

@@ -43,6 +43,7 @@ MORE = {
     "directory": {
         "attestation": "directory.read, the gateway's attestation of a member",
         "keys": "directory.read, a member's keys into a file",
+        "peers": "directory.read, the peer gateways and their keys",
     },
 }
 """Verbs beside those of the policy, each with the action that it asks for."""

@@ -24,6 +24,7 @@ API = {
     ("GET", "/organisations/{organisation}/attestation"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
+    ("GET", "/peers"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
     ("POST", "/batches/submissions"): ("case.submit", "cases.write"),
     ("POST", "/batches/offers"): ("handoff.offer", "handoffs.offer"),

@@ -388,6 +388,7 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     event = shown["mandates"][0]["registration_event"]
     story.get(HOTLINE, path, organisation=OFMIN, event=event)
     story.get(HOTLINE, "/organisations", "?limit=2")
+    story.get(HOTLINE, "/peers")
     gateway, by = story.line.gateway, witness(witness_name(ISSUER, HOTLINE))
     line = by.cosign(note.split(story.line.anybody().get("/checkpoint").text)[0], gateway.clock())
     value = {"size": gateway.size(), "cosignature": line.split()[2]}

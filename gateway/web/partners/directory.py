@@ -58,6 +58,17 @@ def directory_show(call: Call, organisation: str) -> results.ListedOrganisation:
     return organisations.look_up(call.ports, call.caller, organisation)
 
 
+@endpoint("GET /peers", "directory.read", "directory.read", "PeerReceipts")
+def directory_list_peers(call: Call) -> results.PeerReceipts:
+    """Read the receipts of the events by which keys of peer gateways were compared.
+
+    The `subject` of each has a peer's id here, its issuer, the keys of its log and of its
+    attestations: with them a member verifies what its members sign. The log's key is enough to
+    check them.
+    """
+    return organisations.list_peers(call.ports, call.caller)
+
+
 @endpoint(
     "GET /organisations/<organisation>/attestation",
     "directory.read",
