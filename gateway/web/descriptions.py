@@ -342,6 +342,7 @@ _WORDS: Mapping[str, str] = {
     "system": "The system's name.",
     "systems": "The systems of the organisation.",
     "enabled": "Whether it may act.",
+    "passkeys": "The public keys of their passkeys, each a JWK.",
     "scopes": "The scopes that it may ask for.",
     "scope": "The scopes, separated by spaces.",
     "InterestEntry.scope": "What the interest is about.",
