@@ -76,6 +76,9 @@ def test_a_command_that_is_stopped_says_so_too(stop, code, kind, monkeypatch):
 STOPPED_AT = """
 import click, os, signal, sys
 
+# Whoever runs the tests in the background has it ignored, and a child inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def ctrl_c(*_):
     os.kill(os.getpid(), signal.SIGINT)
 
