@@ -15,11 +15,13 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    inspect,
     literal_column,
     select,
     table,
     text,
 )
+from sqlalchemy.engine.reflection import Inspector
 
 from gateway.store import columns
 from gateway.store.migrations import endings, upgrade
@@ -29,7 +31,6 @@ from tests.upgraded import STOPPED, kept, upgraded
 
 _NEW = ("log_event", "log_confirmation")
 LOG = [name for name in metadata.tables if name.startswith("log_") and name not in _NEW]
-_LATER = ("case_file_uncleared", "case_file_ending")
 _APART = ("at", "words", "handoff", "case_digest")
 """The columns of `log_event` that had a table of their own."""
 
@@ -47,8 +48,8 @@ def _file(folder: Path) -> str:
 
 def _moved(file: str) -> str:
     """What a file holds, in PostgreSQL, with the tables of then."""
-    url, then = new_database(), _then()
-    old, new = create_engine(file), create_engine(url)
+    url, old = new_database(), create_engine(file)
+    new, then = create_engine(url), _then(inspect(old))
     with old.connect() as before, new.begin() as after:
         then.create_all(after)
         for one in then.sorted_tables:
@@ -61,22 +62,21 @@ def _moved(file: str) -> str:
     return url
 
 
-def _then() -> MetaData:
-    """The tables of 2d826964."""
+def _then(file: Inspector) -> MetaData:
+    """The tables of 2d826964: those of today, without what came later than the file."""
     then = _plain()
     event = then.tables["log_event"]
-    then.remove(event)
-    for name in ("log_confirmation", "taken_handoff", "held_removal"):
-        then.remove(then.tables[name])
-    apart = [one for one in event.c if one.name in ("idx", *_APART)]
-    left = [one for one in event.c if one.name not in (*_APART, "step_of")]
-    for name, of_then in (("log_facet", apart), ("log_event", left)):
-        Table(name, then, *(one._copy() for one in of_then))
-    case = then.tables["case_file"]
-    case.indexes -= {one for one in case.indexes if one.name in _LATER}
-    case._columns.remove(case.c.urgency)
-    duty = then.tables["duty"]
-    duty._columns.remove(duty.c.arrived)
+    apart = [one._copy() for one in event.c if one.name in ("idx", *_APART)]
+    for one in [*then.tables.values()]:
+        if not file.has_table(one.name):
+            then.remove(one)
+            continue
+        columns_, indexes = file.get_columns(one.name), file.get_indexes(one.name)
+        had = {found["name"] for found in (*columns_, *indexes)}
+        one.indexes -= {index for index in one.indexes if index.name not in had}
+        for column in [column for column in one.c if column.name not in had]:
+            one._columns.remove(column)
+    Table("log_facet", then, *apart)
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
     ends = Column("expires_at", BigInteger, nullable=False)
     Table("revoked_token", then, Column("jti", Text, primary_key=True), ends)

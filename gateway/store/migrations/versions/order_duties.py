@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.execute(
         "UPDATE duty SET urgency = (SELECT urgency FROM handoff WHERE handoff.id = duty.handoff)"
     )
-    op.drop_index("duty_owed", "duty")
+    op.execute("DROP INDEX IF EXISTS duty_owed")
     op.create_index(
         "duty_waiting",
         "duty",
