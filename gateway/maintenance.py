@@ -38,7 +38,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import erasure, succession_execution
-from gateway.exchange.standing import duties
+from gateway.exchange.standing import duties, item_index
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -496,11 +496,22 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
 def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
-    erasure.destroy_keys(ports)
-    for _ in range(BATCHES):
-        if not erasure.erase_due(ports):
-            return TaskReport()
-    return TaskReport(more=True)
+    done = erasure.destroy_keys(ports)
+    try:
+        for _ in range(BATCHES):
+            erased = erasure.erase_due(ports)
+            done += erased
+            if not erased:
+                return TaskReport()
+        return TaskReport(more=True)
+    finally:
+        if done:  # what stands in clear, or was keyed, must not just age in the journal
+            upkeep.gateway.store.database.empty_journal()
+
+
+def index_items(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Let cases from before an upgrade be found by their items."""
+    return TaskReport(more=item_index.index_earlier(upkeep.gateway.ports))
 
 
 def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
@@ -688,6 +699,7 @@ TIMETABLE: tuple[Task, ...] = (
         records=True,
     ),
     Task("erasure", _MINUTE, erase, "cases are not erased", records=True),
+    Task("items", _HOUR, index_items, "earlier cases are not found by their items", records=True),
     Task(
         "log terms",
         _DAY,

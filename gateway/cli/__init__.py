@@ -72,6 +72,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
         "outbox": ("system", "Resend writes that received no answer."),
         "receipt": ("receipt", "Show, verify and save receipts."),
+        "search": ("search", "Find your cases and handoffs by an item."),
         "staff": ("directory", "Keep your staff register: who may be named by --by."),
         "succession": (
             "directory",

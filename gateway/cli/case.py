@@ -38,7 +38,14 @@ from gateway.cli.partner_command import (
     save_json,
     write_command,
 )
-from gateway.cli.steps import act_words, add_steps, case_argument, measure_lines, state_of
+from gateway.cli.steps import (
+    act_words,
+    add_steps,
+    case_argument,
+    measure_lines,
+    state_of,
+    submitted_words,
+)
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
@@ -255,11 +262,12 @@ def submit(
         _warn_of_erasure(content)
         _warn_of_content(content)
     if len(contents) == 1:
-        print_result(*_done(gateway.submit(contents[0], by, clearance)), save=receipt_out)
+        written = gateway.submit(contents[0], by, clearance)
+        print_result(written, submitted_words(written.result), save=receipt_out)
         return
     asked = [{"content": one, "by": by, "clearance": clearance} for one in contents]
     names = [f"case {output.short(one['case'])}" for one in contents]
-    print_results(names, gateway.submit_each(asked), state_of)
+    print_results(names, gateway.submit_each(asked), submitted_words)
 
 
 def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:

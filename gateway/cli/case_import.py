@@ -11,6 +11,7 @@ import click
 
 from gateway.cli import output
 from gateway.cli.partner_command import REFUSED, Failure, save_json, sentence
+from gateway.cli.steps import known_words
 from gateway.client import ClientError, ConfirmedWrite, Gateway, InvalidCase, RequestRefused
 from gateway.client.session import LARGEST_BATCH
 from gateway.formats.case_draft import Imported
@@ -21,7 +22,8 @@ from gateway.formats.report_file import ImportRefused
 
 @dataclass(frozen=True)
 class Report:
-    """A report and its outcome; ``file`` is the number of its file among ``of`` files."""
+    """A report and its outcome; ``file`` is the number of its file among ``of`` files. ``known`` is
+    what of one's own has an item of it already."""
 
     place: str
     file: int
@@ -29,6 +31,7 @@ class Report:
     imported: Imported | None = None
     why: str = ""
     outcome: str = "refused"
+    known: Sequence[Any] = ()
 
     @property
     def case(self) -> dict[str, Any]:
@@ -42,7 +45,7 @@ class Report:
             told.append(f"case {output.short(self.case['case'])}")
         if self.outcome == "known":
             told.append("a case of yours has this reference")
-        told.append(self.why)
+        told.append(self.why or "; ".join(map(known_words, self.known)))
         if self.imported and (dropped := self.imported.dropped):
             fields = dict.fromkeys(one.partition(": ")[0].lstrip("/") for one in dropped)
             told.append(f"dropped {', '.join(fields)}")
@@ -98,7 +101,7 @@ def _sent(report: Report, ended: ConfirmedWrite | ClientError | None) -> Report:
     if ended is None:
         return replace(report, outcome="known")
     if isinstance(ended, ConfirmedWrite):
-        return replace(report, outcome="taken")
+        return replace(report, outcome="taken", known=ended.result.get("known", ()))
     if not isinstance(ended, RequestRefused):
         raise ended
     places = (f"{at or '/'} {why}" for at, why in ended.errors)
@@ -136,11 +139,16 @@ def _print(one: Report) -> None:
 
 
 def _as_json(one: Report) -> dict[str, Any]:
-    named = {"file": one.place, "outcome": one.outcome, "why": one.why or None}
+    named = {
+        "file": one.place,
+        "outcome": one.outcome,
+        "why": one.why or None,
+    }
     if one.imported is None:
         return named
     named |= {name: one.case[name] for name in ("case", "originator_ref")}
-    return {**named, "dropped": one.imported.dropped, "notes": one.imported.notes}
+    known = {"known": one.known} if one.known else {}
+    return {**named, **known, "dropped": one.imported.dropped, "notes": one.imported.notes}
 
 
 def write_one(reports: Sequence[Report], out: Path) -> None:

@@ -9,7 +9,8 @@ from gateway.cli import output
 from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import IdOrName, Parameter, WriteReport, write_command
 from gateway.client import Gateway
-from gateway.client.views import StepAction
+from gateway.client.views import FoundItem, StepAction
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import MeasureKind
 from gateway.domain.steps import STEPS, StepKind, ids_in, verb_of
 
@@ -104,6 +105,21 @@ _REACH = (
     "It binds this case only: it reaches neither the same items in another member's case nor "
     "anybody who heard of them elsewhere. It is no preservation order."
 )
+
+
+def submitted_words(result: Mapping[str, Any]) -> str:
+    """Say what a submission became, and what of one's own has an item of it already."""
+    return "; ".join([state_of(result), *map(known_words, result.get("known", ()))])
+
+
+def known_words(one: FoundItem) -> str:
+    """Say that an item is known."""
+    at, others = parse_timestamp(one["since"]), ", ".join(one["counterparts"])
+    day = f"{at.day} {at:%B %Y}"
+    if one.get("handoff"):
+        return f"known: handoff {one['handoff']} of {day}, from {others}"
+    handed = f", handed to {others}" if others else ""
+    return f"known: your case {one.get('reference')} of {day}{handed}"
 
 
 def state_of(result: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ from gateway.verification.mandates import days_of
 if TYPE_CHECKING:
     from gateway.client.views import (
         AnswerCommand,
+        FoundItem,
         HandoffStateWord,
         HandoffSummary,
         HandoffView,
@@ -86,6 +87,27 @@ class HandoffClient(Events):
     ) -> "Iterator[HandoffSummary]":
         """The handoffs sent, likewise."""
         return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
+
+    def search_items(
+        self, by: str, reason_code: str, reason: str, **item: str
+    ) -> "tuple[list[FoundItem], list[str]]":
+        """Find one's own cases, and the handoffs by which one holds others', that have an item: a
+        ``url``, a ``hash`` or an ``account``; and among what was looked.
+
+        Recorded with person and reason, once for each hundred that are found. InvalidArgument
+        unless it is one of the three.
+        """
+        if item.keys() not in ({"url"}, {"hash"}, {"account"}):
+            raise InvalidArgument("a search is by one url, hash or account")
+        body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason, **item}
+        body["limit"] = 100
+        found: list[FoundItem] = []
+        while True:
+            result = self._exchange.write("item.search", "/items/searches", body).result
+            found += cast("list[FoundItem]", list_of(result, "items"))
+            if result.get("next") is None:
+                return found, [str(one) for one in list_of(result, "searched")]
+            body["after"] = result["next"]
 
     def worklist(self) -> "Worklist":
         """Return what waits for this member, by urgency, then due time, and what was not looked at;

@@ -31,7 +31,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SIGNED = "application/sd-jwt"
 
-_READ_AT_ONCE = frozenset({"case.consult", "audit.search"})
+_READ_AT_ONCE = frozenset({"case.consult", "audit.search", "item.search"})
 """Writes whose answer somebody waits for: sent again later they would open things for nobody."""
 
 _NOT_HEARD = frozenset({401, 408, 429})

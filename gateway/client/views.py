@@ -222,6 +222,19 @@ class CaseCoverage(TypedDict):
     handoffs: Sequence[HolderCoverage]
 
 
+class FoundItem(TypedDict):
+    """What has an item that was looked for: one's own case, or another's that one holds by a
+    handoff."""
+
+    case: str
+    state: str
+    matter: Sequence[str]
+    since: str
+    counterparts: Sequence[str]
+    handoff: NotRequired[str]
+    reference: NotRequired[str]
+
+
 class HandoffSummary(TypedDict):
     """A handoff in a list."""
 

@@ -164,6 +164,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "worklist.read": ("worklist.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
+    "item.search": ("item.searched", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
     "notification.poll": ("notification.polled", Operation.LOG_ACCESS),

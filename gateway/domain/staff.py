@@ -61,6 +61,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "conformance.start": ALL_ROLES,
     "conformance.submit": ALL_ROLES,
     "audit.search": ALL_ROLES,
+    "item.search": ALL_ROLES,
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
 }

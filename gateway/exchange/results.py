@@ -95,8 +95,38 @@ class MeasureView:
 
 
 @dataclass(frozen=True)
+class FoundItem:
+    """What has an item that was looked for: one's own case, or another's that one holds by a
+    ``handoff``.
+
+    ``since`` is when it was submitted, or offered; ``counterparts`` are to whom it was offered, or
+    who offered it. ``reference`` is one's own.
+    """
+
+    case: UUID
+    state: str
+    matter: Sequence[str]
+    since: datetime
+    counterparts: Sequence[str]
+    handoff: UUID | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class ItemSearchResult:
+    """A page of what has an item; ``searched`` names what the system's scopes let it look at."""
+
+    items: Sequence[FoundItem]
+    searched: Sequence[str]
+    next: UUID | None
+
+
+@dataclass(frozen=True)
 class Submitted:
-    """A case version that was taken: the signed document, and its digests by group."""
+    """A case version that was taken: the signed document, and its digests by group.
+
+    ``known`` are up to five cases and handoffs of one's own that have an item of it already.
+    """
 
     case: UUID
     version: int
@@ -104,6 +134,7 @@ class Submitted:
     state: CaseState
     document: SignedText
     groups: Mapping[str, Sequence[Digest]]
+    known: Sequence[FoundItem] | None = None
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SqlRetries,
         SqlUsedAssertions,
     )
+    from gateway.store.items import SqlItems
     from gateway.store.keyring import SqlKeyring
     from gateway.store.log import SqlLog, SqlLogTerms
     from gateway.store.notifications import SqlNotifications
@@ -91,6 +92,7 @@ class UnitOfWork(ABC):
     proposals: "SqlProposals"
     cases: "SqlCases"
     handoffs: "SqlHandoffs"
+    items: "SqlItems"
     duties: "SqlDuties"
     retentions: "SqlRetentions"
     log: "SqlLog"

@@ -108,13 +108,15 @@ class CaseVersion:
 class ListedCase:
     """A case in a list, with what its current version says there; nothing of content is read.
 
-    ``summary`` is None when the case was erased, or its key is not there.
+    ``summary`` is None when the case was erased, or its key is not there. ``event`` recorded the
+    version, ``made`` the first one.
     """
 
     case: Case
     assurance: str
     event: UUID
     summary: Mapping[str, Any] | None
+    made: UUID
 
 
 @dataclass(frozen=True)
@@ -218,11 +220,12 @@ class ListedHandoff:
 class CaseFilter:
     """Which of an originator's cases are wanted; what is None is not asked for.
 
-    ``reference`` is the keyed digest of its own reference; ``since`` and ``until`` bound when the
-    first version was submitted, the second left out; ``counterpart``: those offered to it;
-    ``ends``: those whose id has its last six digits.
+    ``case`` is one by its id, ``reference`` the keyed digest of its own reference; ``since`` and
+    ``until`` bound when the first version was submitted, the second left out; ``counterpart``:
+    those offered to it; ``ends``: those whose id has its last six digits.
     """
 
+    case: UUID | None = None
     reference: str | None = None
     state: str | None = None
     urgency: Urgency | None = None
@@ -270,6 +273,27 @@ class SentHandoff:
     recipient: str
     case_digest: str
     state: HandoffState
+
+
+@dataclass(frozen=True)
+class IndexedItem:
+    """That an organisation finds something by an item, whose keyed digest is ``token``.
+
+    ``about`` is a case of its own, or a handoff that it received, of which ``package`` is the
+    number of a version, or package, that has the item.
+    """
+
+    organisation: str
+    token: bytes
+    about: UUID
+    package: int
+    originator: str
+    case: UUID
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether it is about a case of the organisation's own."""
+        return self.organisation == self.originator
 
 
 @dataclass(frozen=True)

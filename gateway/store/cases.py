@@ -63,6 +63,7 @@ from gateway.store.tables import (
     doomed_key,
     handoff,
     held_removal,
+    indexed_item,
     retry,
     taken_handoff,
 )
@@ -100,6 +101,7 @@ _BOUNDS = {
     > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type)),
     "since": case_file.c.made >= bindparam("since"),
     "until": case_file.c.made < bindparam("until"),
+    "case": case_file.c.id == bindparam("case"),
     "reference": case_file.c.originator_ref == bindparam("reference"),
     "ends": id_end(case_file.c.id) == bindparam("ends"),
     "after_id": case_file.c.id > bindparam("after_id"),
@@ -128,6 +130,7 @@ def _page(*names: str) -> Select[Any]:
         summary = case((and_(*fits), summary)).label("summary")
     return (
         select(*_CASES.columns, case_version.c.assurance, case_version.c.event, summary)
+        .add_columns(case_file.c.made)
         .join(case_version, case_version.c.digest == case_file.c.digest)
         .where(matching(case_file, "originator"))
         .where(*(_BOUNDS[name] for name in names if name in _BOUNDS))
@@ -211,6 +214,9 @@ _LAPSE_HANDOFFS = (
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
     .values(state=HandoffState.LAPSED)
 )
+_FORGET_ITEMS = delete(indexed_item).where(
+    matching(indexed_item, "originator", "case", prefix="of_")
+)
 _FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
 _HELD = RecordTable(held_removal, HeldRemoval)
 _HELD_OF = _HELD.by("originator").order_by(held_removal.c.since).limit(bindparam("limit"))
@@ -248,7 +254,10 @@ _REFERRED_TO = select(case_file.c.id).where(
 _HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
 
 
-_sealed = (exists().where(tables.header(one) == bindparam("header")) for one in tables.SEALED)
+_sealed = (
+    exists().where(tables.header(one) == bindparam("header"))
+    for one in (*tables.SEALED, tables.index_key.c.secret)
+)
 # But what the log repeats of it.
 _SEALS = select(or_(*_sealed))
 
@@ -333,6 +342,7 @@ class SqlCases(StorePart):
         key = self._cipher.new_key()
         urgency = Urgency(version.summary["urgency"])
         values = {**vars(case), "content_key": key, "made": version.event, "urgency": urgency}
+        values["indexed"] = True
         if not self._write(_CASES.insert, values):
             raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
@@ -511,7 +521,7 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN, _FORGET_HELD):
+        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN, _FORGET_HELD, _FORGET_ITEMS):
             self._transaction.run(forget, of)
         return Erasure(versions, statements)
 
@@ -561,7 +571,7 @@ class SqlCases(StorePart):
         if readable:
             text = self._cipher.decrypt(row.summary, _cell(case.digest, "summary"))
             opened = json.loads(text)
-        return ListedCase(case, row.assurance, row.event, opened)
+        return ListedCase(case, row.assurance, row.event, opened, row.made)
 
 
 def first_id_at(time: datetime) -> UUID:

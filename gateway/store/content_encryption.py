@@ -128,6 +128,10 @@ class ContentCipher:
         """Remember which key a case has in this transaction, so that it need not be read again."""
         self.case_keys[originator, case] = None if state is CaseState.ERASED else key
 
+    def random(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+        return self._keyring.random(count)
+
     def fetch(self, stored: Iterable[bytes]) -> Collection[bytes]:
         """Read the keys of several stored texts at once; those of the texts whose key is there.
 

@@ -337,6 +337,10 @@ class Database(ABC):
     def turn(self) -> AbstractContextManager[object]:
         """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
 
+    @abstractmethod
+    def empty_journal(self) -> None:
+        """Leave nothing of what was erased in a journal of ours, unless it is in use just now."""
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._writers.close()
@@ -370,6 +374,10 @@ class Sqlite(Database):
             if mode is not TransactionMode.READ:
                 self._lock.release()
 
+    def empty_journal(self) -> None:
+        with self._lock, self._writers.lent() as driver:
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def turn(self) -> AbstractContextManager[object]:
         """A file belongs to one host, where maintenance has a lock file."""
         return nullcontext()
@@ -395,6 +403,9 @@ class Postgresql(Database):
                 return bool(driver.ask(_HAS_ENTRY, (index, entry)).fetchall())
         except driver_errors():
             return False
+
+    def empty_journal(self) -> None:
+        """The server's journal is its operator's (docs/data-protection.md)."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -81,6 +81,7 @@ from gateway.store.tables import (
     erasure_notice,
     handoff,
     header,
+    index_key,
     retained_copy,
     retention,
     taken_handoff,
@@ -548,6 +549,7 @@ _HOLDERS = select(
         select(retention.c.holder).where(_standing),
         select(retained_copy.c.holder),
         select(answer_key.c.organisation),
+        select(index_key.c.organisation),
     ).subquery()
 )
 _UNRETAINED = (

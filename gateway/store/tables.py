@@ -236,6 +236,8 @@ case_file = _small(
     Column("made", Uuid, nullable=False),
     # That of its newest version; what was there before this column stands first in lists.
     Column("urgency", columns.Rank, nullable=False, server_default="0"),
+    # Whether its items are in the index; what was there before it, maintenance adds.
+    Column("indexed", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
@@ -253,6 +255,8 @@ UNCLEARED = or_(
 _uncleared = (case_file.c.originator, case_file.c.urgency, case_file.c.made)
 _partial("case_file_uncleared", UNCLEARED, *_uncleared)
 _partial("case_file_ending", KEPT, case_file.c.originator, case_file.c.erase_on)
+UNINDEXED = and_(KEPT, case_file.c.indexed == false())
+_partial("case_file_unindexed", UNINDEXED, case_file.c.id)
 _doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
 _partial("case_file_doomed", _doomed, case_file.c.content_key)
 
@@ -411,6 +415,26 @@ answer_key = _small(
     Column("content_key", Uuid, nullable=False),
     Index("answer_key_by_key", "content_key"),
 )
+
+# By what an organisation finds its cases, and the handoffs that it received: keyed digests of
+# items (gateway/store/items.py). `about` is a case of its own, or a handoff, `package` the number
+# of a version or a package of it; `originator` and `case` are those with which the row ends.
+indexed_item = _small(
+    "indexed_item",
+    *columns.columns_of(values.IndexedItem),
+    PrimaryKeyConstraint("organisation", "token", "about", "package"),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    Index("indexed_item_of_case", "originator", "case", "about"),
+)
+
+# The key of these digests, encrypted.
+index_key = _small(
+    "index_key",
+    Column("organisation", columns.TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+)
+Index("index_key_secret_by_key", header(index_key.c.secret))
 
 # Up to which day of erasure holders heard, so many days before.
 erasure_notice = _small(

@@ -34,6 +34,7 @@ from gateway.store.database import (
 from gateway.store.duties import SqlDuties
 from gateway.store.handoffs import SqlHandoffs, SqlRetentions
 from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
+from gateway.store.items import SqlItems
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
@@ -279,6 +280,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)
         self.handoffs = SqlHandoffs(run, cipher)
+        self.items = SqlItems(run, cipher)
         self.duties = SqlDuties(run, cipher)
         self.retentions = SqlRetentions(run, cipher)
         self.successions = procedures.SqlSuccessions(run, cipher)

@@ -480,6 +480,7 @@ TAGS_SAY: Mapping[str, str] = {
     "directory": "Who takes part, with competences and keys; who calls.",
     "events": "One's own events and receipts, and searches of the log.",
     "handoffs": "Handoffs received and sent: read, answer, update, consult.",
+    "items": "Searches by an item, among what one has oneself.",
     "log": "The log's checkpoints, tiles and keys; whether the gateway runs.",
     "measures": "Embargoes, and restrictions of processing.",
     "metadata": "What the gateway is, its public keys, and what each problem means.",

@@ -10,6 +10,7 @@ from gateway.web.partners import (
     events,
     handoffs,
     registry,
+    searches,
     steps,
 )
 
@@ -20,6 +21,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             directory,
             cases,
             handoffs,
+            searches,
             events,
             registry,
             conformance,

@@ -26,6 +26,7 @@ FILE = Path(__file__).parents[2] / "gateway" / "client" / "views.py"
 READ = (
     exchange.CaseSummary,
     exchange.CaseCoverage,
+    exchange.FoundItem,
     exchange.HandoffSummary,
     exchange.HandoffView,
     exchange.WorklistRow,

@@ -9,6 +9,7 @@ from gateway.exchange.case import cases, measures
 from gateway.exchange.handoffs import (
     answers,
     arrivals,
+    item_search,
     offers,
     package_consultation,
     recalls,
@@ -98,6 +99,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "notification": (notifications,),
     "witness": (witnesses,),
     "worklist": (worklist,),
+    "item": (item_search,),
 }
 AUDITORS = {"audit.search": audit.search, "audit.read": audit.look_up_page}
 """The noun is the administrators' besides: they give and end the grants."""

@@ -331,6 +331,10 @@ def tell_of_retention(story: Story) -> None:
         story.get(who, "/handoffs/{handoff}", handoff=handoff)
     story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
     story.get(OFMIN, "/worklist", "?limit=2")
+    search = {**BY, "reason_code": "quality", "reason": "a look", "hash": "aa", "limit": 1}
+    story.post(HOTLINE, "/items/searches", search)
+    del search["hash"]
+    story.post(HOTLINE, "/items/searches", {**search, "url": "content.example.org/page"})
     asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
     body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
     story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)

@@ -27,6 +27,7 @@ from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import results, signed_requests
 from gateway.exchange.case import versions
 from gateway.exchange.case.measure_events import end_suspensions
+from gateway.exchange.standing import item_index
 from gateway.exchange.standing.case_version import OWN, elements, in_force, read_version
 from gateway.exchange.standing.conditions import BindingConditions
 from gateway.exchange.standing.consultations import (
@@ -255,7 +256,8 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
 
     def query(context: RequestContext) -> results.CaseSummary:
         found, version = _authorized(context, case)
-        summary = _view(ListedCase(found, version.assurance, version.event, version.summary))
+        listed = ListedCase(found, version.assurance, version.event, version.summary, version.event)
+        summary = _view(listed)
         held = [
             view_on_measure(context.organisation, one)
             for one in in_force(context.work, found, context.now)
@@ -464,7 +466,10 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         _follow(context, case)
         if case.state is CaseState.CLEARED:
             versions.announce_change(context, case, version)
-    return _submitted(version, verified, context.organisation, case.state)
+    items = item_index.items_of(context.ports, verified)
+    known = item_index.known(context, version, items)
+    item_index.index_version(context.work, version, items)
+    return replace(_submitted(version, verified, context.organisation, case.state), known=known)
 
 
 def _made_version(
@@ -681,7 +686,9 @@ def _submitted_again(context: RequestContext, logged: LoggedEvent) -> results.Su
     version = read_version(context.work, _case_digest(logged))
     cleared = context.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
-    return _submitted(version, version.said, context.organisation, state)
+    items = item_index.items_of(context.ports, version.said)
+    known = item_index.known(context, version, items)
+    return replace(_submitted(version, version.said, context.organisation, state), known=known)
 
 
 _STATES: Mapping[str, CaseState] = {

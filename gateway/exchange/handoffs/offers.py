@@ -48,6 +48,7 @@ from gateway.exchange.standing.case_version import elements, in_force, read_vers
 from gateway.exchange.standing.conditions import is_released, offered_conditions
 from gateway.exchange.standing.differences import check_case
 from gateway.exchange.standing.disclosure import Reader, select_disclosures
+from gateway.exchange.standing.item_index import index_package
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.events import EventSubject
@@ -564,6 +565,7 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
     )
     answer = made_of(handoff, None, signed.compact(), context.now, context.event)
     due = duties.store_offer(context.ports, context.work, handoff, answer)
+    index_package(context.ports, context.work, handoff, draft.version)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     if Purpose.REMOVE in handoff.purpose:

@@ -170,6 +170,7 @@ def end_due(ports: Ports) -> bool:
         for holder in left:
             if not work.retentions.of_holder(holder, 1):
                 work.retentions.end_answer_key(holder)
+                work.items.end(holder)
         work.commit()
     if due and not ended:
         raise OutOfService(

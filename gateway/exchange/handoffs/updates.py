@@ -28,6 +28,7 @@ from gateway.exchange.standing import duties
 from gateway.exchange.standing.access import entity_of
 from gateway.exchange.standing.case_version import elements, identity, read_version
 from gateway.exchange.standing.handoff_standing import standing_of
+from gateway.exchange.standing.item_index import index_package
 from gateway.kernel import transact
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
@@ -263,6 +264,7 @@ def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateReque
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
+    index_package(context.ports, context.work, moved, version)
     offers.record_offer(context, moved, terms, document)
     return _updated(context, stored, moved.package, version)
 

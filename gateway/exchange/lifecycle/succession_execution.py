@@ -36,9 +36,10 @@ from gateway.exchange.handoffs.addressing import claimed, whom_to_call
 from gateway.exchange.handoffs.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.exchange.standing import duties
-from gateway.exchange.standing.case_version import has_key
+from gateway.exchange.standing.case_version import has_key, read_version
 from gateway.exchange.standing.differences import alarm_differing
 from gateway.exchange.standing.handoff_standing import stored_differences
+from gateway.exchange.standing.item_index import index_package
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.events import EventSubject
@@ -389,6 +390,8 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         )
         if followed_by is not None:
             _offer_again(ports, work, succession, disposition, followed_by)
+            made = followed_by[0]
+            index_package(ports, work, made, read_version(work, made.case_digest))
         work.successions.add_moved(
             ReissuedHandoff(
                 handoff=disposition.handoff.id,

@@ -41,6 +41,7 @@ REVISIONS = [
     "index_sealed",
     "add_witnessed",
     "index_id_ends",
+    "add_item_index",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

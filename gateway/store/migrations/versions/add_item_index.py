@@ -1,0 +1,29 @@
+"""Makes room for the items by which an organisation finds its cases and handoffs.
+
+What cases say is encrypted: maintenance adds those that are there (gateway/exchange/standing/
+item_index.py).
+"""
+
+from alembic import op
+from sqlalchemy import Boolean, Column, false, inspect
+
+from gateway.store.tables import UNINDEXED, index_key, indexed_item, metadata
+
+revision = "add_item_index"
+down_revision = "index_id_ends"
+
+
+def upgrade() -> None:
+    """Add the tables and the column to a database that was not made with them."""
+    connection = op.get_bind()
+    metadata.create_all(connection, [indexed_item, index_key])
+    if "indexed" in {one["name"] for one in inspect(connection).get_columns("case_file")}:
+        return
+    op.add_column("case_file", Column("indexed", Boolean, nullable=False, server_default=false()))
+    op.create_index(
+        "case_file_unindexed",
+        "case_file",
+        ["id"],
+        sqlite_where=UNINDEXED,
+        postgresql_where=UNINDEXED,
+    )
