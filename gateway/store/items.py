@@ -65,6 +65,9 @@ _INDEXED = (
     .values(indexed=True)
 )
 _NO_ID = UUID(int=0)
+MOST_OPENED = 1000
+_OPENED: dict[bytes, bytes] = {}
+"""Index keys that this process opened, by their envelopes: each write wants one."""
 
 
 @lru_cache
@@ -72,10 +75,7 @@ def _any_of(count: int) -> Select[tuple[bytes]]:
     """The rows of any of so many tokens."""
     tokens = [bindparam(f"token_{n}", type_=LargeBinary) for n in range(count)]
     return (
-        _ITEMS.by("organisation")
-        .where(indexed_item.c.token.in_(tokens))
-        .order_by(indexed_item.c.about)
-        .limit(bindparam("limit"))
+        _ITEMS.by("organisation").where(indexed_item.c.token.in_(tokens)).limit(bindparam("limit"))
     )
 
 
@@ -117,7 +117,8 @@ class SqlItems(StorePart):
     def having_any(
         self, organisation: str, items: Collection[str], limit: int
     ) -> Sequence[Sequence[IndexedItem]]:
-        """As many as ``limit`` of an organisation's rows of any of some items, likewise."""
+        """As many as ``limit`` of an organisation's rows of any of some items, likewise; whichever
+        are read first, for one item may have many."""
         if not items or (secret := self._secret(organisation)) is None:
             return ()
         tokens = _tokens(secret, items)
@@ -125,7 +126,8 @@ class SqlItems(StorePart):
         tokens += tokens[-1:] * ((1 << (len(tokens) - 1).bit_length()) - len(tokens))
         named = {f"token_{n}": token for n, token in enumerate(tokens)}
         values = {"organisation": organisation, "limit": limit, **named}
-        return _grouped(self._all(_ITEMS, _any_of(len(tokens)), **values))
+        found = self._all(_ITEMS, _any_of(len(tokens)), **values)
+        return _grouped(sorted(found, key=attrgetter("about")))
 
     def unindexed(self, after: UUID | None, limit: int) -> Sequence[CaseId]:
         """Cases from before there was an index, by id, after one."""
@@ -150,9 +152,17 @@ class SqlItems(StorePart):
             stored = self._transaction.scalar(_KEY, {"organisation": organisation})
             if stored is None:
                 return None
-            text = self._cipher.decrypt(stored, _cell(organisation))
-            self._secrets[organisation] = base64url.decode(text)
+            self._secrets[organisation] = self._opened(stored, organisation)
         return self._secrets[organisation]
+
+    def _opened(self, stored: bytes, organisation: str) -> bytes:
+        """The secret in an envelope; whoever has this process has the key-encryption key, too."""
+        if stored not in _OPENED:
+            if len(_OPENED) >= MOST_OPENED:
+                _OPENED.clear()
+            text = self._cipher.decrypt(stored, _cell(organisation))
+            _OPENED[stored] = base64url.decode(text)
+        return _OPENED[stored]
 
     def _new_secret(self, organisation: str) -> bytes:
         key, text = self._cipher.new_key(), base64url.encode(self._cipher.random(KEY_BYTES))

@@ -28,6 +28,7 @@ _AT_ONCE = 50
 _MANY = 1000
 KNOWN = 5
 """How many that are known are named at a submission."""
+_LOOKED_AT = 20
 
 
 def items_of(
@@ -123,7 +124,7 @@ def known(
     where nothing is known, and of a further version."""
     if version.version > 1:
         return None
-    rows = context.work.items.having_any(context.caller.organisation, items, _MANY)
+    rows = context.work.items.having_any(context.caller.organisation, items, _LOOKED_AT)
     found: list[FoundItem] = []
     for about in rows:
         if len(found) < KNOWN and about[0].case != version.case:

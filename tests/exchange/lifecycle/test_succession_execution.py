@@ -609,7 +609,8 @@ def test_other_mandates_of_the_predecessor_stay_and_no_case_of_theirs_is_read(ga
     assert carry_out(gateway, succession) == ONE_MOVED
     assert {digest for _, digest in read} == {gateway.handoff(handoff).case_digest}
     modes = [mode for mode, _ in read]
-    assert modes.count(TransactionMode.WRITE) == 1  # the one that moved, held against
+    # The one that moved: held against its documents, and indexed for the successor.
+    assert modes.count(TransactionMode.WRITE) == 2
     assert gateway.handoff(other).state == "accepted"
     report = successions.report(gateway.ports, HOST, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
