@@ -48,7 +48,7 @@ def search(gateway: Gateway, by: str, **options: Any) -> None:
     rows = [
         (
             "handoff" if one.get("handoff") else "case",
-            one.get("handoff") or one["case"],
+            output.short(one.get("handoff") or one["case"]),
             one.get("reference") or "-",
             one["state"],
             one["since"][:10],

@@ -117,7 +117,7 @@ def known_words(one: FoundItem) -> str:
     at, others = parse_timestamp(one["since"]), ", ".join(one["counterparts"])
     day = f"{at.day} {at:%B %Y}"
     if one.get("handoff"):
-        return f"known: handoff {one['handoff']} of {day}, from {others}"
+        return f"known: handoff {output.short(one['handoff'])} of {day}, from {others}"
     handed = f", handed to {others}" if others else ""
     return f"known: your case {one.get('reference')} of {day}{handed}"
 
