@@ -18,7 +18,7 @@ from gateway.web.partners.cases import ConsultationBody
 
 
 class ItemSearchBody(ConsultationBody):
-    """Who looks for an item, and why; the item is a URL, a hash or an account."""
+    """An item that is looked for, a URL, a hash or an account: by whom, and why."""
 
     url = field.StrictString(up_to(LONGEST_ADDRESS, "is too long"), required=False)
     hash = field.StrictString(up_to(LONGEST_ADDRESS, "is too long"), required=False)
