@@ -12,22 +12,32 @@ from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_pa
 from gateway.domain.item_value import defang, defang_text
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import ItemKind, is_final
+from gateway.evidence import receipt as receipts
 from gateway.text import catalogue
 
 Part = Mapping[str, Any]
 
 
-def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
-    """Show what a consultation opened, then keep what was asked for."""
+def show_opened(
+    gateway: Gateway,
+    opened: ConsultedContent,
+    options: Mapping[str, Any],
+    before: ConsultedContent | None = None,
+) -> None:
+    """Show what a consultation opened, beside the package ``before``, then keep what was asked
+    for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
     elements.keep(gateway, opened)
     if not output.for_machines():
-        _print_package(opened)
+        _print_package(opened, before, full=options["show_text"])
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
-    more = (
-        {"unsealed": [_element_json(one) for one in unsealed]} if options["open_sealed"] else None
-    )
+    more = dict[str, Any]()
+    if options["open_sealed"]:
+        more["unsealed"] = [_element_json(one) for one in unsealed]
+    if before is not None:
+        written = before.written
+        more["was"] = {"result": written.result, "receipt": receipts.to_json(written.receipt)}
     file = options["presentation_out"]
     print_result(
         opened.written,
@@ -38,15 +48,25 @@ def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str
     )
 
 
-def _print_package(opened: ConsultedContent) -> None:
-    """The number of the package, what it changed, and whether it is superseded."""
+def _print_package(
+    opened: ConsultedContent, before: ConsultedContent | None, *, full: bool
+) -> None:
+    """The number of the package, what it changed, what that was, and whether it is superseded."""
     if opened.package is None:
         return
     output.say(f"Package {opened.package}, version {opened.content['version']}")
     if opened.changed is not None:
         click.echo(output.colour(output.sanitise(change_word(opened.changed)), "yellow"))
         for pointer in opened.changed["pointers"]:
-            output.say(f"  {_place(opened.content, pointer)}")
+            if before is None:
+                output.say(f"  {_place(opened.content, pointer)}")
+                continue
+            output.say(f"  {pointer}")
+            for word, content in (("was", before.content), ("is ", opened.content)):
+                for line in _lines_at(content, pointer, full=full):
+                    output.say(f"    {word}  {line}")
+        if before is None and opened.changed["change"] == ChangeKind.CORRECTION:
+            click.echo("  What it was stands beside it with --was, a second recorded consultation.")
     if opened.superseded is not None:
         output.say(f"by {superseding(opened.superseded)}", "SUPERSEDED", "red")
 
@@ -73,6 +93,31 @@ def _place(content: Part, pointer: str) -> str:
         return output.with_ends(pointer)
     now = next(_item(found[0])) if found else "not in this package"
     return f"{output.with_ends(pointer)}: {now}"
+
+
+def _lines_at(content: Part, pointer: str, *, full: bool) -> list[str]:
+    """Return what stands at a place that was changed, as the whole content prints it."""
+    name, _, element = pointer.removeprefix("/").partition("/")
+    if not element:
+        found = content.get(name)
+        return ["nothing here"] if found is None else [defang_text(output.format_value(found))]
+    only = {**content, **dict.fromkeys(_ARRAYS, ()), name: ()}
+    only[name] = [one for one in content.get(name, ()) if one["id"] == element.partition("/")[0]]
+    if any(is_sealed(one) for one in only[name]):
+        return ["sealed"]
+    lines = dict(_sections(only, {}, full=full))
+    return lines.get(_ARRAYS.get(name, ""), ()) or ["not in this package"]
+
+
+_ARRAYS: Mapping[str, str] = {
+    "items": "Items",
+    "subjects": "Persons",
+    "classifications": "Codes",
+    "references": "References",
+    "legal_basis": "Legal basis",
+    "statements": "Statements",
+}
+"""What of a case are elements, and the heading under which they are printed."""
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:

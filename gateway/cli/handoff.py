@@ -43,7 +43,7 @@ from gateway.client.documents import newest_offer
 from gateway.client.views import AnswerCommand, SealedReference
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
-from gateway.domain.consultation import RETENTION
+from gateway.domain.consultation import RETENTION, SUPERSEDED
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
@@ -622,9 +622,17 @@ add_steps(handoff)
         type=arguments.WholeNumber(min=1),
         help="An older package, by its number; its reason code is superseded_package.",
     ),
+    click.option(
+        "--was",
+        is_flag=True,
+        help="Beside what was corrected, what it was: a second consultation, of the package "
+        "before.",
+    ),
     *CONSULT_OPTIONS,
 )
-def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any) -> None:
+def consult(
+    gateway: Gateway, handoff: UUID, package: int | None, was: bool, **options: Any
+) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
@@ -636,10 +644,13 @@ def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any
     Example: casegate handoff consult 0198... --by ofmin-1 \\
         --reason-code investigation --reason 'First look'
     """
-    opened = gateway.consult(
-        handoff, options["by"], options["reason_code"], options["reason"], package
-    )
-    show_opened(gateway, opened, options)
+    by, reason = options["by"], options["reason"]
+    opened = gateway.consult(handoff, by, options["reason_code"], reason, package)
+    before = None
+    if was and opened.changed is not None and opened.package is not None:
+        number = opened.package - 1
+        before = gateway.consult(handoff, by, SUPERSEDED, reason, number)
+    show_opened(gateway, opened, options, before)
 
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:], hidden=True)

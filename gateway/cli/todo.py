@@ -163,7 +163,7 @@ def _first(row: Mapping[str, Any]) -> str | None:
         verb = "notices" if row["state"] == HandoffState.LAPSED else "show"
     elif row["kind"] != DutyKind.ACKNOWLEDGEMENT:
         return None
-    return f"handoff {verb} {row['handoff']}"
+    return f"handoff {verb} {row['handoff']}{' --was' if verb == 'consult' else ''}"
 
 
 # --- `casegate notification`: hear of one's organisation's events as they happen ---

@@ -133,8 +133,15 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> N
     for shown in (opened, desks.done("handoff", "show", handoff, at=OFMIN)):
         assert "CORRECTION (inaccurate)" in shown
         assert f"/items/{short(url['id'])}" in shown
+    assert "--was" in opened
+    both = desks.done("handoff", "consult", handoff, *OPENING, "--was", at=OFMIN)
+    was, is_ = (f"{word}  url hxxps://content[.]example[.]org/{page}" for word, page in
+                (("was", "page"), ("is ", "other")))  # fmt: skip
+    assert both.index(was) < both.index(is_)
+    read = desks.told("handoff", "consult", handoff, *OPENING, "--was", at=OFMIN)
+    assert (read["result"]["package"], read["was"]["result"]["package"]) == (2, 1)
     (waiting,) = desks.told("todo", at=OFMIN)["items"]
-    assert waiting["first"].startswith(f"casegate handoff consult {handoff}")
+    assert waiting["first"].startswith(f"casegate handoff consult {handoff} --was")
     assert waiting["next"].startswith(f"casegate handoff acknowledge {handoff}")
     old = (*BY, "--reason-code", "superseded_package", "--reason", "what was said")
     older = desks.done("handoff", "consult", handoff, "--package", "1", *old, at=OFMIN)
