@@ -91,8 +91,10 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _measure(one: Mapping[str, Any]) -> str:
-    if one["kind"] == MeasureKind.EMBARGO:
-        return f"embargo {one['measure']}: do not act before {output.format_time(one['until'])}"
+    if one["kind"] in (MeasureKind.EMBARGO, MeasureKind.HOLD):
+        return (
+            f"{one['kind']} {one['measure']}: do not act before {output.format_time(one['until'])}"
+        )
     return f"{one['kind']} {one['measure']} {_duration(one)}"
 
 

@@ -50,7 +50,7 @@ StepAction = Literal[
 ]
 """The steps on a case: see `Gateway.step`."""
 
-MeasureKindWord = Literal["embargo", "suspension", "mark"]
+MeasureKindWord = Literal["embargo", "suspension", "mark", "hold"]
 
 CaseStateWord = Literal["draft", "assessed", "cleared", "closed", "erased"]
 

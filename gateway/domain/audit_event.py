@@ -128,6 +128,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "case.erase": ("case.erased", Operation.ERASURE),
     "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION, Arrives.NEWS),
     "case.embargo": ("case.embargoed", Operation.ALTERATION, Arrives.NEWS),
+    "case.hold": ("case.held", Operation.ALTERATION, Arrives.NEWS),
     "case.restrict": ("case.restricted", Operation.ALTERATION, Arrives.NEWS),
     "case.repair_handoff": ("case.handoff_repaired", Operation.ALTERATION),
     "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION, Arrives.NEWS),

@@ -26,6 +26,7 @@ class MeasureKind(StrEnum):
     EMBARGO = "embargo"  # no removal and no notice to a host (R7)
     SUSPENSION = "suspension"  # processing stops for some days (GDPR 18, LED 16(3))
     MARK = "mark"  # kept, and opened for few reasons only
+    HOLD = "hold"  # an embargo, as a private holder reads it: not set, and kept nowhere
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,12 @@ class Measure:
             return None
         begun = self.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return begun if begun == self.until else begun + timedelta(days=1)
+
+    def kind_for(self, *, private: bool) -> MeasureKind:
+        """Return what kind it is for a holder: a private one reads of an embargo that it is to wait,
+        and no word of who speaks so."""
+        embargo = self.kind is MeasureKind.EMBARGO
+        return MeasureKind.HOLD if private and embargo else self.kind
 
     def overlaps(self, elements: Collection[str]) -> bool:
         """Tell whether it is on one of these elements; none is the whole case."""

@@ -80,6 +80,7 @@ NOT_ASKED = {
     "case.lift_embargo",
     "case.repair_handoff",
     "case.report_removal",
+    "case.hold",
     "handoff.announce_change",
     "handoff.recall",
     "handoff.reissue",

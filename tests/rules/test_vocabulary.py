@@ -49,6 +49,7 @@ GATEWAYS_OWN = {
     "audit.inform",
     "erasure.announce",
     "case.report_removal",
+    "case.hold",
     "counterpart.suspend",
     "counterpart.reinstate",
     "counterpart.leave",

@@ -370,7 +370,8 @@ def view_on_measure(reader: Organisation, measure: Measure) -> results.MeasureVi
     originates = reader.slug == measure.originator
     setter = measure.setter == reader.slug
     until = measure.until if originates or setter else measure.until_for(reader.kind)
-    shown = results.MeasureView(measure.id, measure.kind, until, measure.ended_at, measure.before)
+    kind = measure.kind_for(private=not (originates or setter or reader.public_authority))
+    shown = results.MeasureView(measure.id, kind, until, measure.ended_at, measure.before)
     if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))

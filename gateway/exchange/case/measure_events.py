@@ -26,13 +26,17 @@ from gateway.kernel.transact import RequestContext
 END = "case.end_measure"
 
 
-def known(measure: Measure, kind: str | None = None) -> dict[str, Any]:
-    """Return what an organisation of a kind learns of a measure; None: a party that knows its
-    hour."""
-    until = measure.until if kind is None else measure.until_for(kind)
+HOLD = "case.hold"
+"""The action of the event by which a private holder hears of an embargo."""
+
+
+def known(measure: Measure, holder: Organisation | None = None) -> dict[str, Any]:
+    """Return what a holder learns of a measure; None: a party that knows its hour."""
+    until = measure.until if holder is None else measure.until_for(holder.kind)
+    private = holder is not None and not holder.public_authority
     return {
         "measure": str(measure.id),
-        "kind": str(measure.kind),
+        "kind": str(measure.kind_for(private=private)),
         "until": until and until.isoformat(),
         **({} if measure.before is None else {"before": measure.before}),
     }
@@ -89,11 +93,14 @@ def tell_holders(
         told.add(one.recipient)
         if is_barred(context.work, one.id, context.today.day):
             continue
-        shown = known(measure, context.require(one.recipient).kind)
+        holder = context.require(one.recipient)
+        shown = known(measure, holder)
         if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
             shown["elements"] = []  # who is refused everything learns no more by this
-        where = EventSubject.of_handoff(one)
-        tell(context, measure, one.recipient, shown, where, action=action)
+        where, done = EventSubject.of_handoff(one), action or context.request.action
+        if shown["kind"] == MeasureKind.HOLD:
+            done = HOLD if measure.ended_at is None else END
+        tell(context, measure, one.recipient, shown, where, action=done)
 
 
 def reads_of(context: RequestContext, measure: Measure, handoff: Handoff) -> bool:

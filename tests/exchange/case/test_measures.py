@@ -272,7 +272,9 @@ def test_the_originator_hears_who_set_it_and_another_holder_until_when_alone(gat
     opened(gateway, private, "assessment", ABROAD)
     _, handoff, embargo = embargoed(gateway, case)
     assert fields_of(embargo.receipt)["handoff"] == str(handoff)
-    assert gateway.types(HOTLINE)[-1] == gateway.types(ABROAD)[-1] == "case.embargoed"
+    assert gateway.types(HOTLINE)[-1] == "case.embargoed"
+    assert gateway.types(ABROAD)[-1] == "case.held", "no word of who speaks so"
+    assert told_last(gateway, ABROAD)["subject"]["kind"] == "hold"
     restricted(gateway, case, SUSPENSION)
     of_others = [*shown(gateway, ABROAD, private)]
     of_others += [m for m in shown(gateway, OFMIN, handoff) if m["kind"] == "suspension"]
@@ -298,7 +300,12 @@ def test_a_private_holder_that_opened_nothing_hears_of_no_embargo_until_it_does(
     held(gateway, handoff, approved_by="approver-2")
     if accepts:
         assert "items" in opened(gateway, private, "take_down", ABROAD)["withheld_groups"]
-        assert [one["kind"] for one in shown(gateway, ABROAD, private)] == ["embargo"]
+        assert [one["kind"] for one in shown(gateway, ABROAD, private)] == ["hold"]
+        now = next(one for one in shown(gateway, OFMIN, handoff) if one["ended_at"] is None)
+        ended = MeasureEnd(UUID(now["measure"]), "officer-1")
+        gateway.act(OFMIN, measures.on_handoff, handoff, ended)
+        assert gateway.types(ABROAD)[-1] == "case.measure_ended"
+        assert told_last(gateway, ABROAD)["subject"]["kind"] == "hold"
     assert handoffs_compared(gateway).sentences() == ()
 
 
