@@ -61,7 +61,7 @@ def _print_package(
             if before is None:
                 output.say(f"  {_place(opened.content, pointer)}")
                 continue
-            output.say(f"  {pointer}")
+            output.say(f"  {output.with_ends(pointer)}")
             for word, content in (("was", before.content), ("is ", opened.content)):
                 for line in _lines_at(content, pointer, full=full):
                     output.say(f"    {word}  {line}")
@@ -102,7 +102,9 @@ def _lines_at(content: Part, pointer: str, *, full: bool) -> list[str]:
         found = content.get(name)
         return ["nothing here"] if found is None else [defang_text(output.format_value(found))]
     only = {**content, **dict.fromkeys(_ARRAYS, ()), name: ()}
-    only[name] = [one for one in content.get(name, ()) if one["id"] == element.partition("/")[0]]
+    only[name] = [
+        one for one in content.get(name, ()) if one.get("id") == element.partition("/")[0]
+    ]
     if any(is_sealed(one) for one in only[name]):
         return ["sealed"]
     lines = dict(_sections(only, {}, full=full))

@@ -131,8 +131,8 @@ class Measure:
         return begun if begun == self.until else begun + timedelta(days=1)
 
     def kind_for(self, *, private: bool) -> MeasureKind:
-        """Return what kind it is for a holder: a private one reads of an embargo that it is to wait,
-        and no word of who speaks so."""
+        """Return what kind it is for a holder: a private one reads of an embargo that it is to
+        wait, and no word of who speaks so."""
         embargo = self.kind is MeasureKind.EMBARGO
         return MeasureKind.HOLD if private and embargo else self.kind
 
