@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -19,10 +20,10 @@ from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import time_stamp
 from gateway.evidence.declarations import MAX_SKEW
-from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import cosignature, tiles
-from gateway.ledger.note import VerificationKey, parse_decimal
+from gateway.ledger.note import VerificationKey, parse_checkpoint, parse_decimal, split
 from gateway.ledger.witness import SIZE_MEDIA, write_request
 from gateway.web.security_log import failure_place
 from gateway.wiring import GatewayRuntime
@@ -119,7 +120,9 @@ class Confirmer:
         if kind is STAMP:
             at, data = _stamp(self.gateway, settings, note)
         else:
-            at, data = _cosign(self.gateway, settings, note, size, head.size)
+            url = f"{settings['url'].rstrip('/')}/add-checkpoint"
+            send = partial(ask, url, media="text/plain; charset=utf-8")
+            at, data = cosign(self.gateway.ports, send, settings["key"], note, size)
         if abs(at - now) > MAX_SKEW:
             raise ValueError(f"its clock differs from the one here: it says {at}")
         with ports.begin(TransactionMode.WRITE) as work:
@@ -143,19 +146,21 @@ def _stamp(
     return stamp.before, token
 
 
-def _cosign(
-    gateway: GatewayRuntime, witness: Mapping[str, str], note: str, known: int, size: int
-) -> tuple[datetime, bytes]:
-    """Have a checkpoint of so many entries cosigned: when, and the witness's line; it cosigned the
-    ``known`` first of them before, as far as this gateway knows."""
-    url, key = f"{witness['url'].rstrip('/')}/add-checkpoint", VerificationKey.parse(witness["key"])
+Ask = Callable[[bytes], tuple[int, str, bytes]]
+"""Sends a request to a witness: status, media type and body of its answer; raises ValueError."""
+
+
+def cosign(ports: Ports, send: Ask, vkey: str, note: str, known: int) -> tuple[datetime, bytes]:
+    """Have a checkpoint cosigned by the witness of a verifier key: when, and its line; it cosigned
+    the ``known`` first entries before, as far as this gateway knows. ValueError."""
+    key, size = VerificationKey.parse(vkey), parse_checkpoint(split(note)[0]).size
 
     def show(old: int) -> tuple[int, str, bytes]:
         if old > size:
             raise ValueError(f"it saw {old} entries of this log, which has {size}: find out why")
-        with gateway.ports.begin(TransactionMode.READ) as work:
+        with ports.begin(TransactionMode.READ) as work:
             proof = tiles.consistency_proof(work.log.tile, old, size)
-        return ask(url, write_request(old, proof, note).encode(), "text/plain; charset=utf-8")
+        return send(write_request(old, proof, note).encode())
 
     status, media, answer = show(known)
     if status == HTTPStatus.CONFLICT and media.startswith(SIZE_MEDIA):

@@ -1,5 +1,5 @@
 """Delivers what organisations are to hear of: the one process that calls out (RFC 8935); beside
-that, it has the log confirmed by others (`confirming`).
+that, it has the log confirmed by others (`confirming`), and sends to peer gateways (`relaying`).
 
 Each receiver gets its notifications in order and at least once: nothing counts as delivered before
 the receiver has answered 202. Several nodes may deliver; each receiver is one's at a time.
@@ -38,6 +38,7 @@ from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
+from gateway.relaying import Relaying
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
 
@@ -330,11 +331,16 @@ def run(
     """Deliver until `pause` says that it is time to stop."""
     with closing(connect(config, counts)) as gateway:
         deliverer = Deliverer(gateway, alarm)
-        asking = threading.Thread(target=Confirmer(gateway, alarm, deliverer.stopping).run)
-        asking.start()
+        beside = [
+            threading.Thread(target=one(gateway, alarm, deliverer.stopping).run)
+            for one in (Confirmer, Relaying)
+        ]
+        for thread in beside:
+            thread.start()
         try:
             while not pause(LOOK_EVERY):
                 deliverer.step()
         finally:
             deliverer.stop()
-            asking.join()
+            for thread in beside:
+                thread.join()

@@ -23,7 +23,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
-from gateway import confirming, keys, maintenance, wiring
+from gateway import confirming, keys, maintenance, relaying, wiring
 from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
@@ -43,9 +43,10 @@ from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority
 from gateway.pki.authority import AuthorityError
 from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
-from gateway.registry import queries
+from gateway.registry import queries, witnessing
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
+from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
@@ -563,6 +564,46 @@ def notifications(config: Config, now: datetime) -> Findings:
         yield Level.OK, "no receiver of notifications fails or refuses any"
 
 
+def peers(config: Config, now: datetime) -> Findings:
+    """Tell to which peer gateways there is no connection, and whose log has two histories."""
+    with _read_rows(config) as work, closing(_mark(config)) as mark:
+        names = [one.slug for one in witnessing.peers_here(work)]
+        found = [relaying.state_of(config, work, mark, name) for name in names]
+    findings = [one for state in found for one in _peer(state, now)]
+    yield from findings or [(Level.OK, f"peer gateways: {len(found)}")]
+
+
+def _peer(peer: relaying.PeerState, now: datetime) -> Findings:
+    if peer.diverged:
+        yield (
+            Level.ERROR,
+            f"the log of the peer gateway {peer.peer} has two histories: nothing is offered to its "
+            "members, nor by them; see docs/confirmations.md, 'A gateway as a witness'",
+        )
+    ends = peer.certificate_until
+    if ends is None:
+        yield (
+            Level.WARNING,
+            f"there is no connection to the peer gateway {peer.peer}: casegate peer enrol FILE",
+        )
+        return
+    if now > ends - SOON:
+        yield (
+            Level.ERROR if now >= ends else Level.WARNING,
+            f"the certificate at the peer gateway {peer.peer} ends on {ends:%Y-%m-%d}: casegate "
+            f"system renew --connection peers/{peer.peer}",
+        )
+    if peer.cosigned_at is None or now > peer.cosigned_at + confirming.LATE:
+        yield (
+            Level.WARNING,
+            f"the peer gateway {peer.peer} cosigns the log no more: see casegate peer check",
+        )
+
+
+def _mark(config: Config) -> SqlMark | HighWaterMarkFile:
+    return open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
+
+
 def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
@@ -678,6 +719,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     handoffs,
     case_keys,
     notifications,
+    peers,
     disk,
     policies,
 )

@@ -56,6 +56,7 @@ _MORE: Mapping[str, list[str]] = {
 _SAMPLES: Mapping[Any, str] = {
     CalendarDay: "2036-01-02",
     Moment: "2026-01-02T03:04:05Z",
+    "peer": "fr",
     "answer-proposal by": "pdc-1",
     "approve-recall by": "pdc-2",
     "approved_by": "pdc-2",

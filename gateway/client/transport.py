@@ -95,9 +95,12 @@ class HttpTransport:
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         transport: httpx.BaseTransport | None = None,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
-        """``transport`` stands in for sockets and TLS; by default they are made as in `tls`."""
+        """``transport`` stands in for sockets and TLS; by default they are made as in `tls`. There
+        are as many further attempts as ``pauses``."""
         self.address, self._now, self._sleep = listener.address, now, sleep
+        self._pauses = pauses
         self.heard = False
         """Whether anything was answered yet."""
         self._client = httpx.Client(
@@ -124,7 +127,7 @@ class HttpTransport:
     def send_anew(self, make: Callable[[], HttpRequest]) -> HttpResponse:
         """As `send`, with a message made for each attempt: of what is good once only."""
         reached, began = False, self._now()
-        for pause in (*PAUSES, None):
+        for pause in (*self._pauses, None):
             try:
                 reply = self._attempt(make())
             except httpx.TransportError as error:

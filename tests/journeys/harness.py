@@ -150,7 +150,7 @@ def accepted(stage: DemoEnvironment, content: dict[str, Any] | None = None) -> s
 def casegate(*words: object, status: int = 0) -> Any:
     """Type `casegate WORDS`, which ends with ``status``; its result, read if it is JSON."""
     result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
+    assert result.exit_code == status, (result.output, result.exception)
     text = result.output if status else result.stdout
     return json.loads(text) if "--json" in words else text
 

@@ -1,0 +1,337 @@
+"""Follows peer gateways, by the connection that `casegate peer enrol` made: one peer in one thread,
+so that none waits for another. Each cosigns the log of the other as it grows.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from gateway.client import errors
+from gateway.client.connection import CONNECTION_FILE, PartnerConnection, read_file
+from gateway.client.local_state import CheckpointStore
+from gateway.client.mirror import PublicListener
+from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse, HttpTransport
+from gateway.config import Config
+from gateway.confirming import AGAIN, EVERY, UNCHANGED, cosign
+from gateway.domain.peer import PeerPins
+from gateway.evidence import canonical
+from gateway.evidence.declarations import MAX_SKEW
+from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
+from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.ledger.note import VerificationKey, parse_checkpoint, split
+from gateway.registry import witnessing
+from gateway.verification.log_copy import CHECKPOINT
+from gateway.web.security_log import failure_place
+from gateway.wiring import GatewayRuntime
+
+FOLDER = "peers"
+"""In the operator's folder: the connection to each peer, in a folder of the peer's id here."""
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks for what is to be sent."""
+
+PEERS_EVERY = 5.0
+"""Seconds until a peer that was enrolled, and a member that was recorded, is known here."""
+
+BEHIND = 1000
+"""Entries by which what was cosigned here may be behind what a busy peer shows."""
+
+WITNESSED = ConfirmationKind.COSIGNATURE
+
+
+class NotHeard(Exception):
+    """The peer gave no answer that counts; the message says why."""
+
+
+def folder_of(config: Config, peer: str) -> Path:
+    """Where the connection to a peer is."""
+    return config.folder / FOLDER / peer
+
+
+def is_enrolled(config: Config, peer: str) -> bool:
+    """Tell whether there is a connection to a peer."""
+    return (folder_of(config, peer) / CONNECTION_FILE).exists()
+
+
+def require_pinned(pins: PeerPins, **shown: Any) -> None:
+    """Raise SettingsError unless what is ``shown`` is what two persons compared of a peer."""
+    if wrong := [name for name, value in shown.items() if value != getattr(pins, name)]:
+        raise errors.SettingsError(
+            f"not what two persons compared (peer trust): {', '.join(wrong)}. Ask the peer's "
+            "operator, by telephone"
+        )
+
+
+def fingerprint(chain: bytes) -> str:
+    """The SHA-256 of the root certificate among some (PEM), in hex; ValueError."""
+    for one in x509.load_pem_x509_certificates(chain):
+        if one.subject == one.issuer:
+            return one.fingerprint(hashes.SHA256()).hex()
+    raise ValueError("there is no root certificate")
+
+
+class PeerLine:
+    """The line to a peer, by its connection folder. Nothing is asked twice: a turn comes again."""
+
+    def __init__(self, folder: Path, pins: PeerPins, now: Callable[[], datetime]) -> None:
+        """SettingsError where the folder cannot be used, or is of another peer than those of the
+        ``pins``; nothing is sent yet."""
+        self.connection = connection = PartnerConnection.read(folder)
+        root, api_url = fingerprint(read_file(connection.ca)), connection.api_url
+        require_pinned(pins, issuer=connection.issuer, api_url=api_url, root_sha256=root)
+        self._line = HttpTransport(connection, now, _never, pauses=())
+        listener = PublicListener(connection.issuer, connection.ca, system_too=True)
+        self._public = HttpTransport(listener, now, _never, pauses=())
+        self._access = AccessTokens(self._line, connection.client_id, now)
+        keys = [*map(VerificationKey.parse, pins.log_keys)]
+        self.checkpoints = CheckpointStore(keys, connection.checkpoint_file, self.fetch)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._line.close()
+        self._public.close()
+
+    def ask(self, path: str, **headers: str) -> HttpResponse:
+        """Read something with the token."""
+        return self._access.send(HttpRequest("GET", path, None, headers))
+
+    def fetch(self, path: str) -> bytes:
+        """A file of the peer's public log; LookupError, ClientError."""
+        reply = self._public.send(HttpRequest("GET", f"/{path}"))
+        if reply.status != 200:
+            raise LookupError(path)
+        return reply.body
+
+    def add_checkpoint(self, query: bytes) -> tuple[int, str, bytes]:
+        """Ask the peer, as a witness, to cosign: status, media type and body; ValueError."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        asked = HttpRequest("POST", "/witness/add-checkpoint", query, headers)
+        with errors.raising(ValueError, causes=errors.ClientError):
+            reply = self._public.send(asked)
+        return reply.status, reply.media, reply.body
+
+
+def _never(_: float) -> NoReturn:
+    raise AssertionError("nothing is waited for")
+
+
+def _members(reply: HttpResponse) -> dict[str, Any]:
+    with suppress(ValueError):
+        found = canonical.decode(reply.body)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+@dataclass
+class PeerRelay:
+    """What goes to one peer; ``alarm`` hears once what fails, and once that it goes on."""
+
+    gateway: GatewayRuntime
+    peer: str
+    alarm: Callable[[str], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _line: PeerLine | None = None
+    _read: bytes = b""
+    _confirmed_at: datetime | None = None
+    _failing: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Send until the process stops, or the peer's connection is gone."""
+        while not self.stopping.wait(LOOK_EVERY) and is_enrolled(self.gateway.config, self.peer):
+            self.step()
+        self.close()
+
+    def close(self) -> None:
+        """Close the line; what it waits for ends."""
+        if self._line is not None:
+            self._line.close()
+
+    def step(self) -> None:
+        """Have the logs cosigned where that is due."""
+        now = self.gateway.ports.now()
+        if self._confirmed_at is None or now >= self._confirmed_at:
+            good = self._try("log", self.confirm)
+            self._confirmed_at = now + (EVERY[WITNESSED] if good else AGAIN)
+
+    def confirm(self) -> None:
+        """Have the peer cosign the log, where that is due, and hold the peer's own log against what
+        was cosigned of it here."""
+        ports, line = self.gateway.ports, self._opened()
+        with ports.begin(TransactionMode.READ) as work:
+            head, pins = work.log.head(), pins_of(work, self.peer)
+            newest = work.confirmations.newest(WITNESSED, _witness(pins))
+        size, last = newest or (0, None)
+        if head.size != size or last is None or ports.now() >= last + UNCHANGED[WITNESSED]:
+            self._have_cosigned(line, ports.checkpoint_signer.sign(head))
+        marked = ports.witnessed(pins.origin).read() if ports.witnessed else None
+        if marked is None:
+            return
+        try:
+            line.checkpoints.compare(marked.note, line.fetch(CHECKPOINT).decode())
+        except errors.LogForked as forked:
+            witnessing.diverge(ports, self.peer, *forked.notes)
+            raise
+
+    def check_token(self) -> None:
+        """Ask the peer who this gateway is to it."""
+        reply = self._opened().ask("/whoami")
+        if reply.status != 200:
+            raise NotHeard(f"it answers {reply.status}")
+
+    def check_cosigned(self) -> None:
+        """Require that this gateway cosigned the peer's log lately."""
+        ports, line = self.gateway.ports, self._opened()
+        with ports.begin(TransactionMode.READ) as work:
+            pins = pins_of(work, self.peer)
+        marked = ports.witnessed(pins.origin).read() if ports.witnessed else None
+        shown = parse_checkpoint(split(line.fetch(CHECKPOINT).decode())[0]).size
+        if marked is None:
+            raise NotHeard("it asked for no cosignature yet: it enrols here, and runs `deliver`")
+        if marked.head.size < shown - BEHIND:
+            raise NotHeard(f"{marked.head.size} entries of its {shown} were cosigned here")
+
+    def _have_cosigned(self, line: PeerLine, note: str) -> None:
+        """Have the peer cosign a checkpoint, and keep its line; ValueError."""
+        ports, size = self.gateway.ports, parse_checkpoint(split(note)[0]).size
+        with ports.begin(TransactionMode.READ) as work:
+            pins = pins_of(work, self.peer)
+            newest = work.confirmations.newest(WITNESSED, _witness(pins))
+        known, last = newest or (0, None)
+        now = ports.now()
+        if last is not None and known == size and now < last + UNCHANGED[WITNESSED]:
+            return
+        at, data = cosign(ports, line.add_checkpoint, pins.witness_key, note, known)
+        if abs(at - now) > MAX_SKEW:
+            raise ValueError(f"its clock differs from the one here: it says {at}")
+        with ports.begin(TransactionMode.WRITE) as work:
+            kept = Confirmation(size, WITNESSED, _witness(pins), at, note, data)
+            work.confirmations.keep(kept)
+            work.commit()
+
+    def _opened(self) -> PeerLine:
+        """The line; another one after a renewal, or where two persons compared other keys."""
+        folder = folder_of(self.gateway.config, self.peer)
+        with self.gateway.ports.begin(TransactionMode.READ) as work:
+            pins = pins_of(work, self.peer)
+        read = (folder / CONNECTION_FILE).read_bytes() + pins.event.bytes
+        if self._line is None or read != self._read:
+            if self._line is not None:
+                self._line.close()
+                self._line = None
+            self._line, self._read = PeerLine(folder, pins, self.gateway.ports.now), read
+        return self._line
+
+    def _try(self, what: str, do: Callable[[], None]) -> bool:
+        """Do something, and tell once where it fails, once where it goes on again."""
+        failure, before = failure_of(do), self._failing.pop(what, None)
+        if failure is not None:
+            self._failing[what] = failure
+            if failure != before:
+                self.alarm(f"{what} of the peer gateway {self.peer}: {failure}; it is tried again")
+        elif before is not None:
+            self.alarm(f"{what} of the peer gateway {self.peer}: it goes on")
+        return failure is None
+
+
+def failure_of(do: Callable[[], None]) -> str | None:
+    """Do something with a peer; why it failed, None where it did not."""
+    try:
+        do()
+    except (NotHeard, errors.ClientError, ValueError, LookupError) as error:
+        return str(error)
+    except OSError as error:
+        return type(error).__name__
+    except Exception as error:  # a database that restarts
+        return failure_place(error)
+    return None
+
+
+def _witness(pins: PeerPins) -> str:
+    return VerificationKey.parse(pins.witness_key).name
+
+
+def pins_of(work: UnitOfWork, peer: str) -> PeerPins:
+    """Return what two persons compared of a peer; LookupError where they did not."""
+    found = work.organisations.get(peer)
+    if found is None or found.peer is None:
+        raise LookupError(f"the keys of {peer} were not compared (peer trust)")
+    return found.peer.pins
+
+
+@dataclass(frozen=True)
+class PeerState:
+    """How a peer stands: until when the connection to it holds, where there is one, and how many
+    entries were cosigned, of the log here and of its own."""
+
+    peer: str
+    status: str
+    certificate_until: datetime | None
+    diverged: bool
+    cosigned_there: int
+    cosigned_at: datetime | None
+    cosigned_here: int
+
+
+def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -> PeerState:
+    """How a peer stands; LookupError where its keys were not compared."""
+    found, pins = work.organisations.get(peer), pins_of(work, peer)
+    size, at = work.confirmations.newest(WITNESSED, _witness(pins)) or (0, None)
+    marked = mark.of(pins.origin).read()
+    return PeerState(
+        peer=peer,
+        status=str(found.status) if found else "",
+        certificate_until=_certificate_until(config, peer),
+        diverged=bool(found and found.peer and found.peer.diverged),
+        cosigned_there=size,
+        cosigned_at=at,
+        cosigned_here=marked.head.size if marked else 0,
+    )
+
+
+def _certificate_until(config: Config, peer: str) -> datetime | None:
+    """Until when the certificate of the connection to a peer holds; SettingsError."""
+    if not is_enrolled(config, peer):
+        return None
+    file = PartnerConnection.read(folder_of(config, peer)).certificate
+    bad = f"{file} is not a certificate in PEM"
+    with errors.raising(errors.SettingsError, bad, (OSError, ValueError)):
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+
+
+@dataclass
+class Relaying:
+    """Follows each peer to which there is a connection, in a thread of its own."""
+
+    gateway: GatewayRuntime
+    alarm: Callable[[str], None]
+    stopping: threading.Event
+    _running: dict[str, tuple[PeerRelay, threading.Thread]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Begin with peers that are enrolled, until the process stops."""
+        while True:
+            with suppress(Exception):  # a database that restarts: the next look finds them
+                self._look()
+            if self.stopping.wait(PEERS_EVERY):
+                break
+        for relay, thread in self._running.values():
+            relay.close()
+            thread.join()
+
+    def _look(self) -> None:
+        with self.gateway.store.begin(TransactionMode.READ) as work:
+            peers = [one.slug for one in witnessing.peers_here(work)]
+        for peer in peers:
+            running = peer in self._running and self._running[peer][1].is_alive()
+            if is_enrolled(self.gateway.config, peer) and not running:
+                relay = PeerRelay(self.gateway, peer, self.alarm, self.stopping)
+                self._running[peer] = relay, threading.Thread(target=relay.run)
+                self._running[peer][1].start()

@@ -1,0 +1,100 @@
+"""Gateways as shipped that are peers of each other, as their operators join them by commands."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+from pytest_socket import enable_socket
+
+from gateway.cli.demo.environment import DemoEnvironment
+from tests.journeys.harness import casegate
+from tests.peering import AGREED, APPLICATION, DECISION
+
+T = TypeVar("T")
+NAMES = ("be", "fr", "nl")
+
+
+def until(look: Callable[[], T], seconds: float = 60) -> T:
+    """What a look finds, once it finds something."""
+    ends = monotonic() + seconds
+    while not (found := look()):
+        assert monotonic() < ends, "it did not come"
+        sleep(0.2)
+    return found
+
+
+@contextmanager
+def gateways(
+    folder: Path, *names: str, **settings: dict[str, Any]
+) -> Iterator[list[DemoEnvironment]]:
+    """Gateways that run, each with a name and a log of its own; ``settings`` of some by name."""
+    enable_socket()
+    with ExitStack() as opened:
+        made = []
+        for name in names:
+            home = folder / name
+            home.mkdir()
+            own = {
+                "name": name,
+                "log_origin": f"gateway.{name}.example/log",
+                **settings.get(name, {}),
+            }
+            stage = opened.enter_context(DemoEnvironment(home, **own))
+            stage.build()
+            stage.start()
+            made.append(stage)
+        yield made
+
+
+def name_of(stage: DemoEnvironment) -> str:
+    """What its peers call a gateway."""
+    return stage.folder.name
+
+
+def trust(stage: DemoEnvironment, peer: DemoEnvironment, **agreed: Any) -> None:
+    """Have two persons at a gateway compare a peer's keys, and agree with it."""
+    name, home = name_of(peer), ("--home", peer.operator)
+    stage.administer("organisation.apply", name, APPLICATION)
+    stage.administer("organisation.approve", name, DECISION)
+    stage.administer("peer.trust", name, json.loads(casegate("peer", "pins", *home)))
+    stage.administer("peer.agree", name, {**AGREED, **agreed})
+    stage.administer("system.register", name, {"system": "relay", "scopes": ["relay"]})
+
+
+def enrol(stage: DemoEnvironment, peer: DemoEnvironment) -> None:
+    """Enrol a gateway at its peer, which invites it and lets it take part."""
+    own, name = name_of(stage), name_of(peer)
+    file = stage.folder / f"{own}-at-{name}.json"
+    asked = ("invitation", "create", own, "relay", "--out", file)
+    admin = ("admin", "--home", peer.operator, "--as", "martin", "--as", "bernard")
+    casegate(*admin, *asked, "--json")
+    casegate("peer", "enrol", file, "--home", stage.operator, "--json")
+    peer.administer("organisation.activate", own, {"reason": "checked"})
+
+
+def join(one: DemoEnvironment, other: DemoEnvironment) -> None:
+    """Make two gateways peers."""
+    for stage, peer in ((one, other), (other, one)):
+        trust(stage, peer)
+    for stage, peer in ((one, other), (other, one)):
+        enrol(stage, peer)
+
+
+def state(stage: DemoEnvironment, peer: DemoEnvironment) -> dict[str, Any]:
+    """How a peer stands at a gateway."""
+    (found,) = casegate("peer", "show", name_of(peer), "--home", stage.operator, "--json")
+    return dict(found)
+
+
+def check(stage: DemoEnvironment, peer: DemoEnvironment) -> dict[str, str | None]:
+    """What `casegate peer check` finds."""
+    words = ["peer", "check", name_of(peer), "--home", str(stage.operator), "--json"]
+    command = [sys.executable, "-m", "gateway", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return dict(json.loads(done.stdout)["checks"])
