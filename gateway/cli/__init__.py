@@ -74,6 +74,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "receipt": ("receipt", "Show, verify and save receipts."),
         "search": ("search", "Find your cases and handoffs by an item."),
         "staff": ("directory", "Keep your staff register: who may be named by --by."),
+        "subject": ("subject", "Draft answers to requests of persons about their data."),
         "succession": (
             "directory",
             "List and approve successions of your organisation's mandates.",

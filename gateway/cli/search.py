@@ -26,6 +26,14 @@ def item_of(options: dict[str, Any]) -> dict[str, str]:
     return named
 
 
+def warn_of_scopes(searched: Sequence[str]) -> None:
+    """Say how far a search went where the system's scopes end before its organisation's rights."""
+    if {*searched} != {"cases", "handoffs"}:
+        output.warn(
+            f"this system's scopes let it search {' and '.join(searched) or 'nothing'} only"
+        )
+
+
 @click.command(epilog=EPILOG)
 @by_option
 @partner
@@ -41,9 +49,9 @@ def search(gateway: Gateway, by: str, **options: Any) -> None:
     Example: casegate search --by pdc-1 --reason-code assessment \\
         --reason 'New report' --url https://host.example/a
     """
-    item = item_of(options)
-    found, searched = gateway.search_items(by, options["reason_code"], options["reason"], **item)
-    if output.reply({"items": found, "searched": searched}):
+    asked = item_of(options)
+    found = gateway.search_items(by, options["reason_code"], options["reason"], **asked)
+    if output.reply(found):
         return
     rows = [
         (
@@ -52,13 +60,12 @@ def search(gateway: Gateway, by: str, **options: Any) -> None:
             one.get("reference") or "-",
             one["state"],
             one["since"][:10],
-            one["counterparts"],
+            ", ".join(one["counterparts"]),
         )
-        for one in found
+        for one in found["items"]
     ]
     output.print_table(("", "id", "reference", "state", "since", "with"), rows)
-    if len(searched) < 2:
-        output.warn(f"only {' and '.join(searched) or 'nothing'} searched: this system's scopes")
+    warn_of_scopes(found["searched"])
 
 
 for _option in reversed((*WHY_OPTIONS, *ITEM_OPTIONS)):

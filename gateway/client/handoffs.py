@@ -70,6 +70,14 @@ class Worklist(TypedDict):
     skipped: "list[SkippedSource]"
 
 
+class FoundItems(TypedDict):
+    """What has an item, among what it was looked for, and the events that recorded the search."""
+
+    items: "list[FoundItem]"
+    searched: list[str]
+    events: list[str]
+
+
 class HandoffClient(Events):
     """The handoffs that this member is a party of, held against its own events."""
 
@@ -88,11 +96,9 @@ class HandoffClient(Events):
         """The handoffs sent, likewise."""
         return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
 
-    def search_items(
-        self, by: str, reason_code: str, reason: str, **item: str
-    ) -> "tuple[list[FoundItem], list[str]]":
+    def search_items(self, by: str, reason_code: str, reason: str, **item: str) -> "FoundItems":
         """Find one's own cases, and the handoffs by which one holds others', that have an item: a
-        ``url``, a ``hash`` or an ``account``; and among what was looked.
+        ``url``, a ``hash`` or an ``account``.
 
         Recorded with person and reason, once for each hundred that are found. InvalidArgument
         unless it is one of the three.
@@ -101,13 +107,15 @@ class HandoffClient(Events):
             raise InvalidArgument("a search is by one url, hash or account")
         body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason, **item}
         body["limit"] = 100
-        found: list[FoundItem] = []
+        found: FoundItems = {"items": [], "searched": [], "events": []}
         while True:
-            result = self._exchange.write("item.search", "/items/searches", body).result
-            found += cast("list[FoundItem]", list_of(result, "items"))
-            if result.get("next") is None:
-                return found, [str(one) for one in list_of(result, "searched")]
-            body["after"] = result["next"]
+            written = self._exchange.write("item.search", "/items/searches", body)
+            found["items"] += list_of(written.result, "items")
+            found["searched"] = list_of(written.result, "searched")
+            found["events"].append(str(written.confirmed.event["id"]))
+            if written.result.get("next") is None:
+                return found
+            body["after"] = written.result["next"]
 
     def worklist(self) -> "Worklist":
         """Return what waits for this member, by urgency, then due time, and what was not looked at;
