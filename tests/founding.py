@@ -1000,9 +1000,9 @@ def _check_case(one: LoggedEvent, gateway: Founded) -> None:
 def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -> list[str]:
     """What the rows of a member's handoffs and duties say otherwise than its stream, as its client
     compares them: here all of them, for no interest keeps any back."""
-    told = ToldStream(slug, ORIGIN, None)
+    told, documents = ToldStream(slug, ORIGIN, None), {one.event.id: one.event for one in logged}
     for number, event_id in work.log.stream(slug, 0, 10**6):
-        document = next(one.event for one in logged if one.event.id == event_id)
+        document = documents[event_id]
         opened = event.open_disclosures(document.document, document.shown_to(slug))
         proved = VerifiedReceipt(event.read(document.document), opened, *[cast(Any, None)] * 4)
         told.take(number, proved)

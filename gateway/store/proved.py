@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ class RowsProof:
         """Compare the registry."""
         before, digest = self._before, blake2b(key=self._salt, digest_size=16)
         for table in COMPARED:
-            for (row,) in self._work.stream(_rows_of(table).order_by(*table.primary_key)):
+            for (row,) in self._work.stream(_in_order(table)):
                 digest.update(row.encode())
         now, found = digest.hexdigest(), RegistryComparison(frozenset(), ())
         if not (
@@ -293,12 +294,18 @@ _TOLD_SINCE = union(
 )
 
 
+@cache
 def _rows_of(table: Table, *first: ColumnElement[Any]) -> Select[Any]:
-    """All rows of a table: of bytes their number alone."""
+    """All rows of a table: of bytes their number alone. Each statement is made once."""
     columns = (
         func.length(c, type_=Integer) if isinstance(c.type, LargeBinary) else c for c in table.c
     )
     return select(*first, _Together(*columns))
+
+
+@cache
+def _in_order(table: Table) -> Select[Any]:
+    return _rows_of(table).order_by(*table.primary_key)
 
 
 def _case(key: str, problems: list[str]) -> CaseKey | None:

@@ -103,7 +103,7 @@ def test_what_no_event_tells_of_is_removed():
     there = scene()
     there.change(
         "INSERT INTO duty SELECT {held}, 'call', {held}, organisation, since, due_at, next_at,"
-        " reminded_at, overdue_at, closed_at, person, arrived FROM duty LIMIT 1"
+        " reminded_at, overdue_at, closed_at, person, arrived, urgency FROM duty LIMIT 1"
     )
     assert repaired(there, "held")["held"] == "without 1 of what stood there"
     assert handoffs_compared(there.gateway) == NONE
