@@ -290,6 +290,11 @@ class Founded:
     """Organisations of whose entries a test wrote something itself, without an event."""
 
     @property
+    def origin(self) -> str:
+        """The name of its log."""
+        return self.checkpoint_signer.signer.name
+
+    @property
     def day(self) -> date | None:
         """The legal day that is simulated, if one is."""
         return self.calendar.simulated
@@ -436,7 +441,9 @@ class Founded:
     def confirm(self, one: Receipt) -> VerifiedReceipt:
         """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""
         if one not in self._confirmed:
-            self._confirmed[one] = receipt.verify(one, [self.checkpoint_signer.signer.key], ORIGIN)
+            self._confirmed[one] = receipt.verify(
+                one, [self.checkpoint_signer.signer.key], self.origin
+            )
         return self._confirmed[one]
 
     def approve(self, change: Change, *people: str) -> list[str]:
@@ -449,11 +456,12 @@ class Founded:
         return [
             declarations.issue_approval(self._heading(of, key_of(person)), **asked).compact()
             for person in people or (ALICE, BENOIT)
-            for of in [declarations.person_uri(ISSUER, person)]
+            for of in [declarations.person_uri(self.ports.issuer, person)]
         ]
 
     def _heading(self, issuer: str, signer: SigningKey) -> Heading:
-        return Heading(issuer, ISSUER, self.clock(), self.new_id(), signer, self.ports.random)
+        of = self.ports
+        return Heading(issuer, of.issuer, self.clock(), self.new_id(), signer, of.random)
 
     def administer(self, action: str, organisation: str, **values: Any) -> WriteResult:
         """Make a change of the registry with two approvals; ``start`` stands for ``from``."""
@@ -466,7 +474,7 @@ class Founded:
         self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        heading = self._heading(f"{ISSUER}/organisations/{organisation}", by)
+        heading = self._heading(f"{self.ports.issuer}/organisations/{organisation}", by)
         return declarations.issue_declaration(heading, says=says, kid=about.kid).compact()
 
     def newcomer(
@@ -474,7 +482,7 @@ class Founded:
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        heading = self._heading(declarations.person_uri(ISSUER, person), key)
+        heading = self._heading(declarations.person_uri(self.ports.issuer, person), key)
         says = declarations.POSSESSION
         proof = declarations.issue_declaration(heading, says=says, kid=key.kid).compact()
         named = {"person": person, "name": person.title(), "jwk": key.public_jwk(), "proof": proof}
@@ -597,19 +605,22 @@ def unfounded(
     store: Callable[..., Store] | None = None,
     simulated_reference_date: date | None = None,
     keys: Any = None,
+    *,
+    issuer: str = ISSUER,
+    origin: str = ORIGIN,
 ) -> Founded:
     """A gateway whose registry and log are empty; see ``founded``."""
     clock, random, opened = Clock(), chance("founding"), _Open()
     keys = keys or MemoryKeys()
     revision = policy().revision
     made: Any = partial(LentStore, keys=keys) if store is None else store
-    kept = made(ORIGIN, lambda: revision, clock, random)
+    kept = made(origin, lambda: revision, clock, random)
     checkpoint_signer, calendar = (
-        RememberingSigner(note_signer(), opened),
+        RememberingSigner(note_signer(origin), opened),
         Calendar(simulated_reference_date),
     )
     ports = Ports(
-        issuer=ISSUER,
+        issuer=issuer,
         gateway=SHORT_NAME,
         begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
@@ -974,7 +985,9 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     assert handoffs_compared(gateway).sentences() == ()
     with gateway.ports.begin(TransactionMode.READ) as work:
         for slug in _slugs(work):
-            assert contradictions(work, slug, logged) == []
+            # What a remote member is told of a handoff is not all that moves it.
+            if "@" not in slug:
+                assert contradictions(work, slug, logged, gateway.origin) == []
     documents = {one.index: one.event.document for one in logged}
     for given in gateway.receipts:
         confirmed = gateway.confirm(given)
@@ -997,10 +1010,12 @@ def _check_case(one: LoggedEvent, gateway: Founded) -> None:
         assert age > timedelta(days=365), f"{told['type']} names no case"
 
 
-def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -> list[str]:
+def contradictions(
+    work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent], origin: str = ORIGIN
+) -> list[str]:
     """What the rows of a member's handoffs and duties say otherwise than its stream, as its client
     compares them: here all of them, for no interest keeps any back."""
-    told, documents = ToldStream(slug, ORIGIN, None), {one.event.id: one.event for one in logged}
+    told, documents = ToldStream(slug, origin, None), {one.event.id: one.event for one in logged}
     for number, event_id in work.log.stream(slug, 0, 10**6):
         document = documents[event_id]
         opened = event.open_disclosures(document.document, document.shown_to(slug))
@@ -1071,11 +1086,11 @@ def _registry_rows(store: Any) -> dict[str, list[Any]] | None:
 
 def registry_compared(gateway: Founded) -> RegistryComparison:
     """The registry, compared with what the log's events make of an empty one."""
-    return _compared(gateway, _rebuild())
+    return _compared(gateway, _rebuild(gateway.ports.issuer))
 
 
-def _rebuild() -> Rebuild:
-    return Rebuild(ISSUER, _civil_day)
+def _rebuild(issuer: str = ISSUER) -> Rebuild:
+    return Rebuild(issuer, _civil_day)
 
 
 def _compared(
@@ -1094,7 +1109,7 @@ def _compared_since_the_story(gateway: Founded) -> RegistryComparison:
 
     To verify all their approvals again would cost more than most tests do.
     """
-    rebuild, begun = _rebuild(), not gateway.checked
+    rebuild, begun = _rebuild(gateway.ports.issuer), not gateway.checked
 
     def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
         nonlocal begun
@@ -1109,7 +1124,7 @@ def _compared_since_the_story(gateway: Founded) -> RegistryComparison:
 
 def _made_again(gateway: Founded) -> bytes:
     """The database in which all changes were made again."""
-    rebuild, made = _rebuild(), b""
+    rebuild, made = _rebuild(gateway.ports.issuer), b""
 
     def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
         nonlocal made

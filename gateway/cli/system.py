@@ -397,6 +397,21 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     _echo_declaration(key, declarations.UNLOCK, organisation, gateway)
 
 
+@key.command("show")
+@click.argument("key", type=arguments.FILE)
+@click.option("--to", "peer", required=True, metavar="URL", help="The peer gateway's address.")
+@_key_options
+def show(key: Path, peer: str, organisation: str, gateway: str) -> None:
+    """Declare that members of a peer gateway can know of you.
+
+    \b
+    Example: casegate key show document.pem --to \\
+        https://gateway.fr.example --organisation pdc \\
+        --gateway https://gateway.example.org > declaration.jwt
+    """
+    _echo_declaration(key, f"{declarations.SHOW}{peer}", organisation, gateway)
+
+
 def _load(file: Path) -> keys.SigningKey:
     with raising(click.ClickException, causes=PrivateFileError):
         return keys.load_key(file, keys.KeyPurpose.DOCUMENT)

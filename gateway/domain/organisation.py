@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
-from gateway.domain.peer import GATEWAY_KIND, PeerGateway
+from gateway.domain.peer import GATEWAY_KIND, PeerGateway, RemoteMember
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import StandingRetention
 
@@ -185,6 +185,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "events.read",
         "handoff.read",
         "receipt.read",
+        "relay.members",
         "handoff.decline",
         "handoff.acknowledge",
         "handoff.apply",
@@ -357,7 +358,8 @@ class Organisation:
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present. ``push_address`` is where its notifications are sent to, None where it collects
-    them. ``peer`` is of a peer gateway alone, from when its keys were compared.
+    them. ``peer`` is of a peer gateway alone, from when its keys were compared; ``shown_to``
+    are those that may know of this organisation, ``remote`` is of a member of one.
     """
 
     slug: str
@@ -381,6 +383,8 @@ class Organisation:
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
     peer: PeerGateway | None = None
+    shown_to: frozenset[str] = frozenset()
+    remote: RemoteMember | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -392,6 +396,10 @@ class Organisation:
     def active(self) -> bool:
         """Tell whether it takes part now."""
         return self.status is Status.ACTIVE
+
+    def is_attested(self, now: datetime) -> bool:
+        """Tell whether what is known of it is of today: of a remote member its gateway says so."""
+        return self.remote is None or now < self.remote.attested_until
 
     def membership_on(self, day: date) -> MembershipClass | None:
         """The class of the membership on ``day``, or None."""
@@ -582,6 +590,41 @@ class GatewayNames:
             return OrganisationName(identifier)
         known = (peer for peer, issuer in self.peers.items() if issuer == gateway)
         return next((OrganisationName(f"{identifier}@{peer}") for peer in known), None)
+
+
+def of_remote(one: Organisation, peer: PeerGateway) -> Organisation:
+    """A remote member's entry: of what its gateway says, what counts here.
+
+    It is a public authority where two persons recognised it, a member where its kind takes part by
+    the newest agreement, and competent as far as that goes. Nothing is its word but what it signs,
+    unless its own gateway attests it.
+    """
+    remote, terms = one.remote, peer.agreements[-1] if peer.agreements else None
+    if remote is None:
+        raise ValueError("the organisation is no remote member")
+    recognised = peer.recognition_of(OrganisationName(one.slug).id)
+    public = remote.public_authority and recognised is not None
+    led = public and recognised is not None and recognised.led
+    takes_part = terms is not None and one.kind in terms.kinds
+    return replace(
+        one,
+        public_authority=public,
+        regimes=remote.regimes if led else remote.regimes - {"led"},
+        memberships=(
+            (Membership(MembershipClass(terms.membership), terms.period, str(terms.event)),)
+            if terms is not None and takes_part
+            else ()
+        ),
+        mandates=tuple(
+            held
+            for held in remote.mandates
+            if terms is not None
+            and takes_part
+            and held.matter in terms.matters
+            and held.territory in terms.territories
+        ),
+        signed_only=True,
+    )
 
 
 # --- The life of a participant: how its status becomes another one, as data ---

@@ -7,10 +7,10 @@ A peer gateway is an organisation of kind ``gateway``. Its members are remote me
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.mandate import Period
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.vocabulary import tlp_rank
 
 GATEWAY_KIND = "gateway"
@@ -107,6 +107,20 @@ class RecognisedMember:
     id: str
     led: bool
     legal_act: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class RemoteMember:
+    """What a remote member's own gateway says of it, whatever of that counts here.
+
+    It is good until ``attested_until``, a day at most; ``event`` recorded it.
+    """
+
+    public_authority: bool
+    regimes: frozenset[str]
+    mandates: tuple[Mandate, ...]
+    attested_until: datetime
     event: UUID
 
 

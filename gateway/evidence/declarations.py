@@ -184,6 +184,7 @@ def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
 # - ``succession``: the earlier key countersigns the new one;
 # - ``lock``, ``unlock``: any valid key requires signed documents of its organisation, or allows
 #   attested ones again;
+# - ``show <URI>``: a valid key lets the members of a peer gateway know of its organisation;
 # - ``encryption``: an encryption key and a document key both declare the encryption key. It is the
 #   only signature that an encryption key ever makes (NIST SP 800-56A rev. 3, 5.6.3.2).
 
@@ -192,6 +193,8 @@ REGISTRATION_TYP = "casegate-key+sd-jwt"
 
 POSSESSION, KEY_SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
 ENCRYPTION = "encryption"
+SHOW = "show "
+"""Before a peer gateway's URI: that the members of that one may know of the organisation."""
 
 _CLAIMS = HEADING | {"says", "kid"}
 

@@ -186,6 +186,18 @@ class TakenHandoff:
 
 
 @dataclass(frozen=True)
+class MemberProof:
+    """What a peer gateway said of a key, or a mandate, of a remote member, as JSON.
+
+    ``name`` is the key's id, or that of the event that registered the mandate.
+    """
+
+    organisation: str
+    name: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class HeldRemoval:
     """A removal that an originator wanted to offer to a recipient, and that waits for the police;
     ``since`` when it was refused."""

@@ -200,6 +200,23 @@ CHANGES: Mapping[str, ChangeType] = {
         about="It takes part again, with the history that was cosigned here, or where that is lost "
         "with its next checkpoint. If its other history counts, its log has ended.",
     ),
+    "organisation.show_to_peer": ChangeType(
+        "Let the members of a peer gateway know of an organisation.",
+        1,
+        (
+            fields.organisation_id("peer", "Which peer.", option="PEER"),
+            fields.signed_document("declaration", "What it signed, from `casegate key show`."),
+        ),
+        peers.show,
+        about="By a declaration of its own; without it nobody there knows of it.",
+    ),
+    "organisation.hide_from_peer": ChangeType(
+        "Show an organisation to a peer gateway no more.",
+        1,
+        (fields.organisation_id("peer", "Which peer.", option="PEER"), _REASON),
+        peers.hide,
+        about="There it counts as suspended: it answers for what it holds.",
+    ),
     "staff.establish": ChangeType(
         "Enter the first persons of an organisation's staff register.",
         2,

@@ -1,6 +1,7 @@
 """The directory: who takes part, with which memberships and mandates, on the reference date."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -121,7 +122,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.Member
     def query(context: transact.RequestContext) -> tuple[TreeHead, dict[str, Any]]:
         transact.authorize(context, LOG)
         found = context.see(slug) or transact.deny_as_not_found()
-        return context.work.log.head(), _stated(context, found)
+        return context.work.log.head(), stated_of(context, found)
 
     head, stated = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
     ports.checkpoint_signer.sign(head)  # a frozen gateway states nothing
@@ -131,7 +132,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.Member
     return results.MembershipStatement(slug, mark, stated["ends"])
 
 
-def _stated(context: transact.RequestContext, organisation: Organisation) -> dict[str, Any]:
+def stated_of(context: transact.RequestContext, organisation: Organisation) -> dict[str, Any]:
     """Return what is stated of an organisation, and until when; WrongState."""
     membership = organisation.membership_on(context.today.day)
     if not organisation.active:
@@ -164,14 +165,20 @@ def _end_of(
     return ends
 
 
-def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.RegisteredDocumentKey:
-    """Where a member's document key came from: the event that registered it, with its subject.
+def look_up_key(
+    ports: Ports, caller: Caller, slug: str, kid: str
+) -> results.RegisteredDocumentKey | Mapping[str, Any]:
+    """Where a member's document key came from: the event that registered it, with its subject; of
+    a remote member what its own gateway said of it.
 
     With it goes the event that revoked the key, if one did, which shows the key alone, and those
     by which the member required its own signature, or ended that. Every member may check all of
     them (gateway.verification.key_history). Who approved the registration is shown as far as policy
     allows; whom else they concerned, and why a key was revoked, stays closed.
     """
+
+    if "@" in slug:
+        return _told_by_peer(ports, caller, slug, kid)
 
     def query(
         context: transact.RequestContext,
@@ -183,30 +190,44 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
             transact.deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
         shown = _as_shown(context, slug, registered)
-        return shown, ended, _events_of(context, slug, *_SIGNING)
+        return shown, ended, events_of(context, slug, *SIGNING)
 
     registered, revoked, locks = transact.read(
         ports, caller, transact.ActionRequest("directory.read"), query
     )
-    receipt = registered.receipt(ports)
+    receipt, head = registered.receipt(ports), registered.logged.head
+    note = ports.checkpoint_signer.sign(head)
     return results.RegisteredDocumentKey(
         slug,
         kid,
         receipt,
-        [] if revoked is None else [_showing(ports, revoked, KEY)],
-        [_showing(ports, one, SUBJECT) for one in locks],
-        _key_status(ports, slug, kid, registered.logged.head) if revoked is None else None,
+        [] if revoked is None else [showing(ports, revoked, KEY)],
+        [showing(ports, one, SUBJECT) for one in locks],
+        key_status(ports, slug, kid, note) if revoked is None else None,
     )
 
 
-def _key_status(ports: Ports, slug: str, kid: str, head: TreeHead) -> str:
-    """The gateway's dated word that a key is not revoked, as of the head with which it was read."""
+def _told_by_peer(ports: Ports, caller: Caller, member: str, name: str) -> Mapping[str, Any]:
+    """Return what the gateway of a remote member said of one of its keys or mandates, proved by its
+    own log."""
+
+    def query(context: transact.RequestContext) -> Mapping[str, Any]:
+        transact.authorize(context, LOG)
+        found = context.work.organisations.proof(context.require(member).slug, name)
+        return transact.deny_as_not_found() if found is None else dict(json.loads(found.answer))
+
+    told = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    return {**told, "organisation": member}
+
+
+def key_status(ports: Ports, slug: str, kid: str, note: str) -> str:
+    """The gateway's dated word that a key is not revoked, as of a checkpoint."""
     signed = issue_dated(
         KEY_STATUS_TYP,
         issuer=ports.issuer,
         organisation=slug,
         kid=kid,
-        note=ports.checkpoint_signer.sign(head),
+        note=note,
         at=ports.now(),
         signer=ports.attester,
         random=ports.random,
@@ -216,13 +237,16 @@ def _key_status(ports: Ports, slug: str, kid: str, head: TreeHead) -> str:
 
 def look_up_mandate(
     ports: Ports, caller: Caller, slug: str, event: UUID
-) -> results.MandateRegistration:
+) -> results.MandateRegistration | Mapping[str, Any]:
     """The event that registered a mandate which an organisation holds or held, with its subject; or
     that planned the succession by which it was to have one.
 
     Every member may check it (gateway.verification.mandates), and who approved it as far as policy
     allows. With it go the events by which a mandate of that competence was ended for it.
     """
+
+    if "@" in slug:
+        return _told_by_peer(ports, caller, slug, str(event))
 
     def query(context: transact.RequestContext) -> tuple[_Shown, list[_Shown]]:
         transact.authorize(context, LOG)
@@ -232,7 +256,7 @@ def look_up_mandate(
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             transact.deny_as_not_found()
-        ends = _events_of(context, slug, _ENDED)
+        ends = events_of(context, slug, ENDED)
         over = [one for one in ends if one.subject["competence"] == held[event]]
         shown, *others = (_as_shown(context, slug, one) for one in (logged, *over))
         return shown, others
@@ -251,12 +275,12 @@ def list_peers(ports: Ports, caller: Caller) -> results.PeerReceipts:
         return [
             one
             for peer in context.work.organisations.peers()
-            for one in _events_of(context, peer, _TRUSTED)
+            for one in events_of(context, peer, _TRUSTED)
         ]
 
     found = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
     found.sort(key=attrgetter("index"))
-    return results.PeerReceipts([_showing(ports, one, SUBJECT) for one in found])
+    return results.PeerReceipts([showing(ports, one, SUBJECT) for one in found])
 
 
 _TRUSTED = EVENT_TYPES["peer.trust"][0]
@@ -264,20 +288,23 @@ _TRUSTED = EVENT_TYPES["peer.trust"][0]
 _SHOWN = tuple(EVENT_TYPES[one][0] for one in ("mandate.grant", "succession.plan"))
 """The events whose subject names a mandate and no more than the directory shows."""
 
-_ENDED = EVENT_TYPES["mandate.end"][0]
+ENDED = EVENT_TYPES["mandate.end"][0]
 _APPROVED = {
     EVENT_TYPES[one][0]: one
     for one in ("mandate.grant", "mandate.end", "succession.plan", "key.register")
 }
 """The actions of the events that the directory shows with their approvals, where policy allows."""
 
-_SIGNING = tuple(
+SIGNING = tuple(
     EVENT_TYPES[one][0] for one in ("organisation.require_signed", "organisation.allow_attested")
 )
 
 
-def _events_of(context: transact.RequestContext, slug: str, *types: str) -> list[LoggedEvent]:
-    """The events of these types by which something of an organisation changed, in order."""
+def events_of(
+    context: transact.RequestContext, slug: str, *types: str, head: TreeHead | None = None
+) -> list[LoggedEvent]:
+    """The events of these types by which something of an organisation changed, in order; with a
+    ``head`` those that it holds, proved by it."""
     log = context.work.log
     query = LogQuery(
         coverage=Coverage(whole=True),
@@ -287,7 +314,7 @@ def _events_of(context: transact.RequestContext, slug: str, *types: str) -> list
         results=(EventResult.ALLOWED,),
         types=types,
     )
-    found = (log.logged(match.event) for match in log.search(query))
+    found = (log.logged(match.event, head) for match in log.search(query))
     return [one for one in found if one is not None]
 
 
@@ -304,7 +331,7 @@ class _Shown:
 
     def receipt(self, ports: Ports) -> Receipt:
         """Its receipt with these; called with no transaction open."""
-        return _showing(ports, self.logged, *self.kinds)
+        return showing(ports, self.logged, *self.kinds)
 
 
 def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) -> _Shown:
@@ -316,7 +343,7 @@ def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) 
     return _Shown(logged, (SUBJECT, *approvals))
 
 
-def _showing(ports: Ports, logged: LoggedEvent, *kinds: str) -> Receipt:
+def showing(ports: Ports, logged: LoggedEvent, *kinds: str) -> Receipt:
     """The receipt of an event with some kinds of its details."""
     shown = tuple(d.encoded for d in logged.event.disclosures if d.kind in kinds)
     return replace(transact.receipt_for(ports, logged, GATEWAY), disclosures=shown)
@@ -332,6 +359,7 @@ def _view(
         organisation=organisation.slug,
         active=organisation.active,
         addressable=organisation.active
+        and organisation.is_attested(context.now)
         and context.work.organisations.has_system(organisation.slug),
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.holds(day)],

@@ -166,14 +166,20 @@ def set_signed_only(context: ChangeContext, *, signed_only: bool) -> Mapping[str
     if organisation.signed_only is signed_only:
         has = "has a" if signed_only else "has no"
         raise refusals.WrongState(f"the organisation {has} requirement to sign already")
+    use_declaration(context, says)
+    context.save(replace(organisation, signed_only=signed_only))
+    return {"organisation": organisation.slug, "signed_only": signed_only}
+
+
+def use_declaration(context: ChangeContext, says: str) -> None:
+    """Use what the organisation declared by one of its keys, once; ValidationFailed."""
+    organisation = context.organisation
     keys = _keys(_valid_keys(context, organisation))
     word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
         raise refusals.ValidationFailed((("/declaration", "was used before: sign again"),))
     context.work.retries.add(IdempotencyRecord(organisation.slug, used, b"", context.event))
-    context.save(replace(organisation, signed_only=signed_only))
-    return {"organisation": organisation.slug, "signed_only": signed_only}
 
 
 def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[MemberDocumentKey]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, of_remote
 from gateway.domain.peer import (
     ADDRESS,
     GATEWAY_KIND,
@@ -14,9 +14,10 @@ from gateway.domain.peer import (
     RecognisedMember,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
-from gateway.evidence import canonical, signature
+from gateway.evidence import canonical, declarations, signature
 from gateway.kernel.changes import ChangeContext
 from gateway.ledger.note import COSIGNATURE, ED25519, VerificationKey
+from gateway.registry import keys
 from gateway.registry.members import end
 
 
@@ -36,8 +37,8 @@ def read_witness_key(value: str) -> str:
 
 def read_log_keys(value: Any) -> tuple[str, ...]:
     """The verifier keys of one log; ValueError for none, and for those of two logs."""
-    keys = [VerificationKey.parse(one) for one in value]
-    if any(one.kind != ED25519 for one in keys) or len({one.name for one in keys}) != 1:
+    read = [VerificationKey.parse(one) for one in value]
+    if any(one.kind != ED25519 for one in read) or len({one.name for one in read}) != 1:
         raise ValueError
     return tuple(value)
 
@@ -63,7 +64,12 @@ def _peer(context: ChangeContext) -> PeerGateway:
 
 
 def _save(context: ChangeContext, peer: PeerGateway) -> None:
+    """Store a peer, and what follows for its members."""
     context.save(replace(context.organisation, peer=peer))
+    for one in context.work.organisations.members_of(context.organisation.slug):
+        made = of_remote(one, peer)
+        if made != one:
+            context.save(made)
 
 
 def trust(context: ChangeContext) -> Mapping[str, Any]:
@@ -124,3 +130,28 @@ def end_named(context: ChangeContext) -> Mapping[str, Any]:
         peer = replace(peer, agreements=end(peer.agreements, agreement, last))
     _save(context, peer)
     return {"organisation": context.organisation.slug, "event": str(named)}
+
+
+# --- Which peers' members may know of an organisation: by its own declaration alone ---------------
+
+
+def show(context: ChangeContext) -> Mapping[str, Any]:
+    """Let the members of a peer know of an organisation, which declared it by its own key."""
+    organisation, peer = context.organisation, context.values["peer"]
+    issuer = context.work.organisations.peers().get(peer)
+    if issuer is None:
+        raise NotFound("no peer gateway has that id")
+    if peer in organisation.shown_to:
+        raise WrongState("the organisation is shown to that peer already")
+    keys.use_declaration(context, f"{declarations.SHOW}{issuer}")
+    context.save(replace(organisation, shown_to=organisation.shown_to | {peer}))
+    return {"organisation": organisation.slug, "peer": peer}
+
+
+def hide(context: ChangeContext) -> Mapping[str, Any]:
+    """Show an organisation to a peer no more: there it counts as suspended."""
+    organisation, peer = context.organisation, context.values["peer"]
+    if peer not in organisation.shown_to:
+        raise WrongState("the organisation is not shown to that peer")
+    context.save(replace(organisation, shown_to=organisation.shown_to - {peer}))
+    return {"organisation": organisation.slug, "peer": peer}

@@ -29,7 +29,7 @@ from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
-from gateway.registry import enrolment, staff, witnessing
+from gateway.registry import enrolment, remote_members, staff, witnessing
 from gateway.registry.change_table import CHANGES
 
 
@@ -194,6 +194,10 @@ def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.successions.save(succession.end(context.event))
 
 
+def _record_member(context: RequestContext, said: Mapping[str, Any]) -> None:
+    remote_members.store(context.work, said, context.event, context.today.day)
+
+
 # What a subject says of staff ends with its term; the commitments of entries stay.
 
 
@@ -229,6 +233,7 @@ _ACTIONS: Mapping[str, _Redo] = {
     "organisation.enrol": _enrol,
     "invitation.redeem": _redeem,
     "succession.apply": _apply_succession,
+    "peer.record_member": _record_member,
     "peer.diverge": _diverge,
 }
 _CHANGES = {EVENT_TYPES[action][0]: (action, redo) for action, redo in _ACTIONS.items()}

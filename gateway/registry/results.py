@@ -115,6 +115,22 @@ class PeerReceipts:
 
 
 @dataclass(frozen=True)
+class ShownMember:
+    """A member that shows itself to a peer gateway; of one that takes no part the status alone."""
+
+    id: str
+    status: Status
+    name: str
+    kind: str
+    country: str
+    public_authority: bool
+    regimes: Sequence[str]
+    attestation: Annotated[str, "A membership attestation, compact."] | None
+    keys: Sequence[RegisteredDocumentKey]
+    mandates: Sequence[MandateRegistration]
+
+
+@dataclass(frozen=True)
 class AuditAccessEntry:
     """What an audit access covers, and when."""
 

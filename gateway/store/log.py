@@ -373,16 +373,25 @@ class SqlLog:
         run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": header.mac_of(head)})
         return AppendResult(events, base, head, grown)
 
-    def logged(self, event: UUID) -> LoggedEvent | None:
-        """A committed event with a proof at the present head; None, too, when its document was
-        erased.
+    def head_at(self, size: int | None) -> TreeHead:
+        """The head as it was at a size; the present one for None, and for one that is larger."""
+        head = self.head()
+        if size is None or size >= head.size:
+            return head
+        return TreeHead(size, tiles.root(self.tile, size))
+
+    def logged(self, event: UUID, head: TreeHead | None = None) -> LoggedEvent | None:
+        """A committed event with a proof at the present head, or at an earlier one; None, too, when
+        its document was erased, and when it came after that one.
 
         Raises Busy for an event of this very moment, which is not in the log yet.
         """
         if any(event == fact.id for fact in self._others):
             raise refusals.Busy("the first of these requests is being stored: repeat this one")
         row = self._transaction.first(_EVENT, {"event": event})
-        return None if row is None else self._logged(row, self.head())
+        if row is None or (head is not None and row.idx >= head.size):
+            return None
+        return self._logged(row, head or self.head())
 
     def _logged(self, row: Any, head: TreeHead) -> LoggedEvent | None:
         if row.document is None or row.nonce is None:

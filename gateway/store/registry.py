@@ -31,6 +31,7 @@ from gateway.domain.organisation import (
     Certificate,
     Contact,
     Organisation,
+    OrganisationName,
     Status,
     System,
 )
@@ -38,6 +39,7 @@ from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import MemberProof
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
@@ -46,6 +48,7 @@ from gateway.store.tables import (
     competence,
     contact,
     doomed_key,
+    member_proof,
     organisation,
     out_of_service,
     person,
@@ -88,6 +91,7 @@ _PAGE = _page_where()
 _SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
 # What a document says of its kind is found without an index, once a version of the registry.
 _PEERS = ALL_ORGANISATIONS.where(organisation.c.document.contains('"kind":"gateway"'))
+_REMOTE = ALL_ORGANISATIONS.where(organisation.c.slug.like(bindparam("like")))
 _HOLDERS = (
     _MANDATES.all.join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
@@ -166,6 +170,9 @@ _OUT = select(out_of_service.c.kind, out_of_service.c.name)
 _DROP_OUT = delete(out_of_service)
 _ADD_OUT = insert(out_of_service)
 
+_PROOFS = RecordTable(member_proof, MemberProof)
+_DROP_PROOF = delete(member_proof).where(matching(member_proof, "organisation", "name"))
+
 _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
 
 T = TypeVar("T")
@@ -209,6 +216,7 @@ class _RegistryPart(StorePart):
     ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
         super().__init__(transaction, cipher)
+        self.version = version
         self._changes = transaction.mode is TransactionMode.REGISTRY
         self._entries: Entries = {} if self._changes else cache.at(version)
 
@@ -256,6 +264,19 @@ class SqlOrganisations(_RegistryPart):
 
         return self._remembered(("peers",), find, none=True)
 
+    def members_of(self, peer: str) -> Sequence[Organisation]:
+        """The remote members at a peer gateway, by name, whatever the status of that."""
+        return organisations_as_stored(self._transaction.rows(_REMOTE, {"like": f"%@{peer}"}))
+
+    def proof(self, organisation: str, name: str) -> MemberProof | None:
+        """Return what a peer gateway said of a remote member's key or mandate."""
+        return self._get(_PROOFS, organisation=organisation, name=name)
+
+    def keep_proof(self, proof: MemberProof) -> None:
+        """Keep what a peer gateway tells of a key or mandate, in place of what it told before."""
+        self._write(_DROP_PROOF, {"organisation": proof.organisation, "name": proof.name})
+        self._add(_PROOFS, proof)
+
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
         """Every mandate of that function and matter, in any territory and whatever its period, of
         organisations that are active."""
@@ -264,7 +285,10 @@ class SqlOrganisations(_RegistryPart):
             values = {"function": function, "matter": matter}
             found, out = self._all(_MANDATES, _HOLDERS, **values), self.out_of_service()
             return tuple(
-                one for one in found if (EntryKind.ORGANISATION, one.organisation) not in out
+                one
+                for one in found
+                if (EntryKind.ORGANISATION, one.organisation) not in out
+                and self._peer_status(one.organisation) in (None, Status.ACTIVE)
             )
 
         return self._remembered(("holders", function, matter), find, none=True)
@@ -296,9 +320,10 @@ class SqlOrganisations(_RegistryPart):
     def has_system(self, organisation: str) -> bool:
         """Tell whether a system of it is registered and enabled: else nobody reads what it is
         sent."""
+        owner = OrganisationName(organisation).peer or organisation
         return self._remembered(
-            ("has a system", organisation),
-            lambda: any(one.enabled for one in self.systems(organisation)),
+            ("has a system", owner),
+            lambda: any(one.enabled for one in self.systems(owner)),
         )
 
     def systems(self, organisation: str) -> Sequence[System]:
@@ -450,14 +475,25 @@ class SqlOrganisations(_RegistryPart):
         self._transaction.run(_ADD_OUT, *rows)
 
     def _in_service(self, rows: Iterable[Any]) -> list[Organisation]:
-        """Organisations of whom those out of service are suspended, whatever their rows say."""
+        """Organisations of whom those out of service are suspended, whatever their rows say, and so
+        are members of a peer gateway that does not take part; of one that left, they left."""
         out = self.out_of_service()
-        return [
-            replace(one, status=Status.SUSPENDED)
-            if (EntryKind.ORGANISATION, one.slug) in out
-            else one
-            for one in organisations_as_stored(rows)
-        ]
+        found = []
+        for one in organisations_as_stored(rows):
+            at_home, status = self._peer_status(one.slug), one.status
+            if (EntryKind.ORGANISATION, one.slug) in out:
+                status = Status.SUSPENDED
+            elif at_home is Status.LEFT or at_home not in (None, Status.ACTIVE, status):
+                status = Status.LEFT if Status.LEFT in (at_home, status) else Status.SUSPENDED
+            found.append(one if status is one.status else replace(one, status=status))
+        return found
+
+    def _peer_status(self, name: str) -> Status | None:
+        """That of the gateway of a remote member; None for other names."""
+        if (peer := OrganisationName(name).peer) is None:
+            return None
+        found = self.get(peer)
+        return Status.SUSPENDED if found is None else found.status
 
     def _require_in_service(self, slug: str) -> None:
         if (EntryKind.ORGANISATION, slug) in self.out_of_service():

@@ -607,6 +607,13 @@ log_confirmation = Table(
     PrimaryKeyConstraint("kind", "by", "size"),
 )
 
+# What a peer gateway said of a member's key or mandate: receipts of its log prove themselves.
+member_proof = _small(
+    "member_proof",
+    *columns.columns_of(values.MemberProof, organisation=ForeignKey(organisation.c.slug)),
+    PrimaryKeyConstraint("organisation", "name"),
+)
+
 # Checkpoints of peers' logs that this gateway cosigned, for an hour, and the newest of each log.
 # How far a log was cosigned is kept beside the high-water mark, for this table can be restored.
 witnessed_checkpoint = _small(

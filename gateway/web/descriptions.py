@@ -489,6 +489,7 @@ TAGS_SAY: Mapping[str, str] = {
     "openapi": "This description.",
     "recalls": "Recalls of cases and handoffs.",
     "registry": "What administrators read.",
+    "relay": "What peer gateways bring.",
     "staff": "The staff register: persons by pseudonym.",
     "successions": "Mandates that move to another organisation.",
     "worklist": "What waits for the caller's organisation, from all sources.",

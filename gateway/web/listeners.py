@@ -9,6 +9,7 @@ from gateway.web.partners import (
     directory,
     events,
     handoffs,
+    peers,
     registry,
     searches,
     steps,
@@ -24,6 +25,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             searches,
             events,
             registry,
+            peers,
             conformance,
         )
         for one in vars(module).values()

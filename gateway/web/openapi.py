@@ -220,6 +220,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "What published and withdrew keys of the gateway.",
         receipts={**_several("Receipt"), "description": "One of each event, oldest first."},
     ),
+    "ShownMembers": _members(
+        "members",
+        "The members that show themselves to a peer gateway.",
+        members={**_several("ShownMember"), "description": "One of each, by id."},
+    ),
     "Cosignatures": _members(
         "checkpoints",
         "Checkpoints with the lines of witnesses.",

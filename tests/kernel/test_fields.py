@@ -107,6 +107,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         OFMIN,
         {"purpose": "investigate", "legal_act": "art. 230-8 CPP", "review_years": "3", **DAYS},
     ),
+    ("organisation.show_to_peer", HOTLINE, {"peer": "fr", "declaration": "a.b.c"}),
+    ("organisation.hide_from_peer", HOTLINE, {"peer": "fr", **REASON}),
     ("peer.trust", "fr", PINS),
     ("peer.agree", "fr", AGREED),
     ("peer.recognise", "fr", {"member": "ofmin", "led": True, "legal_act": "act"}),

@@ -2,7 +2,7 @@
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
+from gateway.domain.organisation import ADMIN_SCOPES, RELAY_SCOPE, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import Refusal
 from gateway.domain.staff import ROLES_OF
 from gateway.kernel import authentication  # noqa: F401
@@ -24,7 +24,6 @@ API = {
     ("GET", "/organisations/{organisation}/attestation"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
-    ("GET", "/peers"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
     ("POST", "/batches/submissions"): ("case.submit", "cases.write"),
     ("POST", "/batches/offers"): ("handoff.offer", "handoffs.offer"),
@@ -94,6 +93,8 @@ API = {
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
+    ("GET", "/relay/members"): ("relay.members", "relay"),
+    ("GET", "/peers"): ("directory.read", "directory.read"),
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
     ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
@@ -294,6 +295,7 @@ def test_every_scope_is_used():
     assert {one.scope for one in listeners.PARTNERS} == {
         *SCOPES,
         STAFF_SCOPE,
+        RELAY_SCOPE,
         *ADMIN_SCOPES,
         ANY_SCOPE,
     }

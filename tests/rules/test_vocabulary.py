@@ -21,7 +21,7 @@ from gateway.exchange.oversight import audit, conformance, notifications, witnes
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
-from gateway.registry import directory, enrolment, queries, staff
+from gateway.registry import directory, enrolment, queries, remote_members, staff
 from gateway.registry.change_table import STEPS
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from tests.each import each
@@ -46,6 +46,7 @@ GATEWAYS_OWN = {
     "handoff.remind",
     "succession.apply",
     "peer.diverge",
+    "peer.record_member",
     "audit.inform",
     "erasure.announce",
     "case.report_removal",
@@ -66,6 +67,7 @@ hear before an erasure, and the end of what they retain."""
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
     "certificate.renew": enrolment.renew,
+    "relay.members": remote_members.list_shown,
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
     "conformance.submit": conformance.answer,

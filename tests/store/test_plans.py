@@ -62,6 +62,7 @@ WHOLE: Mapping[str, str] = {
     "procedures._OLDEST_FIRST": "of successions",
     "procedures._SUCCESSIONS_OF": "of successions",
     "registry.ALL_ORGANISATIONS": "what the registry's proof compares",
+    "registry._REMOTE": "of members, at a change of a peer gateway",
     "registry._PEERS": "of members, once a version of the registry",
     "registry._PAGE": "a page of members, and their mandates",
     "registry._SEEN_PAGE": "the same",

@@ -41,6 +41,7 @@ from tests.founding import (
     revised,
     submitted,
 )
+from tests.peering import peering
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, Partner, listening
 
@@ -393,6 +394,8 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, path, organisation=OFMIN, event=event)
     story.get(HOTLINE, "/organisations", "?limit=2")
     story.get(HOTLINE, "/peers")
+    assert_fits({"members": peering().tell()}, {"$ref": "#/components/schemas/ShownMembers"}, "")
+    story.told.add(("GET", "/relay/members"))
     gateway, by = story.line.gateway, witness(witness_name(ISSUER, HOTLINE))
     line = by.cosign(note.split(story.line.anybody().get("/checkpoint").text)[0], gateway.clock())
     value = {"size": gateway.size(), "cosignature": line.split()[2]}

@@ -720,6 +720,7 @@ _EXAMPLES = {
     "member": "ofmin",
     "name": "'A. Leroy'",
     "offers_a_day": "20",
+    "peer": "fr",
     "person": "leroy",
     "read_until": "2027-01-01",
     "subject": "provider.example",

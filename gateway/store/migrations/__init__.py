@@ -42,6 +42,7 @@ REVISIONS = [
     "add_witnessed",
     "index_id_ends",
     "add_item_index",
+    "add_member_proofs",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -1,5 +1,6 @@
 """The directory: the caller itself, and the organisations that take part."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +94,9 @@ def directory_attest(call: Call, organisation: str) -> results.MembershipStateme
     "directory.read",
     "RegisteredDocumentKey",
 )
-def directory_show_key(call: Call, organisation: str, kid: str) -> results.RegisteredDocumentKey:
+def directory_show_key(
+    call: Call, organisation: str, kid: str
+) -> results.RegisteredDocumentKey | Mapping[str, Any]:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
@@ -101,7 +104,7 @@ def directory_show_key(call: Call, organisation: str, kid: str) -> results.Regis
     the key; otherwise `status` is the gateway's signed statement that it was not revoked up to a
     checkpoint of the log. The log's key is enough to check all but `status`.
     """
-    if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
+    if not NAME.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
     return organisations.look_up_key(call.ports, call.caller, organisation, kid)
 
@@ -114,13 +117,13 @@ def directory_show_key(call: Call, organisation: str, kid: str) -> results.Regis
 )
 def directory_show_mandate(
     call: Call, organisation: str, event: UUID
-) -> results.MandateRegistration:
+) -> results.MandateRegistration | Mapping[str, Any]:
     """Read the receipt of the event that registered a mandate of a member.
 
     Its `subject` has the competence, the days and the legal act. An offer to a competence names
     the event as `mandate_event`; the log's key is enough to check that the recipient held it.
     `ends` has the receipts of events that ended a mandate of the member for the same competence.
     """
-    if not SLUG.fullmatch(organisation):
+    if not NAME.fullmatch(organisation):
         raise NotFound
     return organisations.look_up_mandate(call.ports, call.caller, organisation, event)
