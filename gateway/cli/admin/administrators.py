@@ -37,6 +37,7 @@ from gateway.cli.system import declare
 from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
+from gateway.domain.organisation import Status
 from gateway.domain.worklist import AdminGroup
 from gateway.evidence import canonical, declarations
 from gateway.evidence.signature import thumbprint
@@ -182,13 +183,24 @@ def waiting(session: AdminSession) -> None:
         return
     for group, rows in groupby(items, itemgetter("group")):
         click.echo(output.colour(_GROUPS[group], "cyan"))
-        for one in rows:
-            output.print_wrapped(output.sanitise(_said(one)), "  ", 4)
-            if one["command"]:
+        for _, about in groupby(rows, _signed_together):
+            several = [*about]
+            for one in several:
+                output.print_wrapped(output.sanitise(_said(one)), "  ", 4)
+            command = several[0]["command"]
+            if len(several) > 1:
+                command = f"proposal approve --organisation {several[0]['organisation']}"
+            if command:
                 at = f"{place(session)} --as {person or 'PERSON'}"
-                output.print_next(f"admin {at} {one['command']}")
+                output.print_next(f"admin {at} {command}")
     if not items:
         click.echo("Nothing waits.")
+
+
+def _signed_together(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Proposals of one organisation, which are signed on one page; all else stands by itself."""
+    signs = one["group"] == AdminGroup.SIGN and one["proposal"]
+    return (one["organisation"],) if signs else (one["organisation"], id(one))
 
 
 _GROUPS: Mapping[str, str] = {
@@ -287,12 +299,24 @@ def approve(
             raise click.ClickException("nothing was signed: the gateway gives changes of another")
         made = [Change(one["action"], one["organisation"], one["values"]) for one in found]
         if not yes:
+            if organisation:
+                _show_applicant(reached.organisation(organisation, None))
             for one, change in zip(found[:-1], made, strict=False):
                 _show_change({**one, "digest": digest_of(change)})
+                click.echo()
             what = "this change" if len(found) == 1 else f"these {len(found)} changes"
             _agree({**found[-1], "digest": digest_of(made[-1])}, f"Sign and apply {what}?")
         for one, change in zip(named, made, strict=True):
             show(change.action, reached.approve(one, change))
+
+
+def _show_applicant(entry: Mapping[str, Any]) -> None:
+    """Show what an organisation applied for, which one person recorded, before it is decided."""
+    if entry["status"] == Status.APPLIED and entry["application"]:
+        names = ("organisation", "name", "kind", "country", "public_authority", "regimes")
+        asked = {**{one: entry[one] for one in names}, **entry["application"]}
+        output.print_fields({name.replace("_", " "): said for name, said in asked.items()})
+        click.echo()
 
 
 @NOUNS["proposal"].command("withdraw")

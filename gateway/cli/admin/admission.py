@@ -21,6 +21,7 @@ from gateway.cli.admin.session import (
     result_json,
 )
 from gateway.cli.arguments import ANY_FOLDER, FILE
+from gateway.client.gateway import now
 from gateway.domain.organisation import NO_SLUG, SLUG, Status
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url
@@ -154,7 +155,9 @@ def _read(file: Path) -> tuple[str, list[_AskedChange]]:
             where = f"/{part.name}/{n}" if part.several else f"/{part.name}"
             try:
                 values = _with_document(file, one) if part.name == "decision" else one
-                read_fields(CHANGES[part.action].fields, values)
+                values = _with_defaults(part.action, values)
+                read = read_fields(CHANGES[part.action].fields, values)
+                wrong += _ahead(where, part.action, read)
             except ValidationFailed as invalid:
                 wrong += [f"{where}{pointer} {why}" for pointer, why in invalid.errors]
             except OSError as error:
@@ -176,6 +179,21 @@ def _with_document(file: Path, decision: Any) -> Any:
     digest = base64url.digest((file.parent / named).read_bytes())
     rest = {name: value for name, value in decision.items() if name != "decision_document"}
     return {**rest, "document_sha256": digest}
+
+
+def _with_defaults(action: str, given: Any) -> Any:
+    """The values of a change, with those that its command would give, too."""
+    if not isinstance(given, Mapping):
+        return given
+    fields = CHANGES[action].fields
+    return {**{one.name: one.default for one in fields if one.default is not None}, **given}
+
+
+def _ahead(place: str, action: str, read: Mapping[str, Any]) -> Iterator[str]:
+    """Return which days of what has happened are after today."""
+    for one in CHANGES[action].fields:
+        if one.passed and (day := read[one.name]) is not None and day > now().date():
+            yield f"{place}/{one.name} is after today"
 
 
 def _missing(named: set[str], known: bool) -> list[str]:
@@ -271,14 +289,16 @@ def _invite(
     system = step.values["system"]
     out = folder / f"{slug}-{system}.json"
     told = {"place": step.place, "action": "invitation.create", "file": str(out)}
-    if out.exists():
-        return {**told, "state": _BEFORE}
     for one in waiting:
         if one["action"] == "invitation.create" and one["values"]["system"] == system:
+            if out.exists():
+                return {**told, "state": _WAITS, "proposal": one["proposal"]}
             raise click.ClickException(
                 f"{out} is not there, and only it has the token of the invitation that waits: "
                 f"withdraw {one['proposal']}, and give the command again"
             )
+    if out.exists():
+        return {**told, "state": _BEFORE}
     folder.mkdir(mode=0o700, exist_ok=True)
     return {**told, **_stand(invite(session, reached, slug, system, out))}
 
