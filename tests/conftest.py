@@ -30,6 +30,8 @@ settings.load_profile("casegate")
 
 # Commands that tests start compile the gateway once, not each for itself.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# What commands say follows the locale.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 _COLUMNS = {name: os.environ[name] for name in ("COLUMNS",) if name in os.environ}
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -202,6 +203,13 @@ class NewFile(click.Path):
         if not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"nothing can be written in {path.parent}", param, ctx)
         return path
+
+
+def language_of_locale() -> str:
+    """The language of the locale: French, or else English."""
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next(filter(None, named), "")
+    return "fr" if re.split("[_.@]", locale)[0].lower() == "fr" else "en"
 
 
 page_option = click.option(

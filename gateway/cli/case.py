@@ -46,6 +46,7 @@ from gateway.cli.steps import (
     state_of,
     submitted_words,
 )
+from gateway.cli.wording import screen_language
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
@@ -378,7 +379,7 @@ def _warn_of_content(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-@partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
+@partner_command(case, case_argument, by_option, *CONSULT_OPTIONS, screen_language)
 def consult(gateway: Gateway, case: UUID, **options: Any) -> None:
     """Consult the content of your own CASE.
 

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import arguments, output
+from gateway.cli import arguments, output, wording
 from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.elements import ElementId
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
+from gateway.cli.page import organisation
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
@@ -31,12 +32,12 @@ from gateway.cli.partner_command import (
 from gateway.cli.steps import (
     act_words,
     add_steps,
-    arrival_words,
     case_argument,
     handoff_argument,
     measure_lines,
 )
 from gateway.cli.verify import language_option
+from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
@@ -47,6 +48,7 @@ from gateway.domain.consultation import RETENTION, SUPERSEDED
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
+from gateway.domain.standing import Closed
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -243,7 +245,7 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _uncleared(offered: Mapping[str, Any]) -> str:
     """Return what is missing where a case is offered in imminent danger before its clearance."""
-    return "when it is offered: a second person must follow" if offered["break_glass"] else ""
+    return say("uncleared") if offered["break_glass"] else ""
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
@@ -297,7 +299,15 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
 
 
 def _sealed(parts: Sequence[SealedReference]) -> list[str]:
-    return [f"{one['group']} {output.short(one['id'])} (for {one['sealed_to']})" for one in parts]
+    return [
+        say(
+            "sealed_for",
+            group=wording.code("group", one["group"]),
+            element=output.short(one["id"]),
+            organisation=one["sealed_to"],
+        )
+        for one in parts
+    ]
 
 
 # --- Looking -------------------------------------------------------------------------------------
@@ -347,7 +357,7 @@ _SHORT = {"imminent_danger": "DANGER"}
 
 def urgency_word(urgency: str) -> str:
     """A class of urgency as a column shows it."""
-    return _SHORT.get(urgency, urgency)
+    return _SHORT.get(urgency) or wording.code("urgency", urgency)
 
 
 def _due(listed: Mapping[str, Any]) -> str:
@@ -366,7 +376,7 @@ def _due(listed: Mapping[str, Any]) -> str:
     return str(state).replace("_", " ")
 
 
-@partner_command(handoff, handoff_argument)
+@partner_command(handoff, handoff_argument, screen_language)
 def show(gateway: Gateway, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
@@ -376,53 +386,68 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     view = gateway.handoff(handoff)
     if output.reply(view):
         return
-    state = output.colour(output.sanitise(view["state"]), "cyan")
-    click.echo(f"Handoff {output.sanitise(output.short(view['handoff']))} is {state}")
-    output.print_fields(
-        {
-            "id": view["handoff"],
-            "from": view["originator"],
-            "to": view["recipient"],
-            "as competent for": view["competence"],
-            "case": f"{output.short(view['case'])}, version {view['version']}, {view['assurance']}",
-            **_matter(view),
-            "not cleared": _uncleared(view),
-            "purpose": view["purpose"],
-            "due": view["due_at"],
-            "telephone": _contact(view["telephone"]) if "telephone" in view else None,
-            "OVERDUE": _owed(view, late=True),
-            "ends": view["expires_at"],
-            "erased here on": view["erase_on"],
-            "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
-            **measure_lines(view["measures"]),
-            "retention": _retention(view["retention"]) if "retention" in view else None,
-            "RECALLED": _recalled(gateway, view) if view["recalled"] else None,
-            "parts offered": len(view["permitted_disclosures"]),
-            "groups accepted": view["accepted_groups"],
-            "interest": _INTEREST if view.get("interest") else None,
-            "to reseal": _sealed(view.get("to_reseal", ())),
-            "taken by": view.get("taken_by"),
-            "you may": act_words(view["acts"]),
-            "content": view.get("closed"),
-            **_succession(view),
-        }
+    names = wording.names_of(gateway)
+    state = output.colour(wording.code("state", view["state"]), "cyan")
+    click.echo(
+        say("handoff_is", handoff=output.sanitise(output.short(view["handoff"])), state=state)
     )
+    lines = {
+        "id": view["handoff"],
+        "from": organisation(view["originator"], names),
+        "to": organisation(view["recipient"], names),
+        "competence": view["competence"],
+        "case": _case_version(view),
+        **_matter(view),
+        "not_cleared": _uncleared(view),
+        "purpose": wording.code("purpose", view["purpose"]),
+        "due": view["due_at"],
+        "telephone": _contact(view["telephone"]) if "telephone" in view else None,
+        "late_duties": _owed(view, names, late=True),
+        "ends": view["expires_at"],
+        "erase_on": view["erase_on"],
+        "superseded_by": superseding(view["superseded"]) if view.get("superseded") else None,
+        **measure_lines(view["measures"]),
+        "retention": _retention(view["retention"]) if "retention" in view else None,
+        "recalled": _recalled(gateway, view) if view["recalled"] else None,
+        "parts": len(view["permitted_disclosures"]),
+        "accepted_groups": _groups(view["accepted_groups"]),
+        "interest": say("interested") if view.get("interest") else None,
+        "to_reseal": _sealed(view.get("to_reseal", ())),
+        "taken": view.get("taken_by"),
+        "you_may": act_words(view["acts"]),
+        "content": _closed(view.get("closed")),
+        **_succession(view),
+    }
+    output.print_fields(wording.fields(lines))
     _print_conditions(view["conditions"])
     if "tightened_by" in view:
-        click.echo("  They were tightened after the offer, and bind now.")
-    click.echo(output.colour("Packages", "cyan"))
+        output.say(f"  {say('tightened_offer')}")
+    click.echo(output.colour(say("packages"), "cyan"))
     for one in view["packages"]:
         output.say(f"  {_package(one)}")
         if one["pointers"]:
-            output.print_wrapped(
-                output.sanitise(output.with_ends(output.format_value(one["pointers"]))),
-                "     changes ",
-                13,
-            )
+            places = output.sanitise(output.with_ends(output.format_value(one["pointers"])))
+            output.print_wrapped(places, f"     {say('changes')} ", 13)
     _print_arrivals(view["arrivals"])
-    click.echo(output.colour("History", "cyan"))
+    click.echo(output.colour(say("history"), "cyan"))
     for answer in view["answers"]:
-        output.say(f"  {_history(answer)}")
+        output.say(f"  {_history(answer, names)}")
+
+
+def _case_version(view: Mapping[str, Any]) -> str:
+    """Return of which case a handoff is, in which version, and who signed that."""
+    assurance = wording.code("assurance", view["assurance"])
+    case = output.short(view["case"])
+    return say("case_version", case=case, version=view["version"], assurance=assurance)
+
+
+def _groups(groups: Sequence[str] | None) -> str | None:
+    return None if groups is None else wording.code("group", groups)
+
+
+def _closed(why: str | None) -> str | None:
+    """Return why the content does not open."""
+    return None if why is None else wording.code("closed", Closed(why).name.lower())
 
 
 def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -430,9 +455,10 @@ def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
     routing = sd_jwt.read_unverified(view["routing"]).content
     notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
     return {
-        "matter": routing.get("matter"),
-        "urgency": routing.get("urgency"),
-        "urgent because": routing.get("urgency_reason"),
+        **{
+            name: wording.code(name, routing[name]) if name in routing else None
+            for name in ("matter", "urgency", "urgency_reason")
+        },
         "note": [defang_text(note) for note in notes],
     }
 
@@ -447,28 +473,34 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Handoff {output.short(found['handoff'])} is {found['state']}")
-    output.print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
+    late, owed = (_owed(found, {}, late=one) for one in (True, False))
+    output.print_fields({"OVERDUE": late, "owed": owed})
     _print_arrivals(found["arrivals"])
     for notice in found["notices"]:
-        output.say(f"  {_history(notice)}")
+        output.say(f"  {_history(notice, {})}")
 
 
 def _print_arrivals(arrived: Sequence[Mapping[str, Any]]) -> None:
     """Print what the other side did and nobody here has seen, each with its event's id."""
     if arrived:
-        click.echo(output.colour("Arrived", "cyan"))
+        click.echo(output.colour(say("arrived"), "cyan"))
     for one in arrived:
-        due = f", by {output.format_time(one['due_at'])}" if one["due_at"] else ""
-        output.say(f"  {arrival_words(one)}{due}: {one['event']}")
+        key = "arrival_due" if one["due_at"] else "arrival"
+        due = output.format_time(one["due_at"] or "")
+        what = wording.code("arrived", one["type"])
+        time = output.format_time(one["since"])
+        output.say(f"  {say(key, what=what, time=time, due=due, event=one['event'])}")
 
 
-_INTEREST = "your organisation declared one in this case: assign persons without it"
-
-
-def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
+def _owed(view: Mapping[str, Any], names: Mapping[str, str], *, late: bool) -> list[str]:
     """Return what is owed, and late or not, by whom."""
     return [
-        f"{one['kind']} of {one['organisation']}, due {output.format_time(one['due_at'])}"
+        say(
+            "duty",
+            what=wording.code("waits", one["kind"]),
+            organisation=organisation(one["organisation"], names),
+            time=output.format_time(one["due_at"]),
+        )
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
     ]
@@ -477,62 +509,90 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
 def _recalled(gateway: Gateway, view: Mapping[str, Any]) -> str:
     """Return what a recall asks of the reader: of its originator, to look at the answers."""
     if view["originator"] == gateway.connection.organisation:
-        return "its holder was asked whether its copies are erased: casegate case coverage"
-    return "stop its use; say whether your copies are erased: casegate handoff answer-recall"
+        return say("holder_asked")
+    return say("recall_answer_due")
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
     """Return what a holder states of its retention, as far as it is shown."""
-    told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
-    shown = [f"{word} {stated[name]}" for name, word in told.items() if stated.get(name)]
-    return ", ".join(shown) or "the holder keeps it by law"
+    told = {
+        "legal_basis": say("retained_by", basis=stated.get("legal_basis")),
+        "until": say("retained_until", day=stated.get("until")),
+        "review_on": say("retained_review", day=stated.get("review_on")),
+    }
+    shown = [text for name, text in told.items() if stated.get(name)]
+    return ", ".join(shown) or say("retained")
 
 
 def _package(one: Mapping[str, Any]) -> str:
-    kind = change_word(one) if one["change"] else "first"
-    at = one["acknowledged"]
-    noted = f"acknowledged {output.format_time(at)}" if at else "not acknowledged"
-    made = output.format_time(one["at"])
-    return f"{one['number']}: {kind}, version {one['version']}, {made}, {noted}"
+    kind = change_word(one) if one["change"] else say("first")
+    at, made = one["acknowledged"], output.format_time(one["at"])
+    noted = say("acknowledged", time=output.format_time(at)) if at else say("not_acknowledged")
+    named = {"number": one["number"], "kind": kind, "version": one["version"]}
+    return say("package", **named, time=made, noted=noted)
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
     links: dict[str, Any] = {}
     if "reissue_of" in view:
         before = view["reissue_of"]
-        links["re-issued for"] = (
-            f"handoff {output.short(before['handoff'])}, by succession {before['succession']}"
+        links["reissued_for"] = say(
+            "by_succession",
+            handoff=output.short(before["handoff"]),
+            succession=before["succession"],
         )
     if "reissued_as" in view:
         after = view["reissued_as"]
-        named = after["handoff"] and f"handoff {output.short(after['handoff'])}"
-        following = named or "no handoff that you are shown"
-        links["followed by"] = f"{following}, by succession {after['succession']}"
+        key = "by_succession" if after["handoff"] else "unshown_by_succession"
+        handoff = output.short(after["handoff"] or "")
+        links["followed_by"] = say(key, handoff=handoff, succession=after["succession"])
     return links
 
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
-    click.echo(output.colour("Conditions of use", "cyan"))
+    click.echo(output.colour(say("conditions"), "cyan"))
     output.print_fields(condition_lines(conditions))
 
 
-def _history(answer: Mapping[str, Any]) -> str:
+def _history(answer: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
     content = sd_jwt.read_unverified(answer["document"]).content
-    word = "attested" if "attested_for" in content else "signed"
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    details = [f"{name}: {defang_text(_value(content[name]))}" for name in shown]
+    told = {name: defang_text(_value(name, content[name])) for name in shown}
     if "code" in answer and "code" not in content:
-        details.insert(0, f"code: {answer['code']}")
-    by = f"{answer['kind']} by {answer['author']} ({word})"
-    line = f"{output.format_time(answer['at'])}  {by}, event {answer['event']}"
-    return f"{line}; {'; '.join(details)}" if details else line
+        told = {"code": wording.code("code", answer["code"]), **told}
+    details = [say("named", name=wording.label(name), value=text) for name, text in told.items()]
+    how = wording.code("assurance", "attested" if "attested_for" in content else "signed")
+    line = say(
+        "answer",
+        time=output.format_time(answer["at"]),
+        kind=wording.code("acts", _KINDS.get(answer["kind"], answer["kind"])),
+        author=names.get(answer["author"], answer["author"]),
+        how=how,
+        event=answer["event"],
+    )
+    return say("and").join([line, *details])
 
 
-def _value(value: Any) -> str:
-    """A value of an answer: elements and places by the ends of their ids, texts as they are."""
-    text = output.format_value(value)
-    return output.with_ends(text) if isinstance(value, list) else text
+_KINDS = {str(move): kind.name for move, kind in answers.KIND_OF_MOVE.items()}
+"""What a move is called, as documents call it."""
+
+
+def _value(name: str, value: Any) -> str:
+    """A value of an answer: codes in words, elements and places by the ends of their ids, texts as
+    they are."""
+    if name == "reservation":
+        return f"{wording.code(name, value['condition'])}, {value['legal_basis']}"
+    if name not in _CODED:
+        text = output.format_value(value)
+        return output.with_ends(text) if isinstance(value, list) else text
+    return wording.code(name, value)
+
+
+_CODED = {
+    one.name for kind in answers.ANSWERS.values() for one in kind.fields if one.words
+} - {"reservation"}  # fmt: skip
+"""The fields of answers that have codes."""
 
 
 _TOLD = ("by", *dict.fromkeys(one.name for kind in answers.ANSWERS.values() for one in kind.fields))
@@ -579,7 +639,7 @@ def _agree(view: Mapping[str, Any]) -> None:
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    output.print_fields({"from": view["originator"], **_matter(view)})
+    output.print_fields(wording.fields({"from": view["originator"], **_matter(view)}))
     _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
@@ -629,6 +689,7 @@ add_steps(handoff)
         "before.",
     ),
     *CONSULT_OPTIONS,
+    screen_language,
 )
 def consult(
     gateway: Gateway, handoff: UUID, package: int | None, was: bool, **options: Any

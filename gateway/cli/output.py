@@ -369,10 +369,10 @@ def complete(command: str) -> str:
     return " ".join([command, *needed, *at])
 
 
-def print_next(command: str) -> None:
+def print_next(command: str, opening: str = "Next:") -> None:
     """Tell a complete command, in lines that a person copies as they are."""
     lines = textwrap.wrap(
-        f"Next: {program()} {sanitise(command)}",
+        f"{opening} {program()} {sanitise(command)}",
         WIDTH - len(" \\"),
         initial_indent="  ",
         subsequent_indent="    ",

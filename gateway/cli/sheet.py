@@ -43,10 +43,6 @@ _FIELDS = {
 _ORGANISATIONS = frozenset({"release_to", "set_by", "qualified_by", "sealed_to"})
 _ELEMENTS = frozenset({"about", "parent_item", "supersedes", "basis_statement"})
 _DAYS = frozenset({"until", "erase_on", "review_on", "dated"})
-_ROLES = ("made_by_role", "assessor_role")
-_FLAGS = ("minor", "virtual", "self_generated", "ai_generated", "child_modelling", "live_stream")
-_SAME = {**dict.fromkeys(_ROLES, "role"), **dict.fromkeys(_FLAGS, "flag")}
-"""Fields that have the codes of another name."""
 
 
 @dataclass(frozen=True)
@@ -230,9 +226,7 @@ class Sheet:
             return catalogue.moment(text, self.language)
         if name.endswith("_at"):  # to the minute in words, and exactly
             return f"{catalogue.moment(text, self.language)} ({text})"
-        key = f"{_SAME.get(name, name)}.{text}"
-        words = self._word("codes", key)
-        return text if words == key else words
+        return catalogue.case_code(name, text, self.language)
 
     def _element(self, id_: str) -> str:
         for array, name in _PARTS.items():

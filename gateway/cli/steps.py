@@ -5,9 +5,10 @@ from typing import Any, cast
 
 import click
 
-from gateway.cli import output
+from gateway.cli import output, wording
 from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import IdOrName, Parameter, WriteReport, write_command
+from gateway.cli.wording import say
 from gateway.client import Gateway
 from gateway.client.views import FoundItem, StepAction
 from gateway.domain.json_values import parse_timestamp
@@ -68,45 +69,35 @@ def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
     words = []
     for one in acts:
         verb, due = verb_of(one["action"]), one["due_at"]
-        words.append(f"{verb} by {output.format_time(due)}" if due else verb)
+        words.append(say("by_time", what=verb, time=output.format_time(due)) if due else verb)
     return words
 
 
 def arrival_words(arrival: Mapping[str, Any]) -> str:
     """Return what arrived, by its event's name, and when."""
-    return f"{arrived_words(arrival['type'])} {output.format_time(arrival['since'])}"
-
-
-def arrived_words(event_type: str) -> str:
-    """Return what an event that arrived says was done: in the handoff, unless it names more."""
-    noun, _, done = event_type.partition(".")
-    return f"{'' if noun in ('handoff', 'case') else f'{noun} '}{done.replace('_', ' ')}"
+    what = wording.code("arrived", arrival["type"])
+    return f"{what} {output.format_time(arrival['since'])}"
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The measures in force on a case, for people; of an own embargo how far it reaches."""
     held = list(measures)
     own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
-    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
+    return {"measures": [_measure(one) for one in held], "reach": say("own_reach") if own else None}
 
 
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] in (MeasureKind.EMBARGO, MeasureKind.HOLD):
-        return (
-            f"{one['kind']} {one['measure']}: do not act before {output.format_time(one['until'])}"
-        )
-    return f"{one['kind']} {one['measure']} {_duration(one)}"
+        until = output.format_time(one["until"])
+        kind = wording.code("kind", one["kind"])
+        return say("embargoed", kind=kind, measure=one["measure"], time=until)
+    kind = wording.code("kind", one["kind"])
+    return say("measured", kind=kind, measure=one["measure"], duration=_duration(one))
 
 
 def _duration(measure: Mapping[str, Any]) -> str:
     ends = measure["until"]
-    return f"until {output.format_time(ends)}" if ends else "until two persons end it"
-
-
-_REACH = (
-    "It binds this case only: it reaches neither the same items in another member's case nor "
-    "anybody who heard of them elsewhere. It is no preservation order."
-)
+    return say("until_time", time=output.format_time(ends)) if ends else say("until_two")
 
 
 def submitted_words(result: Mapping[str, Any]) -> str:
@@ -143,7 +134,7 @@ def _measured(result: Mapping[str, Any]) -> str:
         for one in result.get("held_for_removal", ())
     ]
     had = f" For removal it is already with {', '.join(early)}: telephone them." if early else ""
-    return f"{held}.{had} {_REACH}"
+    return f"{held}.{had} {say('own_reach')}"
 
 
 def _recalled(result: Mapping[str, Any]) -> str:

@@ -8,20 +8,22 @@ from typing import Any
 
 import click
 
-from gateway.cli import output
+from gateway.cli import output, wording
 from gateway.cli.arguments import Words
 from gateway.cli.handoff import urgency_word
 from gateway.cli.partner_command import EPILOG, partner, partner_command
-from gateway.cli.steps import add_steps, arrived_words
+from gateway.cli.steps import add_steps
 from gateway.cli.system import waiting_writes
+from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway
-from gateway.domain.duty import DutyKind, WaitKind
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
 from gateway.domain.steps import verb_of
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.domain.worklist import WorklistFilter
 from gateway.evidence.security_event import EventNotification
+from gateway.text import catalogue
 
 
 @click.command(epilog=EPILOG)
@@ -30,6 +32,7 @@ from gateway.evidence.security_event import EventNotification
 @click.option("--matter", type=Words(Matter), help="Only of this matter.")
 @click.option("--with", "counterpart", metavar="ORGANISATION", help="Only with this counterpart.")
 @click.option("--overdue", is_flag=True, help="Only what is past its time.")
+@screen_language
 @partner
 def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) -> None:
     """List what waits for you, and the command for each.
@@ -51,15 +54,15 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     for _, group in groupby(rows, _news_of):
         _print([*group])
     if outbox:
-        click.echo(f"writes without an answer: {outbox}")
-        output.print_next(output.complete("outbox resend"))
+        click.echo(say("unanswered_writes", number=outbox))
+        wording.print_next(output.complete("outbox resend"))
     for sentence in unconfirmed:
         click.echo(sentence)
-        output.print_next(output.complete(f"audit mirror {gateway.connection.issuer} copy"))
+        wording.print_next(output.complete(f"audit mirror {gateway.connection.issuer} copy"))
     for sentence in _missed(found["skipped"]):
         click.echo(sentence, err=True)
     if not (rows or outbox or unconfirmed or found["skipped"]):
-        click.echo("Nothing waits.")
+        click.echo(say("nothing_waits"))
 
 
 def _whole(command: str | None) -> str | None:
@@ -69,14 +72,14 @@ def _whole(command: str | None) -> str | None:
 def _missed(skipped: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Say what was not looked at, and why."""
     if scopes := sorted({str(one["scope"]) for one in skipped if one["scope"]}):
-        yield f"Not looked at, without the scope {', '.join(scopes)}."
-    if closed := [_words(one["source"]) for one in skipped if not one["scope"]]:
-        yield f"Not looked at while you are not active: {', '.join(closed)}."
+        yield say("no_scope", scopes=", ".join(scopes))
+    if closed := [wording.code("source", one["source"]) for one in skipped if not one["scope"]]:
+        yield say("not_active", sources=", ".join(closed))
 
 
 _NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})
-_PAST: Mapping[str, str] = {DutyKind.QUESTION: "late", DutyKind.ORIGINATOR_NEWS: "at once"}
-"""Words for a time that is over where nothing is owed."""
+_PAST: Mapping[str, str] = {DutyKind.QUESTION: "late", DutyKind.ORIGINATOR_NEWS: "at_once"}
+"""The words for a time that is over where nothing is owed."""
 
 
 def _news_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -89,12 +92,12 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     row = rows[0]
     due = output.format_time(row["due_at"]) if row["due_at"] else ""
     if row["overdue"]:
-        due = _PAST.get(row["kind"], "OVERDUE")
+        due = say(_PAST.get(row["kind"], "overdue"))
     urgency = urgency_word(row["urgency"]) if row["urgency"] else ""
-    label = f"{due:22}{urgency:9}"
-    output.print_wrapped(output.sanitise("; ".join(_lines(rows))), label, len(label))
+    label = f"{due:22}{urgency:{_WIDE[wording.language()]}}"
+    output.print_wrapped(output.sanitise(say("and").join(_lines(rows))), label, len(label))
     for command in filter(None, (_first(row), row["command"])):
-        output.print_next(output.complete(_shortened(command, row)))
+        wording.print_next(output.complete(_shortened(command, row)))
 
 
 def _shortened(command: str, row: Mapping[str, Any]) -> str:
@@ -107,52 +110,31 @@ def _shortened(command: str, row: Mapping[str, Any]) -> str:
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Return what waits, with whom and about what; who works on it."""
     row, kind = rows[0], str(rows[0]["kind"])
-    what = _words(kind)
-    if kind == DutyKind.ANNOUNCEMENT:
-        what = "CORRECTED, wait: do not use it until its package comes"
-    elif row["arrived"]:
-        told = Counter(arrived_words(str(one["arrived"])) for one in rows)
-        what = "; ".join(f"{one}, {n} times" if n > 1 else one for one, n in told.items())
-        what = f"question: {what}" if kind == DutyKind.QUESTION else what
+    about = None if row["about"] is None else wording.code("about", row["about"])
+    what = wording.code("waits", kind).format(about=about)
+    if row["arrived"] and kind != DutyKind.ANNOUNCEMENT:
+        told = Counter(wording.code("arrived", one["arrived"]) for one in rows)
+        counted = (say("times", what=one, number=n) if n > 1 else one for one, n in told.items())
+        what = say("and").join(counted)
+        what = say("question", what=what) if kind == DutyKind.QUESTION else what
     elif len(row["acts"]) > 1:
-        what += f": {', '.join(map(verb_of, row['acts']))}"
-    elif kind in _SAYS:
-        what = _SAYS[kind].format(row["about"])
+        what = say("acts", what=what, acts=", ".join(map(verb_of, row["acts"])))
     # What is received has no reference of one's own: the end of its id tells it from others.
     reference = defang_text(
         str(row["reference"] or output.short(row["handoff"] or row["case"] or ""))
     )
     if row["counterpart"]:
         direction = "from" if row["received"] else "to" if row["handoff"] else "with"
-        what += f" ({direction} {row['counterpart_name']})"
-    yield f"{reference}: {what}" if reference else what
+        what = say(f"party_{direction}", what=what, name=row["counterpart_name"])
+    yield say("with_reference", reference=reference, what=what) if reference else what
     if row["matter"]:
-        yield ", ".join(map(_words, row["matter"]))
+        yield wording.code("matter", row["matter"])
     if row["taken_by"]:
-        yield f"taken by {row['taken_by']}"
+        yield say("taken_by", person=row["taken_by"])
 
 
-def _words(code: str) -> str:
-    return code.replace("_", " ")
-
-
-_SAYS: Mapping[str, str] = {
-    WaitKind.LATE_ANSWER: "no answer in time",
-    WaitKind.ASSESSMENT: "draft case, to assess",
-    WaitKind.CASE_CLEARANCE: "assessed case, to clear",
-    WaitKind.HELD_REMOVAL: "removal, held for the police until then",
-    WaitKind.FREE_REMOVAL: "removal, held for the police no longer: offer it",
-    WaitKind.SUCCESSION: "succession of {}",
-    WaitKind.NOTIFICATION: "refused notification: {}",
-    WaitKind.ERASURE: "cases of yours that are erased soon: {}",
-    WaitKind.MEMBERSHIP: "your membership ({}) ends: ask the administrators",
-    WaitKind.MANDATE: "your mandate {} ends: ask the administrators",
-    WaitKind.AGREEMENT: "your agreement ({}) ends: ask the administrators",
-    WaitKind.RETENTION_TERM: "your term of retention for {} ends: ask the administrators",
-    WaitKind.AUDIT_ACCESS: "your audit access ({}) ends",
-    WaitKind.CERTIFICATE: "the certificate of the system {} ends",
-    WaitKind.ACTIVATION: "enrolled, not active yet; conformance run {}",
-}
+_WIDE = {catalogue.ENGLISH: 9, catalogue.FRENCH: 12}
+"""Columns of an urgency."""
 
 
 def _first(row: Mapping[str, Any]) -> str | None:

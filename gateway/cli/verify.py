@@ -15,7 +15,13 @@ from click.core import ParameterSource
 
 from gateway import __version__
 from gateway.cli import output
-from gateway.cli.arguments import CONNECTION_FILE, NewFile, WholeNumber, json_option
+from gateway.cli.arguments import (
+    CONNECTION_FILE,
+    NewFile,
+    WholeNumber,
+    json_option,
+    language_of_locale,
+)
 from gateway.domain.item_value import defang_text
 
 if TYPE_CHECKING:
@@ -168,7 +174,8 @@ language_option = click.option(
     "--lang",
     "language",
     type=click.Choice(["en", "fr"]),
-    default="en",
+    default=language_of_locale,
+    show_default="that of the locale",
     help="The language of what is written.",
 )
 

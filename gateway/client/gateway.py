@@ -242,6 +242,10 @@ class Gateway(
             self._public = PublicLog(issuer, ca, self._now, system_too=True)
         return self._public.fetch(path)
 
+    def may(self, scope: str) -> bool:
+        """Tell whether this system has a scope, as far as its newest token says."""
+        return self._exchange.may(scope)
+
     def greet(self) -> float | None:
         """Ask the gateway who it is, without a token; how far its clock is ahead, in seconds.
 

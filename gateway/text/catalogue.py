@@ -1,4 +1,5 @@
-"""What reports and sheets say, in English and in French, from `catalogue.toml`.
+"""What reports and sheets say, in English and in French, from `catalogue.toml`; and screens, from
+`screens.toml`.
 
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
@@ -35,9 +36,10 @@ CONTINUES = frozenset(
 
 @cache
 def _tables() -> Mapping[str, Mapping[str, Any]]:
-    """The file beside this module: pairs of English and French, or French by the English."""
-    file = resources.files(__package__) / "catalogue.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    """The files beside this module: pairs of English and French, or French by the English."""
+    files = (resources.files(__package__) / one for one in ("catalogue.toml", "screens.toml"))
+    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    return {name: table for one in tables for name, table in one.items()}
 
 
 def phrase(table: str, key: str, language: str, **values: Any) -> str:
@@ -202,6 +204,29 @@ def _quoted(value: Any, language: str) -> str:
 def word(table: str, code: str, language: str) -> str:
     """Return what a code means; a code that has no words stays as it is."""
     return _pair(table, code, language) if code in _tables()[table] else code
+
+
+_ROLES = ("made_by_role", "assessor_role")
+_FLAGS = ("minor", "virtual", "self_generated", "ai_generated", "child_modelling", "live_stream")
+_SAME = {**dict.fromkeys(_ROLES, "role"), **dict.fromkeys(_FLAGS, "flag")}
+"""Fields that have the codes of another name."""
+
+
+def case_code(field: str, value: str, language: str) -> str:
+    """Return what a code of a field of a case means; a text that a person wrote stays as it is."""
+    key = f"{_SAME.get(field, field)}.{value}"
+    return _pair("codes", key, language) if key in _tables()["codes"] else value
+
+
+def code(field: str, value: str, language: str) -> str | None:
+    """Return what a code of a field means, else what the code means in any field; None where it is
+    no code."""
+    places = (
+        ("codes", f"{field}.{value}"),
+        *((name, value) for name in ("states", "values", "acts", "results_of_handoffs")),
+    )
+    found = next(((table, key) for table, key in places if key in _tables()[table]), None)
+    return None if found is None else _pair(*found, language)
 
 
 def moment(text: Any, language: str) -> str:

@@ -130,7 +130,7 @@ def test_opened_content_has_codes_first_and_statements_folded(desks):
     reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
     output = desks.done("case", "consult", case, *reason)
     assert output.index("Codes") < output.index("Items") < output.index("Statements")
-    assert "iccam: national-csam" in output
+    assert "ICCAM: CSAM under national law (national-csam)" in output
     assert "hidden: --show-text" in output
     assert "was online" not in output
     assert "hxxps://content[.]example[.]org/page" in output

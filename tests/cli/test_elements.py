@@ -40,7 +40,7 @@ def test_an_item_is_named_in_an_answer_by_the_end_that_its_consultation_showed(d
     desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
     unknown = ("handoff", "report-outcome", handoff, *BY, "--code", "received", "--item", "abcd")
     assert "consult it" in desks.run(*unknown, at=OFMIN).stderr
-    end = end_before("url ", desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN))
+    end = end_before("address ", desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN))
     desks.done(*unknown[:-1], end, at=OFMIN)
     assert f"items: {element_id('url')[-8:]}" in desks.done("handoff", "show", handoff, at=OFMIN)
     assert kept.stat().st_mode & 0o777 == 0o600

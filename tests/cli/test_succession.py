@@ -179,4 +179,4 @@ def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
     assert f"{short(new)}, by succession {one}" in desks.done("handoff", "show", str(handoff))
     shown = desks.done("handoff", "show", new, at=OCRVP)
     assert f"handoff {short(handoff)}, by succession {one}" in shown
-    assert "reissue by ofmin (attested)" in desks.done("handoff", "show", str(handoff))
+    assert "reissue by OFMIN (attested)" in desks.done("handoff", "show", str(handoff))

@@ -12,12 +12,12 @@ from typing import Any
 import click
 import pytest
 
-from gateway.cli import SUBCOMMANDS, output, todo
+from gateway.cli import SUBCOMMANDS, output
 from gateway.cli.output import WIDTH, short
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.duty import DUTIES, DutyKind, WaitKind
+from gateway.domain.duty import DUTIES, DutyKind
 from gateway.domain.worklist import command_of
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient, cut
@@ -268,11 +268,6 @@ def test_every_duty_has_a_command(kind: DutyKind) -> None:
     assert exists(command_of(DUTIES[kind].action, "1").split())
 
 
-@each("kind", [one for one in WaitKind if one not in (WaitKind.ACTIVATION,)])
-def test_everything_that_waits_is_said_in_words(kind: WaitKind) -> None:
-    assert kind in todo._SAYS
-
-
 # --- `casegate notification`: events are seen when they happen; none is acknowledged unseen ---
 
 
@@ -349,3 +344,36 @@ def test_the_status_tells_what_was_refused_and_a_replay_brings_it_again(
     assert desks.told("notification", "status", at=OFMIN)["refused"][0]["replay"]
     first, _replayed = desks.told("notification", "poll", at=OFMIN)["items"]
     assert first["event"] == str(told.event)
+
+
+# --- In French ---
+
+
+def test_what_waits_is_said_in_the_language_of_the_locale_or_the_one_that_is_given(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handoff = desks.offered()
+    french = unwrapped(desks.done("todo", "--lang", "fr", at=OFMIN))
+    assert f"prioritaire {short(handoff)} : réponse attendue : accept, decl" in french
+    assert "(de : Point de Contact)" in french
+    assert f"Suite : casegate handoff accept {short(handoff)}" in french
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert unwrapped(desks.done("todo", at=OFMIN)) == french
+    assert "Next:" in desks.done("todo", "--lang", "en", at=OFMIN)
+
+
+def test_a_handoff_and_its_content_are_shown_in_french_with_names(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    shown = unwrapped(desks.done("handoff", "show", handoff, "--lang", "fr", at=OFMIN))
+    for text in (
+        f"La transmission {short(handoff)} est acceptée",
+        "de Point de Contact (point-de-contact)",
+        "finalité identification d’une victime",
+        "vous pouvez",
+        "acceptation, par OFMIN (attesté par la passerelle)",
+    ):
+        assert text in shown
+    why = ("--reason-code", "investigation", "--reason", "first look")
+    opened = desks.done("handoff", "consult", handoff, *BY, *why, "--lang", "fr", at=OFMIN)
+    assert "Objets signalés\n  0011  adresse (URL) hxxps://" in opened

@@ -14,7 +14,7 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli import output
+from gateway.cli import output, wording
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
@@ -34,9 +34,11 @@ from gateway.cli.arguments import (
     plain_errors,
 )
 from gateway.cli.system import declare
+from gateway.cli.wording import say, screen_language
 from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import Status
 from gateway.domain.worklist import AdminGroup
 from gateway.evidence import canonical, declarations
@@ -44,6 +46,7 @@ from gateway.evidence.signature import thumbprint
 from gateway.kernel.changes import Change, digest_of
 from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
+from gateway.text import catalogue
 
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
@@ -165,6 +168,7 @@ def sign_change(
 
 
 @click.command()
+@screen_language
 @click.pass_obj
 def waiting(session: AdminSession) -> None:
     """List what waits for administrators.
@@ -182,7 +186,7 @@ def waiting(session: AdminSession) -> None:
     if output.reply({"items": items}):
         return
     for group, rows in groupby(items, itemgetter("group")):
-        click.echo(output.colour(_GROUPS[group], "cyan"))
+        click.echo(output.colour(say(_GROUPS[group]), "cyan"))
         for _, about in groupby(rows, _signed_together):
             several = [*about]
             for one in several:
@@ -192,9 +196,9 @@ def waiting(session: AdminSession) -> None:
                 command = f"proposal approve --organisation {several[0]['organisation']}"
             if command:
                 at = f"{place(session)} --as {person or 'PERSON'}"
-                output.print_next(f"admin {at} {command}")
+                wording.print_next(f"admin {at} {command}")
     if not items:
-        click.echo("Nothing waits.")
+        click.echo(say("nothing_waits"))
 
 
 def _signed_together(one: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -204,28 +208,38 @@ def _signed_together(one: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 _GROUPS: Mapping[str, str] = {
-    AdminGroup.SIGN: "To do by you",
-    AdminGroup.OTHERS: "Waits for others",
-    AdminGroup.ENDS: "Ends within 30 days",
-    AdminGroup.OVERDUE: "Overdue",
+    AdminGroup.SIGN: "sign",
+    AdminGroup.OTHERS: "others",
+    AdminGroup.ENDS: "ends_soon",
+    AdminGroup.OVERDUE: "overdue_group",
 }
 
 
 def _said(one: Mapping[str, Any]) -> str:
     """Return what waits, of whom; of a proposal its short values, who made it, and why it can be
     made no more."""
-    what = str(one["kind"]).replace("_", " ").replace(".", " ")
-    what = "overdue duties of members" if one["kind"] == "duties" else what
-    values = (f"{n} {output.format_value(v)}" for n, v in one["values"].items() if _is_short(v))
-    who = f"{one['name']} ({one['organisation']})" if one["name"] else one["organisation"]
-    told = [f"{who}: {what}" if who else what, *([one["about"]] if one["about"] else []), *values]
+    what, who = _what(str(one["kind"])), one["organisation"]
+    values = (
+        f"{wording.label(n)} {wording.code(n, v)}" for n, v in one["values"].items() if _is_short(v)
+    )
+    if one["name"]:
+        who = say("member", name=one["name"], organisation=who)
+    told = [say("with_reference", reference=who, what=what) if who else what]
+    told += [*([wording.code("about", one["about"])] if one["about"] else []), *values]
     if one["proposer"]:
-        told.append(f"proposed by {one['proposer']}")
+        told.append(say("proposed_by", person=one["proposer"]))
     if one["due_at"]:
-        told.append(f"open until {output.format_time(one['due_at'])}")
+        told.append(say("open_until", time=output.format_time(one["due_at"])))
     if one.get("refusal"):
-        told.append(_CANNOT.format(one["refusal"]))
+        told.append(say("cannot", why=one["refusal"]))
     return ", ".join(told)
+
+
+def _what(kind: str) -> str:
+    """Return what waits: a change, by its event's words, or what else does."""
+    if kind in EVENT_TYPES:
+        return catalogue.word("events", EVENT_TYPES[kind].name, wording.language())
+    return wording.code("administrators", kind)
 
 
 def _is_short(value: Any) -> bool:
@@ -234,8 +248,6 @@ def _is_short(value: Any) -> bool:
 
 _FEW = 40
 """Characters of a value in a list of proposals; `proposal show` has all."""
-
-_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"
 
 
 # --- Proposals ---
@@ -397,6 +409,6 @@ def _print(one: Mapping[str, Any]) -> None:
     click.echo("values")
     output.print_fields(values)
     if one.get("refusal"):
-        output.print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
+        output.print_wrapped(say("cannot", why=one["refusal"]), "  WARNING: ", 4)
     for sentence in warnings(one):
         output.print_wrapped(sentence, "  WARNING: ", 4)

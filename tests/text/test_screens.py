@@ -1,0 +1,86 @@
+"""The screens of each day have words in both languages, also for every code that they may show."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from string import Formatter
+
+from gateway.cli import admin, todo
+from gateway.domain.answers import ANSWERS
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.case import GROUPS
+from gateway.domain.duty import DutyKind, WaitKind
+from gateway.domain.handoff import HandoffState
+from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.organisation import MembershipClass
+from gateway.domain.revision import REASONS, ChangeKind
+from gateway.domain.standing import Closed
+from gateway.domain.steps import STEPS
+from gateway.domain.vocabulary import Matter, Purpose, Urgency
+from gateway.exchange.lifecycle import worklist
+from gateway.text import catalogue
+from tests.each import each
+
+SCREENS = catalogue._tables()["screens"]
+CLI = Path(admin.__file__).parents[1]
+
+
+def codes() -> Iterator[tuple[str, Iterable[str]]]:
+    """The codes that the screens of each day show, by field."""
+    yield "waits", (*DutyKind, *WaitKind)
+    yield "arrived", (one.name for one in EVENT_TYPES.values() if one.arrives)
+    yield "arrived", (kind.event for kind in ANSWERS.values() if kind.arrives)
+    yield "source", (one.name for one in worklist._SOURCES)
+    yield "group", GROUPS
+    yield "state", HandoffState
+    yield "matter", Matter
+    yield "urgency", Urgency
+    yield "purpose", Purpose
+    yield "about", (*MembershipClass, *Purpose)
+    yield "change", ChangeKind
+    yield "reason_code", REASONS
+    yield "kind", MeasureKind
+    yield "closed", (one.name.lower() for one in Closed)
+    yield "acts", ANSWERS
+    for measure in MEASURES.values():
+        yield "code", measure.codes
+    for field in (one for kind in ANSWERS.values() for one in kind.fields):
+        yield field.name, field.words
+    for field in (one for step in STEPS.values() for one in step.body.fields):
+        yield field.name, field.words
+
+
+def test_every_code_that_a_screen_shows_has_words_in_both_languages() -> None:
+    mute = [
+        f"{field}.{code}"
+        for field, known in codes()
+        for code in known
+        for language in catalogue.LANGUAGES
+        if not catalogue.code(field, str(code), language)
+    ]
+    assert mute == []
+
+
+@each("key", sorted(SCREENS))
+def test_a_sentence_of_a_screen_is_whole_in_both_languages(key: str) -> None:
+    english, french = SCREENS[key]
+    assert sorted(places(english)) == sorted(places(french))
+    shown = catalogue.phrase("screens", key, "fr", **dict.fromkeys(places(french), "x"))
+    assert not re.search(r" [:;?!]|'", shown), shown
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_no_text_of_a_screen_is_without_use_and_none_is_missing() -> None:
+    said = {
+        node.value
+        for file in CLI.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    made = {f"party_{direction}" for direction in ("from", "to", "with")}
+    assert SCREENS.keys() - said - made == set()
+    assert {*todo._PAST.values()} <= SCREENS.keys()
