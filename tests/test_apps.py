@@ -1,8 +1,6 @@
 """Why a gateway is not ready, as its own parts tell it."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +18,6 @@ from gateway.web.caller import Tokens
 from gateway.web.problems import InvalidToken
 from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
 from tests.postgresql import own_server
-
-
-def test_a_worker_never_imports_what_upgrades_the_database() -> None:
-    code = "import sys; from gateway import apps; assert 'alembic' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture
@@ -132,6 +125,7 @@ class _Peer:
     thumbprint, san_uris = "a" * 43, ("urn:casegate:example:point-de-contact:desk",)
 
 
+@pytest.mark.slow
 def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_live(
     tmp_path: Path,
 ) -> None:

@@ -21,7 +21,6 @@ SERVER |= {"prometheus_client", "psycopg"}
             SERVER | {"cryptography", "jwt", "httpx"},
         ),  # the supervisor stays small
         ("gateway.cli.verify", SERVER | {"httpx"}),
-        ("gateway.cli.handoff", SERVER),
         ("gateway.apps", {"psycopg", "alembic", "httpx"}),  # each process of a gateway on SQLite
         ("gateway.maintenance", {"psycopg", "alembic", "flask", "httpx"}),
         ("gateway.delivery", {"psycopg", "alembic", "flask"}),

@@ -46,10 +46,13 @@ def test_the_dictionaries_are_those_of_the_interface() -> None:
     assert FILE.read_text("utf-8") == render(), "run python -m tests.rules.client_views"
 
 
+# mypy reads the whole client for each of these.
+@pytest.mark.slow
 def test_a_program_as_it_should_be_is_found_sound(said: str) -> None:
     assert "right.py" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_argument_member_or_word_is_found(said: str, name: str) -> None:
     (line,) = (one for one in said.splitlines() if f"/{name}.py:" in one and ": error:" in one)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import click
+import pytest
 
 from gateway.cli import SUBCOMMANDS
 from tests.each import each
@@ -52,6 +53,7 @@ def test_each_day_is_a_timer_of_the_target_with_a_unit_of_its_name(name):
     assert re.search(rf"systemctl enable --now .*casegate-{name}.timer", page)
 
 
+@pytest.mark.slow
 def test_the_nightly_backup_is_checked_and_keeps_no_key_for_a_week(tmp_path):
     gw = operator(tmp_path)
     copies, keys = tmp_path / "copies", tmp_path / "keys"

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 FILE = """
 import os, time, pytest
@@ -19,6 +21,7 @@ def test(number):
 """
 
 
+@pytest.mark.slow
 def test_the_tests_of_one_group_run_in_one_worker(tmp_path):
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_xdist_make_scheduler")
     for name in ("test_one.py", "test_other.py"):

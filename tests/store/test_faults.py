@@ -155,6 +155,7 @@ def _pages(url):
         return connection.execute("PRAGMA page_count").fetchone()[0]
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back():
     with own_server() as server:
         place = Place(server.url)

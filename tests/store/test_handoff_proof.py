@@ -255,6 +255,7 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
     gateway.refused(OutOfService, row.recipient, answers.decline, handoff, said)
 
 
+@pytest.mark.slow
 def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
     place = places.postgresql()
     there = scene(

@@ -99,6 +99,7 @@ def test_an_upgrade_gives_way_to_a_dump_and_goes_on_after_it(monkeypatch):
     upgrade(url)
     settings = {**database._POSTGRESQL_SETTINGS, "lock_timeout": "50ms"}
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", settings)
+    monkeypatch.setattr(migrations, "TRIES", 5)
     engine = create_engine(url)
     dump = engine.connect()
     dump.exec_driver_sql("LOCK TABLE registry IN ACCESS SHARE MODE")

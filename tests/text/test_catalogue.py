@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -79,6 +80,15 @@ OF_PYTHON = (
 """How reasons begin that Python itself gives."""
 
 
+@cache
+def code_of_checks() -> str:
+    """In which Python joins texts that stand one after the other."""
+    folder = Path(catalogue.__file__).parent
+    folders = [folder.parent / name for name in ("evidence", "verification", "ledger", "domain")]
+    files = [one.read_text() for found in folders for one in found.glob("*.py")]
+    return re.sub(r'"\s+f?"', "", "".join(files))
+
+
 @each("english", sorted(TABLES["reasons"]))
 def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -> None:
     french = TABLES["reasons"][english]
@@ -89,11 +99,7 @@ def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -
     assert told != said
     assert all(word in told for word, _ in zip(words, places(english), strict=False))
     assert not re.search(r" [:;?!]|'", told)
-    # Python joins texts that stand one after the other.
-    folder = Path(catalogue.__file__).parent
-    folders = [folder.parent / name for name in ("evidence", "verification", "ledger", "domain")]
-    files = [one.read_text() for found in folders for one in found.glob("*.py")]
-    code = re.sub(r'"\s+f?"', "", "".join(files))
+    code = code_of_checks()
     parts = [part for part in re.split(r"\{\d\}", english) if len(part) > 4]
     given = all(part.strip(" ()") in code for part in parts)
     assert given or english.startswith(OF_PYTHON), parts

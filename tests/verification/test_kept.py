@@ -4,6 +4,7 @@ import json
 import random
 import tarfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -77,15 +78,25 @@ def left(data: bytes) -> Iterator[bytes]:
         yield json.dumps(one).encode()
 
 
+def codes_of_the_left(name, number=None):
+    """Without and with ``--require signed``."""
+    trust = trust_folder(FOLDER / "trust")
+    return [
+        [int(verify(one, trust, require=required).code) for required in ((), ("signed",))]
+        for one in islice(left((FOLDER / "files" / name).read_bytes()), number)
+    ]
+
+
 @each("name", sorted(LEFT))
 def test_what_is_left_of_a_kept_file_ends_as_it_did(name):
-    """Without and with ``--require signed``; the verifier before this one gave the same codes."""
-    trust = trust_folder(FOLDER / "trust")
-    found = [
-        [int(verify(one, trust, require=required).code) for required in ((), ("signed",))]
-        for one in left((FOLDER / "files" / name).read_bytes())
-    ]
-    assert found == LEFT[name]
+    """The verifier before this one gave the same codes."""
+    assert codes_of_the_left(name, 4) == LEFT[name][:4]
+
+
+@pytest.mark.slow
+@each("name", sorted(LEFT))
+def test_whatever_is_left_of_a_kept_file_ends_as_it_did(name):
+    assert codes_of_the_left(name) == LEFT[name]
 
 
 UPGRADED = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -258,14 +259,14 @@ def earliest(report: VerificationReport) -> dict[int, str]:
     return {n: one["before"] for one in runs for n in range(one["first"], one["last"] + 1)}
 
 
-def test_no_mutant_of_a_file_says_an_earlier_time_and_none_accuses() -> None:
+def mutants_say_no_earlier_time(number: int) -> None:
     made = story()
     later = replace(MINE, time=AT + 2 * HOUR)
     stamps = (stamp(made, 1), stamp(made, 2, later), stamp(made, 3, later))
     data = made.file(confirmed=stamps)
     honest, chance = earliest(verify(data, KNOWN)), random.Random(7)
     timed = 0
-    for _ in range(1_500):
+    for _ in range(number):
         report = verify(mutant(data, chance), KNOWN)
         assert report.code not in (Code.CONTRADICTION, Code.LET_THROUGH), report
         if report.passed:
@@ -273,6 +274,15 @@ def test_no_mutant_of_a_file_says_an_earlier_time_and_none_accuses() -> None:
             timed += bool(found)
             assert all(before >= honest[n] for n, before in found.items())
     assert timed
+
+
+def test_no_mutant_of_a_file_says_an_earlier_time_and_none_accuses() -> None:
+    mutants_say_no_earlier_time(150)
+
+
+@pytest.mark.slow
+def test_none_of_many_mutants_of_a_file_says_an_earlier_time_or_accuses() -> None:
+    mutants_say_no_earlier_time(1_500)
 
 
 @given(st.sets(st.integers(0, 2)))
