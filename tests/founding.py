@@ -586,8 +586,15 @@ def founded(
         gateway = unfounded(store, simulated_reference_date, keys)
         _tell_the_story(gateway)
         return gateway
-    told, copy = _told(simulated_reference_date)
+    return retold(*_told(simulated_reference_date), simulated_reference_date, keys)
+
+
+def retold(
+    told: Founded, copy: bytes, simulated_reference_date: date | None = None, keys: Any = None
+) -> Founded:
+    """A gateway to which all happened that did to another one, whose database is the copy."""
     keys = keys or MemoryKeys()
+    keys.made = told.ports.keys.made  # type: ignore[attr-defined]
     gateway = unfounded(partial(LentStore, keys=keys, held=copy), simulated_reference_date, keys)
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
@@ -598,6 +605,7 @@ def founded(
     gateway.checked, gateway.compared = told.checked, told.compared
     gateway.made_again = told.made_again
     gateway._confirmed |= told._confirmed
+    gateway._keys = deepcopy(told._keys)
     return gateway
 
 

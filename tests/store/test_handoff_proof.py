@@ -7,6 +7,7 @@ stands, or what opens, the next answer and the next consultation are refused as 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
@@ -47,6 +48,7 @@ from tests.founding import (
     offer_of,
     offered,
     perform,
+    retold,
     revised,
     rows_proof,
     submitted,
@@ -73,8 +75,19 @@ class Scene:
             (run or self.gateway.store.change)(statement)
 
 
-def scene(gateway: Founded | None = None) -> Scene:
-    gateway = gateway or founded()
+def scene() -> Scene:
+    """The same for each who asks: it is told once."""
+    told, copy = _told_scene()
+    return replace(told, gateway=retold(told.gateway, copy))
+
+
+@cache
+def _told_scene() -> tuple[Scene, bytes]:
+    told = scene_of(founded())
+    return told, told.gateway.store.copy()
+
+
+def scene_of(gateway: Founded) -> Scene:
     danger = offered(gateway, submitted(gateway, **DANGER))
     case = submitted(gateway)
     held = accepted(gateway, offered(gateway, case), groups=("items", "statements"))
@@ -258,7 +271,7 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
 @pytest.mark.slow
 def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
     place = places.postgresql()
-    there = scene(
+    there = scene_of(
         founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
     )
     with there.gateway.store.begin(TransactionMode.READ) as work:

@@ -33,7 +33,7 @@ from tests.founding import (
     submitted,
 )
 from tests.store import places
-from tests.store.test_handoff_proof import ACTS, DANGER, NONE, Scene, scene
+from tests.store.test_handoff_proof import ACTS, DANGER, NONE, Scene, scene, scene_of
 
 TABLES = ("handoff", "duty", "case_recall", "case_measure", "retention")
 
@@ -202,7 +202,7 @@ def test_where_something_is_left_nothing_is_written_and_it_is_named():
 
 def test_all_that_is_owed_is_written_again_on_postgresql():
     place = places.postgresql()
-    there = scene(
+    there = scene_of(
         founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
     )
     owed = open_duties(there)
