@@ -38,6 +38,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import erasure, succession_execution
+from gateway.exchange.relay import following
 from gateway.exchange.standing import duties, item_index
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
@@ -684,6 +685,13 @@ TIMETABLE: tuple[Task, ...] = (
     ),
     Task("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Task("due", _MINUTE, _of_ports(duties.sweep), "what is due is not reminded of", records=True),
+    Task(
+        "undelivered",
+        _MINUTE,
+        _of_ports(following.tell_undelivered),
+        "nobody hears of what waits at a peer gateway",
+        records=True,
+    ),
     Task(
         "erasure notices",
         _HOUR,

@@ -33,7 +33,7 @@ def watched_answers() -> Iterator[None]:
     """Hold the answers that are given meanwhile against the acts that were open to their party."""
     wrong: list[str] = []
     stood: dict[int, Standing] = {}  # by request: threads answer, too
-    read, give = answers.standing_of, answers._answer
+    read, give = answers.standing_of, answers.give
 
     def reading(context: RequestContext, handoff: UUID) -> Standing:
         stood[id(context)] = read(context, handoff)
@@ -56,6 +56,6 @@ def watched_answers() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:  # a test's own patches end before this
         patched.setattr(answers, "standing_of", reading)
-        patched.setattr(answers, "_answer", giving)
+        patched.setattr(answers, "give", giving)
         yield
     assert wrong == []

@@ -26,7 +26,7 @@ from gateway.domain.course import Course, Moved, fold
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.evidence import canonical
-from gateway.evidence.handoff_moves import CONSULTED, TYPES
+from gateway.evidence.handoff_moves import CONSULTED, RETURNED, TYPES
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.verification.stream import StreamHead
 
@@ -46,12 +46,14 @@ _EVENTS = {str(step or "offer"): event for step, event in TYPES.items()}
 @dataclass
 class ToldHandoff:
     """What the stream tells of a handoff: this member's ``box``, its moves (number and type of each
-    event), the number of the newest event, and whether it was opened before an acceptance."""
+    event), the number of the newest event, whether it was opened before an acceptance, and whether
+    the recipient's gateway refused the offer."""
 
     box: str
     moves: list[tuple[int, str]] = field(default_factory=list)
     newest: int = 0
     consulted: bool = False
+    returned: bool = False
 
     @property
     def types(self) -> list[str]:
@@ -64,7 +66,8 @@ class ToldHandoff:
             Moved(sequence, _STEPS[kind], readable=False, late=at > (erased or at))
             for sequence, (at, kind) in enumerate(self.moves, 1)
         )
-        return fold(moves, consulted=self.consulted, erased=erased is not None)
+        ended = {"erased": erased is not None, "returned": self.returned}
+        return fold(moves, consulted=self.consulted, **ended)
 
     def recalled(self, course: Course) -> bool | None:
         """Tell whether a recall stands on it; None where its events do not tell: whether the copies
@@ -137,6 +140,8 @@ class ToldStream:
         told = self._handoffs.get(about)
         if kind == _ERASED:
             self._erased[box, about] = number
+        elif kind == RETURNED and told is not None:
+            told.returned = True
         elif kind == _INTEREST:
             self.interested = True
         elif told and kind in _STEPS:

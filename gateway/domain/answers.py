@@ -22,6 +22,7 @@ from gateway.domain.handoff import (
     ON_REQUISITION,
     OPEN,
     OUTCOMES,
+    RECALL_ANSWERS,
     RELEASABLE,
     Handoff,
     HandoffAction,
@@ -517,7 +518,7 @@ _KINDS = (
         fields=(
             _word(
                 "done",
-                RecallAnswer,
+                RECALL_ANSWERS,
                 "Whether your copies are erased, or why you keep them.",
                 required=True,
             ),
@@ -749,6 +750,35 @@ def move(
         held=handoff.package if takes else handoff.held,
         held_under=under if takes else handoff.held_under,
     )
+
+
+def follow(
+    handoff: Handoff,
+    step: HandoffAction,
+    *,
+    groups: frozenset[str] | None = None,
+    under: str | None = None,
+    change: ChangeKind | None = None,
+    recalled_by: UUID | None = None,
+    holds: bool = True,
+    done: RecallAnswer | None = None,
+) -> Handoff:
+    """The handoff after a step that another gateway decided, in its order; of a package, its terms
+    the caller puts there.
+
+    ``change`` is an update's, ``recalled_by`` and ``holds`` a recall's, ``done`` a final answer's.
+    Raises WrongState for what cannot follow.
+    """
+    if step is HandoffAction.UPDATE:
+        return update(handoff, change or ChangeKind.ADDITION)
+    if step is HandoffAction.RECALL:
+        moved = None if recalled_by is None else recall(handoff, recalled_by, consulted=holds)
+        if moved is None:
+            raise WrongState("the recall is not known here, or touches nothing")
+        return moved
+    by = KIND_OF_MOVE[step].author.of(handoff.originator, handoff.recipient)
+    moved = move(handoff, step, by, groups=groups, under=under, consulted=True)
+    return moved if done is None else answer_recall(moved, done)
 
 
 def made_of(

@@ -60,7 +60,8 @@ class EventDetail:
     ``kind`` is one of ``by``, ``roles``, ``approvals``, ``assessors``, ``cleared_by``,
     ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
     ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``, ``case`` (as
-    ``originator/id``), ``due`` (when the answer to an offer is); each occurs once in an event.
+    ``originator/id``), ``due`` (when the answer to an offer is), ``peer_event`` (the log and the
+    event of a peer gateway of which it is made); each occurs once in an event.
     ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
     which it ends.
     """
@@ -146,6 +147,10 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
         Arrives.ANNOUNCEMENT,
     ),
     "handoff.recall": ("handoff.recalled", Operation.ALTERATION),
+    "handoff.send": ("handoff.sent", Operation.DISCLOSURE),
+    "handoff.return": ("handoff.returned", Operation.ALTERATION, Arrives.NEWS),
+    "handoff.return_act": ("handoff.act_returned", Operation.ALTERATION, Arrives.NEWS),
+    "handoff.tell_undelivered": ("handoff.undelivered", Operation.ALTERATION, Arrives.NEWS),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (
@@ -168,6 +173,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "item.search": ("item.searched", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
+    "relay.deliver": ("relay.delivered", Operation.LOG_ACCESS),
     "notification.poll": ("notification.polled", Operation.LOG_ACCESS),
     "notification.replay": ("notification.replayed", Operation.LOG_ACCESS),
     "witness.register": ("witness.registered", Operation.KEY_EVENT),

@@ -88,11 +88,18 @@ class Course:
         return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
 
 
-def fold(moves: Iterable[Moved], *, consulted: bool = False, erased: bool = False) -> Course:
+def fold(
+    moves: Iterable[Moved],
+    *,
+    consulted: bool = False,
+    erased: bool = False,
+    returned: bool = False,
+) -> Course:
     """Where the moves lead, which are in order.
 
     ``consulted``: the recipient opened the content before an acceptance, so that a recall stands on
-    it. ``erased``: the case was erased, now or before a move that is `late`. Raises Impossible.
+    it. ``erased``: the case was erased, now or before a move that is `late`. ``returned``: the
+    recipient's gateway refused the offer. Raises Impossible.
     """
     course: Course | None = None
     for one in moves:
@@ -110,6 +117,8 @@ def fold(moves: Iterable[Moved], *, consulted: bool = False, erased: bool = Fals
         course = _after(course, one, one.step, consulted=consulted)
     if course is None:
         raise Impossible("it has no document")
+    if returned:
+        return replace(course, state=HandoffState.RETURNED)
     return _lapsed(course) if erased else course
 
 

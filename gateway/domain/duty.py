@@ -22,6 +22,7 @@ from gateway.domain.handoff import (
     HandoffPlace,
     RecallAnswer,
 )
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 
@@ -366,7 +367,7 @@ class HandoffDuty:
 
     def _due(self, until: datetime) -> "HandoffDuty":
         moved = replace(self, due_at=until)
-        if self.overdue_at is not None:
+        if self.overdue_at is not None or self.next_at is None:
             return moved
         return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
 
@@ -407,9 +408,10 @@ class WorkPlace(NamedTuple):
 def begin(
     handoff: Handoff, kind: DutyKind, source: UUID, since: datetime, due_at: datetime
 ) -> HandoffDuty:
-    """A new duty about a handoff, whose organisation is reminded at half of its term."""
+    """A new duty about a handoff, whose organisation is reminded at half of its term: of a remote
+    member its own gateway does that."""
     organisation = DUTIES[kind].party(handoff)
-    half = _half(since, due_at)
+    half = None if OrganisationName(organisation).peer else _half(since, due_at)
     return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
 
 

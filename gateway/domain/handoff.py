@@ -26,6 +26,7 @@ class HandoffState(StrEnum):
     CLOSED = "closed"
     REISSUED = "reissued"
     LAPSED = "lapsed"  # its case was erased: no answer leads here
+    RETURNED = "returned"  # the recipient's gateway refused the offer: no answer leads here
 
 
 class HandoffAction(StrEnum):
@@ -65,6 +66,7 @@ class RecallAnswer(StrEnum):
     PROCESSING_RESTRICTED = "processing_restricted"  # kept as evidence, LED Art. 16(3)(b)
     IN_PROCEEDINGS = "in_proceedings"
     DECLINED = "declined"
+    KEPT_BY_LAW = "kept_by_law"  # which of the three is not told: no party answers so
 
 
 OF_RECALL = frozenset(
@@ -243,6 +245,8 @@ class HandoffAnswer:
 
     ``document`` is the compact SD-JWT of the answer (of the offer itself for sequence 1, and of
     the offer of the next package for an update); ``event`` the audit event that recorded it.
+    ``shown``, of one that another gateway decided, is how it is read here: the code of an outcome,
+    or the final answer to a recall, of which the document tells nothing.
     """
 
     handoff: UUID
@@ -253,6 +257,7 @@ class HandoffAnswer:
     at: datetime
     document: str
     event: UUID
+    shown: str | None = None
 
 
 def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:
@@ -369,8 +374,11 @@ def recall_answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[
     return tuple(errors)
 
 
-KEPT = "kept_by_law"
+KEPT = RecallAnswer.KEPT_BY_LAW
 """What is shown in place of an answer by which a holder keeps the case, to who may not read it."""
+
+RECALL_ANSWERS = tuple(one for one in RecallAnswer if one is not KEPT)
+"""What a holder may answer to a recall."""
 
 
 def recall_answer_as_read(

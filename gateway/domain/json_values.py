@@ -55,12 +55,16 @@ def _read(type_: Any, value: Any) -> Any:
     return kind.fromisoformat(value) if issubclass(kind, date) else kind(value)
 
 
+_BESIDE = ("by", "signed", "persons", "present")
+"""Who asks, by which document, and what a peer gateway says beside that."""
+
+
 class Asked:
     """What is asked of an action, and must be asked again by a retry: all but who asks."""
 
     def asked(self) -> dict[str, Any]:
         """It as JSON; of a signed document, that there was one."""
-        said = {name: value for name, value in vars(self).items() if name not in ("by", "signed")}
+        said = {name: value for name, value in vars(self).items() if name not in _BESIDE}
         signed = {} if vars(self).get("signed") is None else {"signed": True}
         return {**signed, **{name: to_json(value) for name, value in said.items()}}
 

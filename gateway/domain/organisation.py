@@ -186,6 +186,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "handoff.read",
         "receipt.read",
         "relay.members",
+        "relay.deliver",
         "handoff.decline",
         "handoff.acknowledge",
         "handoff.apply",

@@ -51,6 +51,19 @@ class EditConflict(Refusal):
     """The data changed after the caller read it."""
 
 
+class UnexpectedNumber(Refusal):
+    """A peer gateway brings another event of a stream than the next one."""
+
+    def __init__(self, expected: int) -> None:
+        """``expected`` is the number of the next one."""
+        super().__init__(f"the next event of this stream is number {expected}: send that")
+        self.help = {"expected": expected}
+
+
+class NotWitnessed(Refusal):
+    """A receipt of a peer gateway ends in a checkpoint that this gateway did not cosign."""
+
+
 class AlreadyExists(Refusal):
     """An id or a reference that must be new is taken."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, AnswerKind
 from gateway.domain.course import Course, Impossible, Moved, fold
 from gateway.domain.handoff import (
     AGREEMENTS,
@@ -35,6 +35,7 @@ SENT = "handoff.sent"
 
 CONSULTED = "case.consulted"
 ENDED = "handoff.retention_ended"
+RETURNED = "handoff.returned"
 _STATING = {HandoffAction.RETAIN, HandoffAction.ANSWER_RECALL}
 _ACCEPTED = TYPES[HandoffAction.ACCEPT]
 
@@ -108,7 +109,13 @@ def read_course(
     versions = [(one.index, one.case_digest or "") for one in steps if one.type in VERSIONS]
     moves = read_moves(handoff, answers, told, versions)
     erased = not handoff.conditions_digest
-    return fold(moves, consulted=was_consulted_early(told), erased=erased)
+    returned = any(one.type == RETURNED for one in told)
+    return fold(moves, consulted=was_consulted_early(told), erased=erased, returned=returned)
+
+
+def _untold(kind: AnswerKind) -> RecallAnswer | None:
+    """A final answer by which a holder at another gateway keeps the case: which one is not told."""
+    return RecallAnswer.KEPT_BY_LAW if HandoffAction.ANSWER_RECALL in kind.moves else None
 
 
 def read_move(sequence: int, document: str) -> Moved:
@@ -132,6 +139,6 @@ def read_move(sequence: int, document: str) -> Moved:
         kind.move(said),
         digest=digest,
         groups=frozenset(groups) if groups else None,
-        done=RecallAnswer(done) if done else None,
+        done=RecallAnswer(done) if done else _untold(kind),
         until=date.fromisoformat(until) if until else None,
     )

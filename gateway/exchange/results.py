@@ -581,6 +581,24 @@ class Succeeds:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """That an event of a peer gateway was heard, and which one it became here; null where nothing
+    follows from it."""
+
+    stream_number: int
+    event: UUID | None = None
+
+
+@dataclass(frozen=True)
+class WaitingAct:
+    """An act that was sent to the gateway that decides the handoff; its result is not known yet."""
+
+    action: str
+    since: datetime
+    event: UUID
+
+
+@dataclass(frozen=True)
 class HandoffView(HandoffSummary):
     """A handoff as one of its parties may see it; never content.
 
@@ -590,6 +608,7 @@ class HandoffView(HandoffSummary):
     may do now, what is owed first, as far as state and policy go: the fields of an answer and the
     markings of the case decide beside them. ``opens`` says by what a consultation opens content for
     it, ``closed`` why it does not. ``groups`` are those of the newest package.
+    ``waiting`` are acts of the originator that wait at another gateway, which decides the handoff.
     """
 
     assurance: str
@@ -615,6 +634,7 @@ class HandoffView(HandoffSummary):
     closed: Closed | None = None
     groups: Sequence[str] = ()
     taken_by: str | None = None
+    waiting: Sequence[WaitingAct] = ()
     telephone: Telephone | None = None
 
 

@@ -1,7 +1,8 @@
 """Who acts: every request is somebody's, and each kind of actor is known by other means.
 
 ``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first. A
-person in a browser will be one more member of `Actor`.
+peer gateway's system acts for a member of its own (`Caller.through`); a person in a browser will be
+one more member of `Actor`.
 """
 
 from collections.abc import Mapping
@@ -94,3 +95,28 @@ RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[refusals.Refusal], EventRes
 
 All others say only how a request is written or repeated, and what is true of every request.
 """
+
+
+_RELAYED: Mapping[type[refusals.Refusal], EventResult] = {
+    **{
+        kind: result
+        for kind, result in RECORDED_REFUSALS[Caller].items()
+        if kind is not refusals.OutOfService
+    },
+    refusals.NotFound: EventResult.NOT_FOUND,
+    refusals.ValidationFailed: EventResult.DENIED,
+    refusals.InvalidDocument: EventResult.DENIED,
+    refusals.ConditionsMismatch: EventResult.DENIED,
+    refusals.EditConflict: EventResult.WRONG_STATE,
+    refusals.AlreadyExists: EventResult.WRONG_STATE,
+    refusals.AlreadyOffered: EventResult.WRONG_STATE,
+}
+"""Of what a peer gateway brings for its member each refusal that stands is an event, also of how it
+is written: without a receipt it would come again and again. What is wrong here is none.
+"""
+
+
+def recorded_refusals(actor: Actor) -> Mapping[type[refusals.Refusal], EventResult]:
+    """Which refusals of a request of this actor's are events."""
+    relayed = isinstance(actor, Caller) and actor.through is not None
+    return _RELAYED if relayed else RECORDED_REFUSALS[type(actor)]

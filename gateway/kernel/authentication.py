@@ -224,7 +224,7 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
     """
     if caller.credentials is None:
         return
-    names = (caller.organisation, caller.system)
+    names = (caller.owner, caller.system)
     system = require_standing(ports, work, names, caller.credentials)
     if not caller.scopes <= system.scopes:
         raise NotAuthenticated("the system's scopes have changed")

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         SqlSuccessions,
     )
     from gateway.store.registry import SqlOrganisations, SqlStaff
+    from gateway.store.relay import SqlRelay
     from gateway.store.witnessed import SqlWitnessed
 
 
@@ -108,6 +109,7 @@ class UnitOfWork(ABC):
     successions: "SqlSuccessions"
     staff: "SqlStaff"
     notifications: "SqlNotifications"
+    relay: "SqlRelay"
     first: bool
 
     @abstractmethod

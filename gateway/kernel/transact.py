@@ -57,8 +57,8 @@ ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
 
 
-OnRefusal = Callable[[UnitOfWork, tuple[str, ...], datetime], None]
-"""What is kept of a request that was refused, by these rules, at a moment."""
+OnRefusal = Callable[[UnitOfWork, tuple[str, ...], datetime, UUID], None]
+"""What is kept of a request that was refused, by these rules, at a moment, and by which event."""
 
 
 def _keep_nothing(*_: object) -> None:
@@ -74,7 +74,7 @@ class ActionRequest:
     the content names. ``registry`` tells that a partner changes what every process remembers of
     the registry: its staff. ``refused_as`` is the action of a refusal's event, where that is
     another; ``describe`` says in it what was refused. ``document`` is the digest of the document
-    that the organisation signed for it.
+    that the organisation signed for it. ``quiet``: it may become no event of its own.
     """
 
     action: str
@@ -86,6 +86,7 @@ class ActionRequest:
     refused_as: str = ""
     describe: Callable[[refusals.Refusal], str | None] = lambda _: None
     document: str | None = None
+    quiet: bool = False
 
 
 @dataclass
@@ -96,7 +97,8 @@ class RequestContext:
     nothing. ``persons`` are administrators whose signatures were good; ``roles`` the asking
     person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request
     says beside its sentence, once the caller may know what it is about. ``on_refusal`` is done
-    beside the record of a refusal, with the rules by which policy refused.
+    beside the record of a refusal, with the rules by which policy refused. ``peer_event`` are a
+    peer gateway's log and the event of it of which this request is made.
     """
 
     ports: Ports
@@ -114,6 +116,7 @@ class RequestContext:
     known: dict[str, Organisation] = field(default_factory=dict)
     help: dict[str, Any] = field(default_factory=dict)
     on_refusal: OnRefusal = _keep_nothing
+    peer_event: tuple[str, str] | None = None
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -182,6 +185,8 @@ class RequestContext:
         ``event`` are those of the request unless a second event goes with it.
         """
         self.recorded = True
+        if self.peer_event is not None:
+            details = (*details, events.shared("peer_event", self.peer_event, parties))
         events.record(
             self.work,
             action or self.request.action,
@@ -268,6 +273,20 @@ def transact(
     again where another transaction stood in the way. Raises RecordedRefusal for refusals that are
     events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those that are not.
     """
+    result, logged = perform(ports, actor, request, act, on_retry)
+    if logged is None:
+        raise LookupError("nothing was recorded of the request")
+    return WriteResult(result, receipt_for(ports, logged, actor.organisation))
+
+
+def perform(
+    ports: Ports,
+    actor: actors.Actor,
+    request: ActionRequest,
+    act: Callable[[RequestContext], Any],
+    on_retry: OnRetry = Retry.STORED,
+) -> tuple[Any, LoggedEvent | None]:
+    """Likewise; the event, of a ``quiet`` request None where it became none."""
     # Long: one loop is the whole life of a write, with each way in which it is tried again.
     shares = isinstance(actor, Caller) and not request.registry
     mode = TransactionMode.SHARED if shares else TransactionMode.REGISTRY
@@ -281,10 +300,11 @@ def transact(
                     result, logged = _do(context, act, on_retry)
                 except (_Denied, refusals.Refusal) as failure:
                     _deny(context, failure)
-                if logged is None:
+                if logged is None and (context.recorded or not request.quiet):
                     logged = _remember(context, result, on_retry)
                 if logged is None:
-                    logged = next(one for one in work.commit() if one.event.id == context.event)
+                    made = {one.event.id: one for one in work.commit()}
+                    logged = made.get(context.event) if request.quiet else made[context.event]
             break
         except (_Denied, refusals.Refusal) as failure:
             shared = mode is TransactionMode.SHARED and work is not None and not work.first
@@ -297,7 +317,7 @@ def transact(
             if isinstance(failure, _Denied):
                 _refuse(ports, actor, request, failure)
             raise
-    return WriteResult(result, receipt_for(ports, logged, actor.organisation))
+    return result, logged
 
 
 AT_ONCE = 20
@@ -513,6 +533,18 @@ _NOT_ACTIVE = {
 _NO_PART = "your organisation does not take part at present"
 
 
+def _require_active(
+    work: UnitOfWork, organisation: Organisation, caller: Caller, request: ActionRequest
+) -> None:
+    """Require that an organisation, and the peer gateway through which it acts, take part."""
+    through = caller.through and work.organisations.get(OrganisationName(caller.through))
+    for one in (organisation, through):
+        if one and not may_act(one.status, request.action):
+            why = _NOT_ACTIVE.get(one.status, _NO_PART)
+            inactive = refusals.Forbidden(why, (INACTIVE,))
+            raise _Denied(inactive, EventResult.DENIED, inactive.rules)
+
+
 def _admit(
     ports: Ports, work: UnitOfWork, actor: actors.Actor, request: ActionRequest
 ) -> RequestContext:
@@ -530,10 +562,7 @@ def _admit(
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
-            if not may_act(organisation.status, request.action):
-                why = _NOT_ACTIVE.get(organisation.status, _NO_PART)
-                inactive = refusals.Forbidden(why, (INACTIVE,))
-                raise _Denied(inactive, EventResult.DENIED, inactive.rules)
+            _require_active(work, organisation, actor, request)
             known[organisation.slug] = organisation
         case actors.EnrollingSystem():
             if (member := work.organisations.get(actor.invitation.organisation)) is None:
@@ -557,9 +586,10 @@ def _admit(
 
 def _deny(context: RequestContext, denied: "_Denied | refusals.Refusal") -> NoReturn:
     """Raise a refusal that is an event as a denial about what was known of the request."""
-    (denied.refusal if isinstance(denied, _Denied) else denied).help = context.help
+    why = denied.refusal if isinstance(denied, _Denied) else denied
+    why.help = {**why.help, **context.help}
     if isinstance(denied, refusals.Refusal):
-        refusal, result = denied, actors.RECORDED_REFUSALS[type(context.actor)].get(type(denied))
+        refusal, result = denied, actors.recorded_refusals(context.actor).get(type(denied))
         if result is None:
             raise refusal
         own = (
@@ -711,7 +741,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 details=_refused_details(actor, request, denial.refusal),
                 of=denial.about,
             )
-            denial.follow(work, denial.rules, now)
+            denial.follow(work, denial.rules, now, event)
             (logged,) = work.commit()
     except _TOLD_AS_THEY_ARE:
         raise

@@ -39,14 +39,21 @@ class Caller:
     """A partner's system, authenticated on this connection by certificate and bound token.
 
     ``credentials`` are judged in each transaction, which adds to ``authenticated`` the system's
-    registration as it found it; None where no connection stands behind.
+    registration as it found it; None where no connection stands behind. ``through``: the system is
+    a peer gateway's of that id, and acts for a member of it, ``organisation``.
     """
 
     organisation: str
     system: str
     scopes: frozenset[str]
     credentials: Credentials | None = None
+    through: str | None = None
     authenticated: list[System] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def owner(self) -> str:
+        """The organisation of the system itself."""
+        return self.through or self.organisation
 
 
 class Host(Enum):
@@ -195,6 +202,42 @@ class MemberProof:
     organisation: str
     name: str
     answer: str
+
+
+@dataclass(frozen=True)
+class SentAct:
+    """What an originator did about a handoff that another gateway decides, with its document, and
+    when that gateway gave its result.
+
+    ``event`` recorded it here; ``action`` is the policy's, ``digest`` the document's. The offer's
+    document is among the answers, so that ``document`` is empty. ``ended_at``: that gateway took it
+    in, or refused it. ``undelivered_at``: the originator heard that it waits.
+    """
+
+    event: UUID
+    handoff: UUID
+    action: str
+    digest: str
+    at: datetime
+    document: str = ""
+    ended_at: datetime | None = None
+    undelivered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HeardEvent:
+    """One event of a peer gateway's stream of a member of ours, as it was taken in.
+
+    ``event`` is the peer's, ``receipt`` its receipt (JSON); ``own_event`` is what it became here,
+    None where nothing followed from it.
+    """
+
+    peer: str
+    member: str
+    stream_number: int
+    event: UUID
+    own_event: UUID | None
+    receipt: str
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Word lists are in `domain.vocabulary`, the forms of values in `domain.item_value
 wrote. No message repeats a value, for messages end in logs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,15 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain import item_value
 from gateway.domain import vocabulary as words
-from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
+from gateway.domain.case import (
+    ARRAYS,
+    FORCES,
+    MARKING_PROPERTIES,
+    PERCEPTUAL,
+    PROPERTIES,
+    WITH_FORCE,
+    is_sealed,
+)
 from gateway.domain.case_media import media_errors
 from gateway.domain.fields import Validator, up_to
 from gateway.domain.vocabulary import ONWARD, tlp_rank
@@ -378,17 +386,38 @@ def load_case(data: Any) -> dict[str, Any]:
     Raises CaseInvalid. Who the caller is does not matter here: what only some organisations may
     write (`vocabulary.needs_led_regime`) is for the action to check.
     """
+    return _load(data, None, _CHECKS)
+
+
+def load_presented(data: Any) -> dict[str, Any]:
+    """Likewise of a case of which another gateway presents a part: properties may be missing, and
+    what refers to elements that are not shown; an element is whole, and R1 holds for all of it."""
+    return _load(data, _WITHHELD, _CHECKS_OF_PARTS)
+
+
+_WITHHELD = (
+    *(one for one in (*PROPERTIES, *ARRAYS) if one not in MARKING_PROPERTIES),
+    *(f"marking.{one}" for one in (*MARKING_PROPERTIES, "embargo.reason", "embargo.set_by")),
+)
+"""What a presentation may leave out."""
+
+
+def _load(
+    data: Any,
+    withheld: tuple[str, ...] | None,
+    checks: Iterable[Callable[[Mapping[str, Any]], Iterator[Error]]],
+) -> dict[str, Any]:
     limits = list(_beyond_limits(data))
     if limits:
         raise CaseInvalid(limits)
     errors: list[Error] = []
     case: dict[str, Any] = {}
     try:
-        case = CASE.load(data)
+        case = CASE.load(data, partial=withheld)
     except ValidationError as refused:
         errors += field.pointed(refused.messages)
     if isinstance(data, Mapping):
-        errors += (error for check in _CHECKS for error in check(data))
+        errors += (error for check in checks for error in check(data))
     if not errors:
         errors += media_errors(case)
     if errors:
@@ -566,3 +595,4 @@ _CHECKS = (
     _check_perceptual,
     _check_handling_note,
 )
+_CHECKS_OF_PARTS = (_check_ids, _check_circles, _check_perceptual)

@@ -299,6 +299,8 @@ staff = _like(
     "must be a staff pseudonym: 2 to 40 of A-Z a-z 0-9 . _ - (never an e-mail address)",
 )
 compact = partial(StrictString, COMPACT)
+presentation = _like("[A-Za-z0-9._~=-]+", "must be a signed document in its compact form")
+text = partial(StrictString, Validator(lambda _: None))
 competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, as receive/csam/FR")
 rule = _like(
     r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"

@@ -22,6 +22,7 @@ from gateway.domain.handoff import (
     RecallCode,
 )
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import (
     ANSWERED,
@@ -114,6 +115,8 @@ class CaseProof:
         key: CaseKey,
     ) -> None:
         self.work, self.civil_day, self.require, self.key = work, civil_day, require, key
+        self.presented = OrganisationName(key[0]).peer is not None
+        """Of a remote member's case not every version comes, and its home announces the changes."""
         originator, case = key
         of = {"originator": originator, "case": case}
         (cases, self.versions, steps, recalls, measures, told, self._handoffs) = work.queries(
@@ -180,12 +183,13 @@ class CaseProof:
             if (row.change, row.reason_code, row.unlawful) != said:
                 yield "versions"
         numbers = [self.numbers[digest] for _, digest in self.places]
-        if left or numbers != [*range(1, len(numbers) + 1)]:
+        every = sorted(numbers) if self.presented else [*range(1, len(numbers) + 1)]
+        if left or numbers != every:
             yield "versions"
 
     def _announced(self) -> Iterator[str]:
         """Tell whether the changes that holders heard of are those that were cleared."""
-        if not all(one.complete for one in self.made if one.type in VERSIONS):
+        if self.presented or not all(one.complete for one in self.made if one.type in VERSIONS):
             return  # nobody knows any more which clearance was the first
         found = dict[int, tuple[ChangeKind, UUID]]()
         for one in self.clearances:
@@ -207,7 +211,7 @@ class CaseProof:
             yield "row"
             return
         told = fold_case(self.made) | {
-            "version": len(self.places),
+            "version": max([*self.numbers.values()], default=0),
             "measured": bool(self.measures),
         }
         if self.case.state is not CaseState.ERASED and any(

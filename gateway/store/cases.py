@@ -65,6 +65,7 @@ from gateway.store.tables import (
     held_removal,
     indexed_item,
     retry,
+    sent_act,
     taken_handoff,
 )
 from gateway.store.transaction import Transaction
@@ -160,6 +161,11 @@ _ending = (
 _ENDING = select(func.count(), func.min(_ending.c.erase_on))
 _SUMMARY = select(case_version.c.summary).where(matching(case_version, "digest"))
 _ADD_VERSION = insert(case_version)
+_PRESENT = (
+    update(case_version)
+    .where(matching(case_version, "digest", prefix="of_"))
+    .values(summary=bindparam("summary"), document=bindparam("document"))
+)
 _MEASURES = RecordTable(case_measure, Measure)
 _MEASURES_OF = _MEASURES.by("originator", "case").order_by(case_measure.c.id)
 _END_MEASURE = update(case_measure).where(
@@ -217,6 +223,7 @@ _LAPSE_HANDOFFS = (
 _FORGET_ITEMS = delete(indexed_item).where(
     matching(indexed_item, "originator", "case", prefix="of_")
 )
+_FORGET_SENT = update(sent_act).where(sent_act.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
 _HELD = RecordTable(held_removal, HeldRemoval)
 _HELD_OF = _HELD.by("originator").order_by(held_removal.c.since).limit(bindparam("limit"))
@@ -367,6 +374,11 @@ class SqlCases(StorePart):
         self._replace(_CASES, case, **more)
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
+
+    def present(self, version: CaseVersion) -> None:
+        """Replace what is stored of a version, of which its originator's gateway presented more."""
+        key = self.key_of(version.originator, version.case)
+        self._write(_PRESENT, {"of_digest": version.digest, **self._encrypted(version, key)})
 
     def version(self, digest: str) -> CaseVersion | None:
         """A case version by the digest of its document."""
@@ -521,7 +533,8 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN, _FORGET_HELD, _FORGET_ITEMS):
+        beside = _FORGET_TAKEN, _FORGET_SENT, _FORGET_HELD, _FORGET_ITEMS
+        for forget in (*_FORGET_RETRIES, *beside):
             self._transaction.run(forget, of)
         return Erasure(versions, statements)
 
@@ -558,12 +571,14 @@ class SqlCases(StorePart):
         return {key for key, ((seals,),) in zip(asked, found, strict=True) if seals}
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
+        self._transaction.defer(_ADD_VERSION, {**vars(version), **self._encrypted(version, key)})
+
+    def _encrypted(self, version: CaseVersion, key: UUID | None) -> Mapping[str, bytes]:
         texts = {"summary": write_json(version.summary), "document": version.document}
-        sealed = {
+        return {
             column: self._cipher.encrypt(text, key, _cell(version.digest, column))
             for column, text in texts.items()
         }
-        self._transaction.defer(_ADD_VERSION, {**vars(version), **sealed})
 
     def _listed(self, row: Any, *, readable: bool) -> ListedCase:
         case = Case(*row[:_CASE_FIELDS])

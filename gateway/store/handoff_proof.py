@@ -56,6 +56,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import Measure
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.retention import (
@@ -75,6 +76,7 @@ from gateway.evidence.handoff_moves import (
     CONSULTED,
     ENDED,
     MOVING,
+    RETURNED,
     TYPES,
     ToldEvent,
     read_moves,
@@ -285,12 +287,14 @@ class _HandoffProof:
             if one.type in MOVING or one.type in (CONSULTED, ERASED)
         ]
         self.early = was_consulted_early(told)
+        self.elsewhere = OrganisationName(row.recipient).peer is not None
         self.moves = read_moves(row, self.answers, told, of.places)
 
     def differences(self) -> Iterator[str]:
         """The names of what the rows say otherwise."""
         row, erased = self.row, not self.row.conditions_digest
-        course = fold(self.moves, consulted=self.early, erased=erased)
+        returned = bool(self._of_types(RETURNED))
+        course = fold(self.moves, consulted=self.early, erased=erased, returned=returned)
         made = (made_of(row, one.move, "", one.at, one.event) for one in self.answers)
         if any(one.author != due.author for one, due in zip(self.answers, made, strict=True)):
             yield "author"
@@ -429,7 +433,10 @@ class _HandoffProof:
 
     @cached_property
     def _unretained(self) -> Sequence[int]:
-        """The moves that set a retention which no row has."""
+        """The moves that set a retention which no row has. What a remote member retains is at its
+        own gateway."""
+        if self.elsewhere:
+            return ()
         rows = {one.id for one in self.retentions}
         return [
             n
@@ -554,6 +561,8 @@ class _HandoffProof:
         recall = self.of.recalls.get(self.row.recall or duty.source)
         if recall is None:
             return False
+        if self.elsewhere:
+            return True
         if duty.kind is DutyKind.RECALL_ANSWER:
             return duty.due_at == recall.at + ANSWERED_WITHIN
         return duty.due_at in {acknowledgement_due_at(one, recall.at) for one in Urgency}
@@ -693,6 +702,7 @@ class _HandoffProof:
             ends = [one for one in self._of_types("handoff.reviewed") if party in one.details]
         elif duty.kind in _ARRIVED:
             ends = [one for one in self.events if _has_seen(one, duty)]
+        ends = [*ends, *self._of_types(RETURNED)]
         yield from (one for one in ends if one.index > index)
         if duty.ends_with_case:
             yield from (one for one in self._of_types(ERASED) if one.index >= index)

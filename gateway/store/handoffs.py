@@ -39,7 +39,7 @@ from gateway.domain.handoff import (
     HandoffState,
     RecallAnswer,
 )
-from gateway.domain.refusals import EditConflict
+from gateway.domain.refusals import CaseErased, EditConflict
 from gateway.domain.retention import Retention
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
@@ -50,6 +50,7 @@ from gateway.kernel.values import (
     HandoffFilter,
     ListedHandoff,
     RetainedCopy,
+    SentAct,
     SentHandoff,
     TakenHandoff,
     WaitingHandoffs,
@@ -84,6 +85,7 @@ from gateway.store.tables import (
     index_key,
     retained_copy,
     retention,
+    sent_act,
     taken_handoff,
 )
 from gateway.store.transaction import Transaction, insert_new
@@ -196,6 +198,11 @@ _RECEIVED = (
     .order_by(handoff.c.id)
     .limit(bindparam("limit"))
 )
+_RETURN = (
+    update(handoff)
+    .where(matching(handoff, "id", prefix="of_"), handoff.c.state == HandoffState.OFFERED)
+    .values(state=HandoffState.RETURNED, due_at=NEVER)
+)
 _TAKEN = RecordTable(taken_handoff, TakenHandoff)
 _taking = postgresql_insert(taken_handoff)
 _TAKE = _taking.on_conflict_do_update(
@@ -266,6 +273,31 @@ _WAS_INFORMED = (
     select(consultation.c.event)
     .where(matching(consultation, "handoff"), consultation.c.informed)
     .limit(1)
+)
+
+
+_SENT = select(*(sent_act.c[name] for name in SentAct.__dataclass_fields__))
+_SENT_BY = _SENT.where(matching(sent_act, "event"))
+_SENT_IN = _SENT.where(matching(sent_act, "handoff")).order_by(sent_act.c.at)
+_WAITS_SINCE = (
+    _SENT.where(
+        sent_act.c.ended_at.is_(null()),
+        sent_act.c.undelivered_at.is_(null()),
+        sent_act.c.at <= bindparam("before"),
+    )
+    .order_by(sent_act.c.at)
+    .limit(bindparam("limit"))
+)
+_ADD_SENT = insert(sent_act)
+_END_SENT = (
+    update(sent_act)
+    .where(matching(sent_act, "event", prefix="of_"))
+    .values(ended_at=bindparam("ended_at"))
+)
+_TELL_SENT = (
+    update(sent_act)
+    .where(matching(sent_act, "event", prefix="of_"))
+    .values(undelivered_at=bindparam("undelivered_at"))
 )
 
 
@@ -424,6 +456,52 @@ class SqlHandoffs(StorePart):
             for one, row in zip(read, rows, strict=True)
         ]
 
+    # --- What was sent to the gateway that decides ---
+
+    def return_offer(self, handoff: UUID) -> None:
+        """End a handoff whose offer the recipient's gateway refused. EditConflict where it does not
+        stand offered."""
+        if not self._write(_RETURN, {"of_id": handoff}):
+            raise EditConflict("the handoff has changed: read it again")
+
+    def add_sent(self, act: SentAct, author: str) -> None:
+        """Keep what an ``author`` sent about a handoff that another gateway decides."""
+        key, cell = self._key_of(act.handoff, author), _sent_cell(act.event)
+        document = self._cipher.encrypt(act.document, key, cell) if act.document else ERASED
+        self._transaction.defer(_ADD_SENT, {**vars(act), "document": document})
+
+    def end_sent(self, act: UUID, at: datetime) -> None:
+        """Note that the deciding gateway gave the result of an act."""
+        self._write(_END_SENT, {"of_event": act, "ended_at": at})
+
+    def tell_sent(self, act: UUID, at: datetime) -> None:
+        """Note that its author heard that an act waits."""
+        self._write(_TELL_SENT, {"of_event": act, "undelivered_at": at})
+
+    def sent(self, handoff: UUID) -> Sequence[SentAct]:
+        """All that was sent about a handoff, in order."""
+        return [*map(self._sent, self._transaction.rows(_SENT_IN, {"handoff": handoff}))]
+
+    def sent_by(self, event: UUID) -> SentAct | None:
+        """Return what was sent by an event."""
+        row = self._transaction.first(_SENT_BY, {"event": event})
+        return row and self._sent(row)
+
+    def waiting_since(self, before: datetime, limit: int) -> Sequence[SentAct]:
+        """Acts that wait since then or longer, and of which their authors were not told so; without
+        their documents."""
+        rows = self._transaction.rows(_WAITS_SINCE, {"before": before, "limit": limit})
+        return [SentAct(**row._asdict() | {"document": ""}) for row in rows]
+
+    def _sent(self, row: Row[Any]) -> SentAct:
+        """An act with its document, as far as that was not erased with its case."""
+        try:
+            stored = row.document != ERASED
+            text = self._cipher.decrypt(row.document, _sent_cell(row.event)) if stored else ""
+        except CaseErased:
+            text = ""
+        return SentAct(**row._asdict() | {"document": text})
+
     def take(self, taken: TakenHandoff) -> None:
         """Keep who of a party works on a handoff, in place of who did."""
         self._write(_TAKE, vars(taken))
@@ -488,13 +566,17 @@ class SqlHandoffs(StorePart):
         """Return what the consultation recorded by ``event`` showed."""
         return self._get(_CONSULTATIONS, event=event)
 
-    def _add_answer(self, answer: HandoffAnswer) -> None:
-        case = self._case_of.get(answer.handoff)
+    def _key_of(self, handoff: UUID, author: str) -> UUID:
+        """By which key what an organisation writes about a handoff is encrypted."""
+        case = self._case_of.get(handoff)
         if case not in self._cipher.case_keys:
-            row = self._transaction.first(_CASE_OF, {"handoff": answer.handoff})
-            case = self._case_of[answer.handoff] = (row.originator, row.case)
+            row = self._transaction.first(_CASE_OF, {"handoff": handoff})
+            case = self._case_of[handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
-        key = self._cipher.case_keys[case] or self._late_key(answer.author)
+        return self._cipher.case_keys[case] or self._late_key(author)
+
+    def _add_answer(self, answer: HandoffAnswer) -> None:
+        key = self._key_of(answer.handoff, answer.author)
         cell = _cell(answer.handoff, answer.sequence)
         document = self._cipher.encrypt(answer.document, key, cell)
         self._transaction.defer(_ADD_ANSWER, {**vars(answer), "document": document})
@@ -517,6 +599,10 @@ class SqlHandoffs(StorePart):
 
 def _cell(handoff: UUID, sequence: int) -> CellRef:
     return CellRef(answer.name, f"{handoff}/{sequence}", "document")
+
+
+def _sent_cell(event: UUID) -> CellRef:
+    return CellRef(sent_act.name, str(event), "document")
 
 
 # --- What holders keep of cases beyond the day of erasure, and the copies of what was erased ---

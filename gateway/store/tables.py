@@ -398,11 +398,25 @@ retained_copy = Table(
     Index("retained_copy_by_key", "content_key"),
 )
 
+# What was sent about a handoff that another gateway decides; documents are encrypted.
+sent_act = Table(
+    "sent_act",
+    metadata,
+    *columns.columns_of(
+        values.SentAct, "document", handoff=ForeignKey(handoff.c.id), action=columns.TEXT
+    ),
+    Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("event"),
+    Index("sent_act_of_handoff", "handoff"),
+)
+_partial("sent_act_waiting", sent_act.c.ended_at.is_(null()), sent_act.c.at)
+
 # What a key still seals is asked before it is destroyed.
 SEALED = (
     case_version.c.summary,
     case_version.c.document,
     answer.c.document,
+    sent_act.c.document,
     retained_copy.c.content,
     contact.c.said,
 )
@@ -537,6 +551,17 @@ refused_notification = _small(
     "refused_notification",
     *columns.columns_of(RefusedNotification, stream_number=columns.NUMBER),
     PrimaryKeyConstraint("organisation", "event"),
+)
+
+# --- Peer gateways: what was taken in of their streams --------------------------------------------
+
+# In each stream the numbers are 1, 2, 3... without a gap; a receipt tells nothing of content.
+heard_event = Table(
+    "heard_event",
+    metadata,
+    *columns.columns_of(values.HeardEvent, stream_number=columns.NUMBER),
+    PrimaryKeyConstraint("peer", "member", "stream_number"),
+    Index("heard_event_by_own", "own_event"),
 )
 
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------

@@ -38,6 +38,7 @@ from gateway.store.items import SqlItems
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
+from gateway.store.relay import SqlRelay
 from gateway.store.tables import log_head
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors, translated
 from gateway.store.witnessed import SqlWitnessed
@@ -285,6 +286,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.retentions = SqlRetentions(run, cipher)
         self.successions = procedures.SqlSuccessions(run, cipher)
         self.notifications = SqlNotifications(run, cipher)
+        self.relay = SqlRelay(run, cipher)
         self.retries = SqlRetries(run, cipher)
         self.budgets = SqlBudgets(run, cipher)
         self.used_assertions = SqlUsedAssertions(run, cipher)

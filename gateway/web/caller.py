@@ -228,7 +228,7 @@ def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
     """
     if claimed.credentials is None:
         raise NotAuthenticated("no connection stands behind the caller")
-    client_id = f"{claimed.organisation}.{claimed.system}"
+    client_id = f"{claimed.owner}.{claimed.system}"
     system = authenticate(ports, client_id, claimed.credentials)
     scopes = claimed.scopes & system.scopes
     if scope not in (ANY_SCOPE, *scopes):

@@ -11,6 +11,7 @@ from gateway.web.partners import (
     handoffs,
     peers,
     registry,
+    relay,
     searches,
     steps,
 )
@@ -27,6 +28,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             registry,
             peers,
             conformance,
+            relay,
         )
         for one in vars(module).values()
         if isinstance(one, Endpoint)

@@ -181,6 +181,22 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "what you intended.",
         "Read it again, decide again, and send the request under a new Idempotency-Key.",
     ),
+    refusals.UnexpectedNumber: ProblemType(
+        409,
+        "unexpected-number",
+        "Another event of this stream comes first",
+        "A peer gateway brings the events of a stream in their order, and this is not the next "
+        "one. Nothing was heard of it.",
+        "Send the event with the number that `expected` names, and then those after it.",
+    ),
+    refusals.NotWitnessed: ProblemType(
+        409,
+        "not-witnessed",
+        "The receipt ends in a checkpoint that was not cosigned here",
+        "What a peer gateway brings ends in a checkpoint of its log that this gateway has "
+        "cosigned, so that both know one history of it. Nothing was heard of the event.",
+        "Send the checkpoint to POST /witness/add-checkpoint first, then the event again.",
+    ),
     refusals.AlreadyExists: ProblemType(
         409,
         "already-exists",

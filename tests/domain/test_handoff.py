@@ -252,6 +252,7 @@ def test_final_states_know_no_move_and_the_open_ones_do():
         HandoffState.CLOSED,
         HandoffState.REISSUED,
         HandoffState.LAPSED,
+        HandoffState.RETURNED,
     }
 
 

@@ -106,6 +106,7 @@ API = {
     ("POST", "/notifications"): ("notification.poll", "events.read"),
     ("GET", "/notifications"): ("notification.poll", "events.read"),
     ("POST", "/log/cosignatures"): ("witness.register", "log.cosign"),
+    ("POST", "/relay/events"): ("relay.deliver", "relay"),
     ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
@@ -261,6 +262,8 @@ def test_every_write_asks_for_a_idempotency_key():
         assert one.writes == (one.method == "POST" and not reads)
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
+            if one.scope == RELAY_SCOPE:
+                continue  # of peer gateways alone
             partner = keeper if one.scope == STAFF_SCOPE else hotline
             answer = partner.post(path, {}, key=None)
             assert answer.json["type"].endswith("/problems/idempotency-key-required")

@@ -18,6 +18,7 @@ from gateway.exchange.handoffs import (
 )
 from gateway.exchange.lifecycle import erasure, successions, worklist
 from gateway.exchange.oversight import audit, conformance, notifications, witnesses
+from gateway.exchange.relay import taking_in
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
@@ -44,6 +45,10 @@ GATEWAYS_OWN = {
     "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
+    "handoff.send",
+    "handoff.return",
+    "handoff.return_act",
+    "handoff.tell_undelivered",
     "succession.apply",
     "peer.diverge",
     "peer.record_member",
@@ -62,7 +67,8 @@ ended with a term, a certificate once it is made and when its end comes near, th
 goes with the first one, the run that is passed with its last step, what holders hear of a
 version that is cleared, what a succession does that was planned and approved, what members learn
 of audits and of their counterparts, what the setter of an embargo hears of removals, what holders
-hear before an erasure, and the end of what they retain."""
+hear before an erasure, the end of what they retain, and what becomes of acts that another gateway
+decides."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -100,6 +106,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "whoami": (directory,),
     "succession": (successions,),
     "notification": (notifications,),
+    "relay": (taking_in,),
     "witness": (witnesses,),
     "worklist": (worklist,),
     "item": (item_search,),
@@ -128,6 +135,7 @@ READS = {
     "registry.read": "look_up",
     "proposal.create": "submit",
     "events.read": "stream",
+    "relay.deliver": "take_in",
     "whoami.read": "whoami",
     "worklist.read": "page",
     "succession.read": "look_up",

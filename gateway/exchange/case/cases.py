@@ -379,7 +379,7 @@ def view_on_measure(reader: Organisation, measure: Measure) -> results.MeasureVi
 
 def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
     """The regimes of the legal bases on which a case rests."""
-    return frozenset(basis["regime"] for basis in content["legal_basis"])
+    return frozenset(basis["regime"] for basis in content.get("legal_basis", ()))
 
 
 def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[results.SealedReference]:
@@ -450,7 +450,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         embargoed=embargoed(marked, context.today.day),
     )
     authorize(context, resource, _facts_of_submission(context, submission, verified, earlier))
-    _check_qualifications(context.organisation, content)
+    check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject.of_version(version)
     case = _store(context, submission, version, verified, earlier)
@@ -535,7 +535,7 @@ def validate_first_version(
 
     Raises Forbidden, ValidationFailed, UnconfirmedMatch, SecondPersonRequired.
     """
-    _check_qualifications(context.organisation, content)
+    check_qualifications(context.organisation, content)
     _check_seals(context, content)
     _check_dates(context, content)
     case = _first(context.caller.organisation, content, digest="", originator_ref="")
@@ -608,7 +608,7 @@ def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]
     return cases.clear(assessed, clearance.cleared_by)
 
 
-def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
+def check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
     """An organisation says of no person what another found, and only under the led regime that one
     is a suspect, a convict, a witness or an informant (R12)."""
     clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]

@@ -15,10 +15,12 @@ from gateway.exchange import signed_requests
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.handoffs.answering import Answering, AnswerRequest
+from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.handoffs.updates import stale, stale_notice
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import access, duties
 from gateway.exchange.standing.handoff_standing import standing_of
+from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
 from gateway.kernel.transact import (
     ActionRequest,
@@ -48,11 +50,14 @@ def answer(key: str, handoff: UUID, request: AnswerRequest) -> Write:
         content["signed"] = True
     signed = signed_requests.digest_of(request.signed)
     asked = ActionRequest(request.kind.action, request.by, key, content, document=signed)
-    return Write(asked, lambda context: _answer(context, handoff, request), _answered_before)
+    return Write(asked, lambda context: give(context, handoff, request), _answered_before)
 
 
 def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
     stored = context.work.handoffs.answer_of(logged.event.id)
+    sent = None if stored else context.work.handoffs.sent_by(logged.event.id)
+    if sent is not None and (found := context.work.handoffs.get(sent.handoff)):
+        return Answered(found.id, found.state, found.sequence, sent.at, sent.document)
     return deny_as_not_found() if stored is None else _answered(stored)
 
 
@@ -63,8 +68,8 @@ def _of_other_party(standing: Standing, kind: AnswerKind) -> str:
     return f"only the handoff's {kind.author}, {party}, can do that"
 
 
-def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
-    """Decide, sign and store an answer."""
+def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
+    """Decide, sign and store an answer; where another gateway decides, it is sent there."""
     standing, kind, fields = standing_of(context, handoff), request.kind, request.fields
     signed_requests.check_signed(context, request.signed, standing.handoff.recipient)
     given = Answering(context, standing, request, standing.handoff, fields, kind.move(fields))
@@ -83,10 +88,14 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
     if request.signed is not None:
         signed_requests.require_not_older(request.signed, _recorded_at(standing))
     moved, document = steps.move(given), _document(context, given, binds)
+    if is_remote(one.recipient):
+        send(context, one, kind.action, document)
+        return Answered(one.id, one.state, one.sequence, context.now, document.compact())
     stored = made_of(moved, given.step, document.compact(), context.now, context.event)
     every, read = standing.duties, steps.read(given)
     duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
     steps.follow(given, moved)
+    end_unaccepted(context, moved)
     parties = events.parties_of(moved)
     sequence = events.shared("sequence", str(moved.sequence), parties)
     package, sha256 = moved.package_digest, document.digest

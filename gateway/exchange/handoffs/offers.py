@@ -35,6 +35,7 @@ from gateway.exchange import results
 from gateway.exchange.case import cases
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs import addressing, police_first
+from gateway.exchange.handoffs.sending import is_remote, keep_sent
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -91,7 +92,8 @@ class OfferRequest(Asked):
     uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
     to a third country all the same, because of an imminent danger (R15). ``approved_by`` is the
     second person, for a derogation where others are competent, and for statements to a provider;
-    ``confirmed`` are, in an update, the digests of what was given before.
+    ``persons`` is how many decided at another gateway, by its word. ``confirmed`` are, in an
+    update, the digests of what was given before.
     """
 
     handoff: UUID
@@ -107,8 +109,14 @@ class OfferRequest(Asked):
     country_reason: str | None = None
     derogation: bool = False
     approved_by: str | None = None
+    persons: int | None = None
     confirmed: frozenset[str] | None = None
     signed: VerifiedRequest | None = None
+
+    @property
+    def by_two_persons(self) -> bool:
+        """Tell whether a second person decided it, too."""
+        return self.approved_by is not None or (self.persons or 0) > 1
 
 
 @dataclass(frozen=True)
@@ -274,10 +282,8 @@ def select_parts(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
     asked = _selected(parts, wanted, inputs.items.left_out)
-    reader = _reader(wanted, inputs)
-    permitted_disclosures, withheld_groups = select_disclosures(
-        context.ports.policy, asked, inputs.originator, reader
-    )
+    of = context.ports.policy, asked, inputs.originator, _reader(wanted, inputs)
+    permitted_disclosures, withheld_groups = select_disclosures(*of)
     _require_worth_offering(asked, frozenset(permitted_disclosures))
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
@@ -292,15 +298,16 @@ def select_parts(
         reached,
         others if reached is False else (),
     )
-    if wanted.signed is not None:
-        _check_named(wanted.signed, draft)
-    return draft
+    if wanted.signed is None:
+        return draft
+    relayed = context.caller.through is not None
+    return (_as_named if relayed else _check_named)(wanted.signed, draft, parts)
 
 
 def _reader(wanted: OfferRequest, inputs: SelectionInputs) -> Reader:
     confirmed = wanted.confirmed
     if confirmed is None:
-        confirmed = frozenset(wanted.digests if wanted.approved_by else ())
+        confirmed = frozenset(wanted.digests if wanted.by_two_persons else ())
     competence = inputs.address.competence
     return Reader(inputs.recipient, competence, wanted.purpose, confirmed=confirmed)
 
@@ -323,7 +330,9 @@ def _to_reseal(
     return [part for part in sealed if part.sealed_to != recipient]
 
 
-def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
+def _check_named(
+    signed: VerifiedRequest, draft: PreparedOffer, _: Mapping[str, Element]
+) -> PreparedOffer:
     """A signed offer names whom it reaches, and exactly what policy lets through.
 
     The handoff's list and package are those of the document that its originator signed.
@@ -345,6 +354,28 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
             "the offer does not name the transfer tool by which the case goes to this recipient: "
             "preview it, and sign the 'transfer_tool' of the conditions"
         )
+    return draft
+
+
+def _as_named(
+    signed: VerifiedRequest, draft: PreparedOffer, parts: Mapping[str, Element]
+) -> PreparedOffer:
+    """Take the offer of a remote member as its document has it: of what that names policy here may
+    withhold more at each consultation, but nothing that says where the case belongs, and how it
+    may be used."""
+    claims = signed.verified.claims
+    if claims["to"] != addressing.claimed(draft.inputs.address):
+        raise refusals.InvalidDocument("the offer names another organisation, or mandate event")
+    named = tuple(sorted(claims["disclosures"]))
+    kept_back = set(named) - set(draft.permitted_disclosures)
+    if any(parts[one].name in _ALWAYS for one in kept_back):
+        raise refusals.NothingToOffer("policy here withholds what says where the case belongs")
+    inputs = replace(draft.inputs, transfer_tool=claims.get("transfer_tool"))
+    return replace(draft, inputs=inputs, permitted_disclosures=named)
+
+
+_ALWAYS = frozenset(ROUTING_FIELDS) - {"embargo_source"}
+"""What no policy withholds from who is offered a case by a remote member."""
 
 
 def _selected(
@@ -456,7 +487,7 @@ def authorize_offer(
             "assurance": inputs.assurance,
             "derogation": is_derogation(inputs.transfer_tool),
             "competent_within": bool(context.help.get("instead")),
-            "two_persons": wanted.approved_by is not None,
+            "two_persons": wanted.by_two_persons,
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
@@ -546,8 +577,23 @@ def _authorize_break_glass(
 
 def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results.OfferResult:
     draft = _draft(context, case, wanted, assurance(wanted.signed))
+    check_signed(context, wanted.signed, draft.inputs.address.organisation)
+    return _make(context, draft, wanted)
+
+
+def take(
+    context: RequestContext, case: Case, version: CaseVersion, wanted: OfferRequest
+) -> results.OfferResult:
+    """Make the offer of a remote member, of a version that its gateway presented."""
+    inputs = _inputs(context, case, version, wanted, assurance(wanted.signed))
+    return _make(context, select_parts(context, wanted, version, inputs), wanted)
+
+
+def _make(
+    context: RequestContext, draft: PreparedOffer, wanted: OfferRequest
+) -> results.OfferResult:
+    """Store an offer that was decided, and record it."""
     inputs, version = draft.inputs, draft.version
-    check_signed(context, wanted.signed, inputs.address.organisation)
     found = inputs.case
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
@@ -571,6 +617,9 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
     if Purpose.REMOVE in handoff.purpose:
         context.work.cases.end_held_removal(found.originator, found.id, handoff.recipient)
     record_offer(context, handoff, wanted, signed, due=due)
+    if is_remote(handoff.recipient):
+        action = "handoff.offer"
+        keep_sent(context, handoff, action, signed, context.event, stored=False)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))
 
@@ -580,7 +629,20 @@ def package_fields(
 ) -> dict[str, Any]:
     """Collect what a handoff says of its newest package, which an offer, or update, made. Its
     matters are those of the case, where the recipient may know them."""
-    version, permitted = draft.version, frozenset(draft.permitted_disclosures)
+    tool, end = draft.inputs.transfer_tool, draft.terms.expires_at
+    permitted = frozenset(draft.permitted_disclosures)
+    made = package_of(context.ports, draft.version, permitted, draft.conditions, document.digest)
+    return {**made, "expires_at": end, "transfer_tool": tool}
+
+
+def package_of(
+    ports: Ports,
+    version: CaseVersion,
+    permitted: frozenset[str],
+    conditions: Mapping[str, Any],
+    offer_digest: str,
+) -> dict[str, Any]:
+    """Likewise, as far as it follows from the version of the case."""
     content = version.said.content
     shown = {one.name for one in version.said.placed if one.digest in permitted}
     return {
@@ -588,14 +650,10 @@ def package_fields(
         "case_digest": version.digest,
         "permitted_disclosures": permitted,
         "package_digest": handoff_documents.package_digest(permitted),
-        "offer_digest": document.digest,
-        "conditions_digest": cases.conditions_digest(
-            context.ports, version.digest, draft.conditions
-        ),
+        "offer_digest": offer_digest,
+        "conditions_digest": cases.conditions_digest(ports, version.digest, conditions),
         "urgency": Urgency(content["urgency"]),
         "matter": frozenset(content["matter"] if "matter" in shown else ()),
-        "expires_at": draft.terms.expires_at,
-        "transfer_tool": draft.inputs.transfer_tool,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
@@ -53,7 +54,10 @@ def hold(
         return None
     context.help |= {"held_until": until.isoformat(timespec="seconds")}
 
-    def keep(work: UnitOfWork, rules: tuple[str, ...], now: datetime) -> None:
+    kept = context.on_refusal
+
+    def keep(work: UnitOfWork, rules: tuple[str, ...], now: datetime, event: UUID) -> None:
+        kept(work, rules, now, event)
         if rules == (RULE,):
             held = HeldRemoval(case.originator, case.id, recipient, now)
             work.cases.hold_removal(held)

@@ -16,21 +16,21 @@ from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin, holds_copies
 from gateway.domain.handoff import (
     ACCEPTING,
-    ANSWERED_WITHIN,
     APPROVED_WITHIN,
     Handoff,
     HandoffAction,
     Recall,
     RecallCode,
-    acknowledgement_due_at,
     recall_answer_as_read,
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
 from gateway.domain.staff import second_person
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.case.cases import own_case
+from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
@@ -41,6 +41,7 @@ from gateway.exchange.signed_requests import (
 )
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.disclosure import reads_acts_of
+from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -61,7 +62,8 @@ class RecallRequest(Asked):
     """Why an originator recalls; ``approved_by`` is the second person. The ``reason`` is in words,
     and left out once the case was erased.
 
-    ``signed`` is the recall itself, where its author signed it.
+    ``signed`` is the recall itself, where its author signed it; of a remote member's ``persons`` is
+    how many decided there.
     """
 
     by: str
@@ -69,6 +71,7 @@ class RecallRequest(Asked):
     reason: str | None = None
     approved_by: str | None = None
     signed: VerifiedRequest | None = None
+    persons: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _recall(
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
     signed = digest_of(wanted.signed)
     request = ActionRequest("case.recall", wanted.by, key, content, persons, document=signed)
-    return transact(ports, caller, request, lambda context: _bind(context, wanted, where), _again)
+    return transact(ports, caller, request, lambda context: take(context, wanted, where), _again)
 
 
 def _document(
@@ -189,12 +192,15 @@ def _recalled_case(
     context.about = replace(EventSubject.of_case(case), handoff=handoff)
     _check_reason(wanted, case)
     persons = wanted.code.persons if wanted.approved_by is None else 2
-    check_persons(wanted.by, wanted.approved_by, persons)
+    if wanted.persons is None or wanted.persons < persons:
+        check_persons(wanted.by, wanted.approved_by, persons)
     if wanted.signed is not None:
         said = handoff_documents.read_recall(wanted.signed.verified)
         if (said.case, said.handoff, said.code) != (case.id, handoff, wanted.code):
             raise refusals.InvalidDocument("the signed recall is of another case, handoff or code")
-        if said.version != case.version:
+        # Not every version comes to another gateway: a recall covers also those that did not.
+        older = said.version < case.version
+        if older or (said.version != case.version and wanted.persons is None):
             raise refusals.EditConflict(
                 f"a recall covers the newest version, which is {case.version}"
             )
@@ -215,10 +221,12 @@ def _refuse_words(case: Case) -> None:
         raise refusals.ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
-def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]) -> Recalled:
+def take(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]) -> Recalled:
+    """Decide a recall: it binds those who hold the case here at once, and is sent to others."""
     check_signed(context, wanted.signed)
     case, handoff = _recalled_case(context, wanted, where), where.get("handoff")
     document = _document(context, wanted, case, handoff)
+    stated = wanted.signed and int(wanted.signed.verified.claims["version"])
     listed = context.work.handoffs.of_case(case.originator, case.id)
     named = [one for one in listed if handoff in (None, one.id)]
     if wanted.code is RecallCode.CONDITIONS_NOT_MET:
@@ -230,7 +238,7 @@ def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UU
         handoff=handoff,
         recipient=None if handoff is None else named[0].recipient,
         code=wanted.code,
-        version=case.version,
+        version=stated or case.version,
         digest=document.digest,
         at=context.now,
     )
@@ -247,7 +255,7 @@ def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UU
     if not touched:
         raise refusals.WrongState("nobody has the case by an offer that is not recalled already")
     approve_by = None
-    if wanted.approved_by is None:
+    if wanted.approved_by is None and wanted.persons is None:
         approve_by = context.now + APPROVED_WITHIN
         owed = begin(touched[0], DutyKind.RECALL_APPROVAL, recall.id, context.now, approve_by)
         context.work.duties.add(replace(owed, person=wanted.by))
@@ -280,6 +288,8 @@ def _touch(
     work, found = context.work, context.work.handoffs.get(handoff)
     if found is None:
         return None
+    if is_remote(found.recipient):
+        return _send(context, found, document)
     every = work.duties.of(found.id)
     moved = answers.recall(found, recall.id, consulted=holds_copies(found, every))
     if moved is None:
@@ -288,13 +298,8 @@ def _touch(
     stored = answers.made_of(moved, step, document.compact(), recall.at, event)
     duties.store_answer(context.ports, work, moved, stored, every)
     if moved.recall is not None:
-        stopped = acknowledgement_due_at(moved.urgency, recall.at)
-        for kind, due in (
-            (DutyKind.RECALL_ACKNOWLEDGEMENT, stopped),
-            (DutyKind.RECALL_ANSWER, recall.at + ANSWERED_WITHIN),
-        ):
-            owed = begin(moved, kind, stored.event, recall.at, due)
-            work.duties.add(duties.awaited(work, moved, owed))
+        duties.owe_for_recall(work, moved, stored)
+    end_unaccepted(context, moved)
     about, context.about = context.about, EventSubject.of_handoff(moved)
     parties = events.parties_of(moved)
     context.record(
@@ -307,6 +312,19 @@ def _touch(
     )
     context.about = about
     return moved
+
+
+def _send(context: RequestContext, handoff: Handoff, document: SdJwt) -> Handoff | None:
+    """Send a recall to the gateway that decides the handoff, unless one is on its way."""
+    acts, danger = context.work.handoffs.sent(handoff.id), Urgency.IMMINENT_DANGER
+    waits = any(one.action == "case.recall" and one.ended_at is None for one in acts)
+    holds = handoff.hears or handoff.urgency is danger
+    if waits or not answers.may_be_recalled(handoff, holds=holds):
+        return None
+    about, context.about = context.about, EventSubject.of_handoff(handoff)
+    send(context, handoff, "case.recall", document, context.ports.new_id())
+    context.about = about
+    return handoff
 
 
 def _parties_of(recall: Recall) -> tuple[Party, ...]:
@@ -348,6 +366,12 @@ def _again(context: RequestContext, logged: LoggedEvent) -> Recalled:
     listed = context.work.handoffs.of_case(made.originator, made.case)
     said = context.work.handoffs.recalls_of(made.originator, made.case)
     by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}
+    acts = (act for one in listed for act in context.work.handoffs.sent(one.id))
+    sent = [one for one in acts if one.digest == made.digest and one.document]
+    if not by_this and sent:
+        gone = {one.handoff for one in sent}
+        touched = [one for one in listed if one.id in gone or one.recall == made.id]
+        return _recalled(made, touched, sent[0].document, _approve_by(context, made, touched))
     if not by_this:  # the document ended with the case, the holders are known still
         touched = [one for one in listed if one.recall == made.id]
         return _recalled(made, touched, None, _approve_by(context, made, touched))

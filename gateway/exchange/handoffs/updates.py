@@ -4,7 +4,7 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.cases import find
 from gateway.exchange.handoffs import offers
+from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.access import entity_of
@@ -40,7 +41,9 @@ class UpdateRequest(Asked):
 
     Without ``digests`` it is what the newest package has, as it is now; ``groups`` add all that is
     in them now. ``digests`` name the parts one by one instead. ``expires_at`` may only shorten.
-    ``signed`` is the update itself, where its author signed it; its list is then ``digests``.
+    ``signed`` is the update itself, where its author signed it; its list is then ``digests``. Of a
+    remote member's ``persons`` is how many decided there, and ``present`` stores the version that
+    its gateway presented.
     """
 
     by: str
@@ -49,6 +52,8 @@ class UpdateRequest(Asked):
     expires_at: datetime | None = None
     note: str | None = None
     signed: signed_requests.VerifiedRequest | None = None
+    persons: int | None = None
+    present: Callable[[transact.RequestContext], object] | None = None
 
 
 def stale(handoff: Handoff) -> refusals.EditConflict:
@@ -90,7 +95,7 @@ def update(
     signed = signed_requests.digest_of(wanted.signed)
     request = transact.ActionRequest("handoff.update", wanted.by, key, content, document=signed)
     return transact.transact(
-        ports, caller, request, lambda context: _update(context, handoff, wanted), _updated_again
+        ports, caller, request, lambda context: take(context, handoff, wanted), _updated_again
     )
 
 
@@ -110,6 +115,9 @@ def _draft(
     answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
     since = context.work.cases.changes(found.originator, found.case, found.case_version)
     change = strictest_change(since)
+    if wanted.signed is not None and context.caller.through is not None:
+        # Not every version comes here: what the update is to the offer before says its author.
+        change = handoff_documents.read_offer(wanted.signed.verified).change or change
     if wanted.signed is not None:
         _check_signed_terms(wanted.signed, found, change)
     terms = _terms(context, found, version.said, wanted)
@@ -174,6 +182,7 @@ def _terms(
         country_reason=said.get("country_reason"),
         derogation=is_derogation(found.transfer_tool),
         approved_by=_other_person(said, wanted.by),
+        persons=wanted.persons,
         confirmed=_given_before(context, found, now),
         signed=wanted.signed,
     )
@@ -245,9 +254,12 @@ def _inputs(
     )
 
 
-def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
+def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
+    """Decide and store an update; where another gateway decides, it is sent there."""
     standing = _own(context, handoff)
     found = standing.handoff
+    if wanted.present is not None:
+        wanted.present(context)
     signed_requests.check_signed(context, wanted.signed, found.recipient)
     draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
     terms, version = draft.terms, draft.version
@@ -259,6 +271,11 @@ def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateReque
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
     document = offers.document_of(context, draft)
+    if is_remote(found.recipient):
+        send(context, found, "handoff.update", document)
+        text = document.compact()
+        sent = answers.made_of(found, HandoffAction.UPDATE, text, context.now, context.event)
+        return _updated(context, sent, found.package, version)
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
@@ -272,12 +289,20 @@ def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateReque
 def _updated_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
     stored = context.work.handoffs.answer_of(logged.event.id)
     if stored is None:
-        transact.deny_as_not_found()
+        return _sent_again(context, logged)
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     version = read_version(context.work, offer.case_digest)
     made = context.work.handoffs.answers(stored.handoff)
     number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
     return _updated(context, stored, number, version)
+
+
+def _sent_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
+    sent = context.work.handoffs.sent_by(logged.event.id) or transact.deny_as_not_found()
+    found = context.work.handoffs.get(sent.handoff) or transact.deny_as_not_found()
+    offer = handoff_documents.read_offer(sd_jwt.read_stored(sent.document))
+    stored = answers.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
+    return _updated(context, stored, found.package, read_version(context.work, offer.case_digest))
 
 
 def _updated(

@@ -19,6 +19,7 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.measure import Measure
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
@@ -32,6 +33,7 @@ from gateway.exchange.handoffs import addressing, arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.recalls import answer_for
 from gateway.exchange.handoffs.retention import view_on_retention
+from gateway.exchange.handoffs.sending import is_remote
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import elements, identity, read_version
 from gateway.exchange.standing.disclosure import PERSONS, outcome_for, reads_acts_of
@@ -219,7 +221,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         routing=_routing(version, found.permitted_disclosures),
         permitted_disclosures=sorted(found.permitted_disclosures),
         accepted_groups=None if accepted is None else sorted(accepted),
-        answers=[_shown_answer(context, one, measures) for one in answers],
+        answers=[shown_answer(context, one, measures) for one in answers],
         packages=_packages(context, answers, version),
         superseded=access.superseded_by(standing.newer, found.case_version)
         if found.is_held
@@ -240,11 +242,21 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         closed=opens if isinstance(opens, Closed) and not originates else None,
         groups=sorted({parts[one].group for one in found.permitted_disclosures}),
         taken_by=context.work.handoffs.taken_by(found.id, standing.organisation),
+        waiting=_waiting_acts(context, found),
         telephone=addressing.whom_to_call(context.work, found)
         if originates
         and any(one.kind is DutyKind.CALL and one.closed_at is None for one in standing.duties)
         else None,
     )
+
+
+def _waiting_acts(context: RequestContext, handoff: Handoff) -> list[results.WaitingAct]:
+    """List the originator's acts of which the gateway that decides the handoff told nothing yet."""
+    if not is_remote(handoff.recipient):
+        return []
+    acts = context.work.handoffs.sent(handoff.id)
+    still = (one for one in acts if one.ended_at is None)
+    return [results.WaitingAct(one.action, one.at, one.event) for one in still]
 
 
 def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
@@ -263,7 +275,7 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
             case=found.case,
             offer_event=offers_of(made)[-1].event,
             recall_event=recalls[-1] if found.recall is not None else None,
-            notices=[_shown_answer(context, one, ()) for one in given],
+            notices=[shown_answer(context, one, ()) for one in given],
             duties=_duties(context, owed),
             arrivals=arrivals.show(
                 one for one in waiting if one.organisation == context.caller.organisation
@@ -380,7 +392,7 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeed
     return results.Succeeds(made.succession, made.handoff, document.compact(), signed)
 
 
-def _shown_answer(
+def shown_answer(
     context: RequestContext,
     answer: HandoffAnswer,
     measures: Sequence[Measure],
@@ -397,6 +409,8 @@ def _shown_answer(
     )
     if answer.author == context.caller.organisation:
         return shown
+    if OrganisationName(answer.author).peer is not None:  # its own gateway has left out the rest
+        return replace(shown, code=answer.shown)
     document = sd_jwt.parse(answer.document)
     readable: Mapping[str, Any] = {
         d.name: d.value for d in document.disclosures if d.name and d.name not in PERSONS

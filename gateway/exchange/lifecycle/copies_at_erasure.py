@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.domain.case import Case, Element
 from gateway.domain.duty import DutyKind, begin, start_of
 from gateway.domain.handoff import Handoff, RecallAnswer
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Organisation, OrganisationName, Status
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs.retention import end_and_record
@@ -56,7 +56,8 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
 
 def _has_grace(work: UnitOfWork, handoff: Handoff) -> bool:
     holder = work.organisations.get(handoff.recipient)
-    if holder is None or holder.status is Status.LEFT:
+    elsewhere = OrganisationName(handoff.recipient).peer is not None  # it keeps its own there
+    if holder is None or elsewhere or holder.status is Status.LEFT:
         return False
     erased = handoff.recall_answer is RecallAnswer.COPIES_ERASED
     return handoff.is_held and not erased and "led" in holder.regimes

@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import ErasedDetails, LogHold, Party
+from gateway.domain.audit_event import ErasedDetails, EventDetail, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.json_values import Asked
@@ -46,6 +46,7 @@ from gateway.kernel.transact import (
     RequestContext,
     WriteResult,
     authorize,
+    deny_as_not_found,
     transact,
 )
 from gateway.kernel.values import Caller, Erasure, RetainedCopy
@@ -502,15 +503,30 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
     persons = {wanted.by, wanted.approved_by, wanted.dpo}
     authorize(context, own_entity(context, found, version), {"persons": len(persons)})
     moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
-    context.work.cases.save(replace(moved, revision=found.revision + 1))
-    own = (Party(found.originator, "originator"),)
-    told = {"erase_on": wanted.erase_on.isoformat()}
+    own = Party(found.originator, "originator")
     decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
-    context.record(
-        own,
-        *events.reason(wanted.reason, *own),
-        events.subject({**told, **decided}, *own),
-    )
+    _bring_forward(context, moved, decided, *events.reason(wanted.reason, own))
+
+
+def advance_relayed(context: RequestContext, found: Case, day: date, persons: int) -> None:
+    """Bring the erasure of a remote member's case forward, as its gateway says. The
+    event's own day may have come meanwhile: then the case is erased at once."""
+    context.about = EventSubject.of_case(found)
+    version = context.work.cases.current(found.originator, found.id)
+    if version is None:
+        deny_as_not_found()
+    authorize(context, own_entity(context, *version), {"persons": persons})
+    _bring_forward(context, replace(found, erase_on=day, early=True), {})
+
+
+def _bring_forward(
+    context: RequestContext, moved: Case, decided: Mapping[str, str], *why: EventDetail
+) -> None:
+    """Store the earlier day, record it, and tell whoever holds the case, or may take it."""
+    found, own = moved, (Party(moved.originator, "originator"),)
+    context.work.cases.save(replace(moved, revision=moved.revision + 1))
+    told = {"erase_on": moved.erase_on.isoformat()}
+    context.record(own, *why, events.subject({**told, **decided}, *own))
     for one in context.work.handoffs.of_case(found.originator, found.id):
         hears = one.hears or is_holder(context.work, one)
         if not hears or is_barred(context.work, one.id, context.today.day):

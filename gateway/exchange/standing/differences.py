@@ -8,6 +8,7 @@ from gateway.domain.case import Case
 from gateway.domain.course import Course, HandoffChecks, differences
 from gateway.domain.handoff import ACCEPTING, Handoff
 from gateway.domain.measure import Measure
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.retention import in_years, registered_retention
@@ -94,6 +95,8 @@ def _of_retention(
     """Tell whether what the recipient retains is what it stated last, or what was registered for
     it."""
     one, stated = standing.retention, course.retained
+    if OrganisationName(standing.handoff.recipient).peer is not None:
+        return  # what it retains is at its own gateway
     if not (standing.is_erased or standing.holds) or "retained" in course.unknown:
         return
     if one is not None and one.holder != standing.handoff.recipient:

@@ -24,11 +24,13 @@ from gateway.domain.duty import (
     holds_copies,
 )
 from gateway.domain.handoff import (
+    ANSWERED_WITHIN,
     NEVER,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    acknowledgement_due_at,
     is_derogation,
 )
 from gateway.domain.json_values import parse_timestamp
@@ -239,6 +241,25 @@ def owe_for_update(
     elif handoff.is_held:
         to, action = (handoff.recipient, AnswerAuthor.RECIPIENT), "handoff.update"
         arrive(work, action, handoff.id, *to, source=update.event, since=update.at)
+
+
+def owe_for_recall(work: UnitOfWork, handoff: Handoff, recalled: HandoffAnswer) -> None:
+    """Begin what the recall of a handoff asks its holder for."""
+    stopped = acknowledgement_due_at(handoff.urgency, recalled.at)
+    for kind, due in (
+        (DutyKind.RECALL_ACKNOWLEDGEMENT, stopped),
+        (DutyKind.RECALL_ANSWER, recalled.at + ANSWERED_WITHIN),
+    ):
+        owed = begin(handoff, kind, recalled.event, recalled.at, due)
+        work.duties.add(awaited(work, handoff, owed))
+
+
+def take_due(work: UnitOfWork, handoff: UUID, source: UUID, due_at: Mapping[str, datetime]) -> None:
+    """Take the times by which the recipient owes what followed from an event, by kind, as its own
+    gateway has them."""
+    for one in work.duties.of(handoff, open_only=True):
+        if one.source == source and one.kind in due_at and one.kind in OWED_TO_ORIGINATOR:
+            work.duties.save(replace(one, due_at=due_at[one.kind]))
 
 
 def _owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAnswer) -> None:

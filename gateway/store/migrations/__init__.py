@@ -43,6 +43,7 @@ REVISIONS = [
     "index_id_ends",
     "add_item_index",
     "add_member_proofs",
+    "add_relay",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -173,7 +173,7 @@ class CasesQuery(DaysQuery):
     limit = field.limit()
 
 
-CONSULTATION_BODY = ConsultationBody()
+CONSULTATION_BODY, OFFER_BODY = ConsultationBody(), OfferBody()
 _CLEARING = (refusals.UnconfirmedMatch, refusals.SecondPersonRequired)
 """What a version is refused for that says who cleared it."""
 
@@ -310,7 +310,7 @@ _ADDRESSING = (
     "handoff.offer",
     "handoffs.offer",
     "OfferResult",
-    body=OfferBody(),
+    body=OFFER_BODY,
     status=201,
     signed=signed_requests.OFFER,
     refusals=(*CONTENT, *_ADDRESSING, refusals.AlreadyOffered),
@@ -322,7 +322,7 @@ def cases_offer(call: Call, case: UUID) -> Write:
     is frozen in the handoff. An offer that the caller signed itself (`application/sd-jwt`) names
     exactly that list, which the preview shows.
     """
-    return offers.offer(call.key, case, _offer(call.body, signed=call.signed))
+    return offers.offer(call.key, case, offer_request(call.body, signed=call.signed))
 
 
 @endpoint(
@@ -343,11 +343,11 @@ def cases_preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     wanted = dict(call.body)
     case = UUID(wanted.pop("case"))
-    offer = _offer(wanted, handoff=case)  # the id is not used: there will be no handoff
+    offer = offer_request(wanted, handoff=case)  # the id is not used: there will be no handoff
     return offers.preview(call.ports, call.caller, case, offer)
 
 
-def _offer(body: Mapping[str, Any], **more: Any) -> OfferRequest:
+def offer_request(body: Mapping[str, Any], **more: Any) -> OfferRequest:
     wanted = {**body, **more}
     to = wanted.pop("to")
     if "competence" in to:

@@ -126,6 +126,7 @@ def _body(of: StepBody) -> StrictSchema:
 
 
 _BODIES = {kind.body: _body(kind.body) for kind in STEPS.values()}
+RECALL_BODY = _BODIES[STEPS["case.recall"].body]
 
 
 def _endpoints(kind: StepKind) -> Iterator[Endpoint]:

@@ -1,0 +1,206 @@
+"""What a remote originator did, applied where its recipient's home decides: by the actions that
+exist, under the policy of this gateway, in one transaction with what was heard."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, TypeVar
+from uuid import UUID
+
+from gateway.domain import case as cases
+from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed
+from gateway.domain.revision import ChangeKind
+from gateway.evidence import handoff_documents
+from gateway.exchange.case.presented import PresentedVersion, store_presented
+from gateway.exchange.handoffs import answers, offers, recalls, updates
+from gateway.exchange.handoffs.answering import AnswerRequest
+from gateway.exchange.handoffs.offers import OfferRequest
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.relay.documents import assurance_of, open_document
+from gateway.exchange.relay.incoming import DELIVER, TakenEvent
+from gateway.exchange.signed_requests import (
+    ANSWER,
+    CASE,
+    OFFER,
+    RECALL,
+    UPDATE,
+    SignedRequestType,
+    VerifiedRequest,
+)
+from gateway.exchange.standing.differences import check_case
+from gateway.kernel.transact import RequestContext
+
+T = TypeVar("T")
+
+Act = Callable[[RequestContext, TakenEvent], Any]
+"""What is done of an event, in its transaction."""
+
+
+def offer(context: RequestContext, incoming: TakenEvent) -> Any:
+    """Take in an offer with what it shows of its case."""
+    request = _request(incoming, OfferRequest)
+    opened = _open(context, incoming, OFFER, context.ports.issuer)
+    claims = handoff_documents.read_offer(opened.verified)
+    if str(claims.handoff) != incoming.told.event.get("handoff"):
+        raise InvalidDocument("the offer is of another handoff than its event")
+    presented = _presented(context, incoming, claims)
+    before = context.work.cases.with_course(
+        context.caller.organisation, UUID(presented.content["case"])
+    )
+    if before is not None:
+        check_case(context, *before)
+    case, version = store_presented(context, presented)
+    wanted = replace(request, signed=opened, persons=incoming.message.persons)
+    return offers.take(context, case, version, wanted)
+
+
+def act(context: RequestContext, incoming: TakenEvent) -> Any:
+    """Take in what an originator sent about a handoff that is here."""
+    match incoming.message.request:
+        case UpdateRequest():
+            return _update(context, incoming)
+        case AnswerRequest():
+            return _answer(context, incoming)
+        case RecallRequest():
+            return _recall(context, incoming)
+    raise InvalidDocument("what was sent is no update, answer or recall")
+
+
+def _update(context: RequestContext, incoming: TakenEvent) -> Any:
+    request = _request(incoming, UpdateRequest)
+    opened = _open(context, incoming, UPDATE, context.ports.issuer)
+    claims = handoff_documents.read_offer(opened.verified)
+    code = incoming.message.shown.get("reason_code")
+    presented = _presented(context, incoming, claims, claims.change, code)
+    wanted = replace(
+        request,
+        signed=opened,
+        persons=incoming.message.persons,
+        present=lambda within: store_presented(within, presented),
+    )
+    return updates.take(context, _handoff(incoming), wanted)
+
+
+def _answer(context: RequestContext, incoming: TakenEvent) -> Any:
+    request = _request(incoming, AnswerRequest)
+    opened = _open(context, incoming, ANSWER, context.ports.issuer)
+    return answers.give(context, _handoff(incoming), replace(request, signed=opened))
+
+
+def _recall(context: RequestContext, incoming: TakenEvent) -> Any:
+    """A recall of the case comes once for each handoff; the first binds all of them."""
+    request, home = _request(incoming, RecallRequest), context.names.home(_member(incoming))
+    opened = _open(context, incoming, RECALL, home)
+    said = handoff_documents.read_recall(opened.verified)
+    made = context.work.cases.recalls(context.caller.organisation, said.case)
+    if any(one.digest == opened.document.digest for one in made):
+        return None
+    where = {"case": said.case} if said.handoff is None else {"handoff": said.handoff}
+    wanted = replace(request, signed=opened, persons=incoming.message.persons)
+    return recalls.take(context, wanted, where)
+
+
+def advance_erasure(context: RequestContext, incoming: TakenEvent) -> Any:
+    """Bring the erasure of a case forward, as its originator's gateway says."""
+    told = incoming.told.subject().get("erase_on")
+    if incoming.handoff is None or not isinstance(told, str):
+        raise InvalidDocument("the event tells no day")
+    day, handoff = date.fromisoformat(told), incoming.handoff
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    if case is None or case.erase_on <= day or case.state is cases.CaseState.ERASED:
+        return None  # it came by another handoff of the case
+    return erasure.advance_relayed(context, case, day, incoming.message.persons)
+
+
+def action_of(incoming: TakenEvent) -> str:
+    """The policy's action by which this gateway judges what a remote originator did."""
+    match incoming.message.request:
+        case OfferRequest():
+            return "handoff.offer"
+        case UpdateRequest():
+            return "handoff.update"
+        case AnswerRequest(kind=kind):
+            return kind.action
+        case RecallRequest():
+            return "case.recall"
+    return erasure.ADVANCE if incoming.told.type == "case.erasure_advanced" else DELIVER
+
+
+APPLIED: Mapping[str, Act] = {
+    "handoff.offered": offer,
+    "handoff.sent": act,
+    "case.erasure_advanced": advance_erasure,
+}
+"""What is done of an event of a remote originator's, by its type; of others nothing follows."""
+
+
+def _presented(
+    context: RequestContext,
+    incoming: TakenEvent,
+    offered: handoff_documents.OfferClaims,
+    change: ChangeKind | None = None,
+    reason_code: Any = None,
+) -> PresentedVersion:
+    """The version of an offer, or update: exactly what that lists, and all of its profile."""
+    message, home = incoming.message, context.names.home(_member(incoming))
+    opened = open_document(
+        context,
+        incoming,
+        message.case,
+        author=_member(incoming),
+        form=CASE,
+        audience=home,
+        digest=offered.case_digest,
+    )
+    if {one.digest for one in opened.document.disclosures} != offered.disclosures:
+        raise InvalidDocument("the case is not presented with exactly what the offer lists")
+    if message.content is None:
+        raise InvalidDocument("an offer goes with the case that it is of")
+    stated = isinstance(reason_code, str)
+    return PresentedVersion(
+        opened.document,
+        message.content,
+        assurance_of(opened),
+        message.cleared,
+        change,
+        reason_code if stated else "other",
+    )
+
+
+def _open(
+    context: RequestContext, incoming: TakenEvent, form: SignedRequestType, audience: str
+) -> VerifiedRequest:
+    return open_document(
+        context,
+        incoming,
+        incoming.message.document,
+        author=_member(incoming),
+        form=form,
+        audience=audience,
+        digest=incoming.told.document,
+    )
+
+
+def _request(incoming: TakenEvent, kind: type[T]) -> T:
+    """Return what the document asks, as partners' schemas read it. Raises ValidationFailed."""
+    message = incoming.message
+    if message.faults:
+        raise ValidationFailed(message.faults)
+    if not isinstance(message.request, kind):
+        raise InvalidDocument("the document is of another type than its event")
+    return message.request
+
+
+def _member(incoming: TakenEvent) -> str:
+    if incoming.member is None:
+        raise NotFound
+    return incoming.member
+
+
+def _handoff(incoming: TakenEvent) -> UUID:
+    """The handoff that an act is about. Raises NotFound where it is not here."""
+    if incoming.handoff is None:
+        raise NotFound
+    return incoming.handoff.id

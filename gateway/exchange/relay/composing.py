@@ -1,0 +1,166 @@
+"""What a peer gateway gets: one event of a remote member's stream after the other, composed when it
+is sent, from what is stored, as that member may read it.
+
+The stream is the outbox. The result of an act comes in the deciding gateway's own stream: the
+answer to a delivery only says whether it was heard.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.duty import OWED_TO_ORIGINATOR
+from gateway.domain.handoff import Handoff
+from gateway.domain.organisation import OrganisationName
+from gateway.domain.refusals import CaseErased
+from gateway.evidence import event as event_document
+from gateway.evidence import handoff_documents, receipt, sd_jwt
+from gateway.evidence.case_events import ADVANCED
+from gateway.exchange.handoffs.sending import is_remote
+from gateway.exchange.handoffs.views import shown_answer
+from gateway.exchange.standing.case_version import in_force, read_version
+from gateway.exchange.standing.disclosure import PERSONS
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.values import Caller, LoggedEvent
+
+MOST = 50
+"""Events that are composed at once."""
+
+
+@dataclass(frozen=True)
+class OutgoingEvent:
+    """One event of a remote member's stream: the body of `POST /relay/events`, whose idempotency
+    key is the event's id."""
+
+    stream_number: int
+    event: UUID
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OutgoingEvents:
+    """What follows in a remote member's stream. All receipts end in the checkpoint ``note``, which
+    the peer has to cosign before it takes them."""
+
+    note: str
+    events: Sequence[OutgoingEvent]
+
+
+def compose(ports: Ports, member: str, after: int, most: int = MOST) -> OutgoingEvents | None:
+    """Compose the events of a remote member's stream after a number; None where there are none.
+
+    ``member`` is its name here, as ``ofmin@fr``. Call it with no transaction open: it signs a
+    checkpoint.
+    """
+
+    def query(context: RequestContext) -> list[tuple[int, LoggedEvent, dict[str, Any]]]:
+        following = context.work.log.read_stream(member, after, most)
+        return [(number, one, _beside(context, one)) for number, one in following]
+
+    reader = Caller(member, "relay", frozenset())
+    found = read(ports, reader, ActionRequest("handoff.read"), query)
+    if not found:
+        return None
+    note = ports.checkpoint_signer.sign(found[0][1].head)
+    events = []
+    for number, logged, beside in found:
+        shown = receipt.to_json(logged.receipt(note, member))
+        body = {"stream_number": number, "receipt": shown, **beside}
+        events.append(OutgoingEvent(number, logged.event.id, body))
+    return OutgoingEvents(note, events)
+
+
+def cursor_after(sent: OutgoingEvent, status: int, answer: Mapping[str, Any]) -> int | None:
+    """Tell from an answer up to which number the peer has heard the stream; None: it did not hear,
+    and the event comes again after a pause.
+
+    ``answer`` is the JSON of an answer, or of a problem; empty where it is neither. A refusal that
+    is on record there (it has a receipt) was heard. Where another number is ``expected``, the
+    cursor goes back to the one before it, and never forward.
+    """
+    if status == 200 or (400 <= status < 500 and "receipt" in answer):
+        return sent.stream_number
+    expected = answer.get("expected")
+    if status == 409 and isinstance(expected, int) and 0 < expected <= sent.stream_number:
+        return expected - 1
+    return None
+
+
+def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
+    """Collect what goes with an event: whose act it is, and what was signed and shown about it."""
+    told = event_document.read(logged.event.document)
+    handoff = context.work.handoffs.get(UUID(told["handoff"])) if "handoff" in told else None
+    if handoff is None:
+        return {}
+    home = handoff.originator if is_remote(handoff.recipient) else handoff.recipient
+    beside: dict[str, Any] = {"member": OrganisationName(home).id}
+    try:
+        if home == handoff.recipient:
+            return beside | _decided(context, logged.event.id, handoff)
+        return beside | _asked(context, logged.event.id, told["type"], handoff)
+    except CaseErased:
+        return beside
+
+
+def _decided(context: RequestContext, event: UUID, handoff: Handoff) -> dict[str, Any]:
+    """Show an answer of our own member, which decided, as the remote originator reads it."""
+    found: dict[str, Any] = {}
+    stored = context.work.handoffs.answer_of(event)
+    if stored is not None and stored.author == handoff.recipient:
+        case = context.work.cases.get(handoff.originator, handoff.case)
+        measures = in_force(context.work, case, context.now) if case else ()
+        view = shown_answer(context, stored, measures)
+        found["document"] = view.document
+        if view.code is not None:
+            found["shown"] = {"code": view.code}
+    due = {
+        str(one.kind): one.due_at.isoformat()
+        for one in context.work.duties.of(handoff.id)
+        if one.source == event and one.kind in OWED_TO_ORIGINATOR
+    }
+    return found | ({"due_at": due} if due else {})
+
+
+def _asked(context: RequestContext, event: UUID, type_: str, handoff: Handoff) -> dict[str, Any]:
+    """Show what our own member asks of the gateway that decides."""
+    if type_ == ADVANCED:
+        return {"persons": _advising(context, handoff)}
+    offer = context.work.handoffs.answer_of(event)
+    act = None if offer else context.work.handoffs.sent_by(event)
+    text = offer.document if offer else act.document if act else ""
+    if not text:
+        return {}
+    document = sd_jwt.parse(text)
+    said = {one.name: one.value for one in document.disclosures if one.name in PERSONS}
+    open_ = [one.digest for one in document.disclosures if one.name not in PERSONS]
+    found = {"document": document.present(open_).compact(), "persons": len({*said.values()})}
+    verified = sd_jwt.read_stored(text)
+    if verified.header.get("typ") == handoff_documents.OFFER_TYP:
+        found |= _presented(context, handoff, verified)
+    return found
+
+
+def _presented(
+    context: RequestContext, handoff: Handoff, offered: sd_jwt.VerifiedSdJwt
+) -> dict[str, Any]:
+    """The version of an offer, or update, with what that lists and nothing else."""
+    claims = handoff_documents.read_offer(offered)
+    version = read_version(context.work, claims.case_digest)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    shown = sd_jwt.parse(version.document).present(claims.disclosures)
+    cleared = not handoff.break_glass or (case is not None and case.cleared_digest is not None)
+    code = {"shown": {"reason_code": version.reason_code}} if version.reason_code else {}
+    return {"case": shown.compact(), "cleared": cleared, **code}
+
+
+def _advising(context: RequestContext, handoff: Handoff) -> int:
+    """How many persons brought the erasure of a case forward."""
+    course = context.work.cases.course(handoff.originator, handoff.case)
+    made = [one for one in course if one.type == ADVANCED and one.handoff is None]
+    if not made:
+        return 0
+    said = made[-1].subject
+    named = {made[-1].details.get("by"), said.get("approved_by"), said.get("dpo")}
+    return len(named - {None})

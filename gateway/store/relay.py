@@ -1,0 +1,34 @@
+"""What was taken in of peer gateways' streams."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from gateway.kernel.values import HeardEvent
+from gateway.store.columns import RecordTable, StorePart, matching
+from gateway.store.tables import heard_event
+
+_HEARD = RecordTable(heard_event, HeardEvent, taken="this event was taken in already")
+_LAST = select(func.max(heard_event.c.stream_number)).where(matching(heard_event, "peer", "member"))
+_OF_OWN = _HEARD.by("own_event")
+
+
+class SqlRelay(StorePart):
+    """Events of peers' streams, as they were heard."""
+
+    def last(self, peer: str, member: str) -> int:
+        """The number up to which a peer's stream of a member of ours was heard; 0 before it was."""
+        return int(self._transaction.scalar(_LAST, {"peer": peer, "member": member}) or 0)
+
+    def heard(self, peer: str, member: str, number: int) -> HeardEvent | None:
+        """One event of such a stream, by its number."""
+        return self._get(_HEARD, peer=peer, member=member, stream_number=number)
+
+    def of_own(self, event: UUID) -> Sequence[HeardEvent]:
+        """The events of peers that became an event here."""
+        return self._all(_HEARD, _OF_OWN, own_event=event)
+
+    def hear(self, event: HeardEvent) -> None:
+        """Keep the next event of a stream; AlreadyExists when its number was heard."""
+        self._add(_HEARD, event)

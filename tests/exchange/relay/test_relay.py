@@ -1,0 +1,197 @@
+"""A handoff between members of two gateways: what is asked is sent, what is decided is followed."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.handoff import HandoffState, RecallCode
+from gateway.domain.retention import DpoAdvice
+from gateway.domain.revision import ChangeKind
+from gateway.domain.staff import RegisterRole
+from gateway.exchange.handoffs import recalls, updates
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle.erasure import EarlyErasure
+from gateway.kernel.transact import WriteResult
+from tests import answers
+from tests.exchange.relay.two_gateways import (
+    BE_HOTLINE,
+    BE_HOTLINE_THERE,
+    OFMIN_THERE,
+    TwoGateways,
+    two_gateways,
+)
+from tests.founding import (
+    OFMIN,
+    accepted,
+    acknowledged,
+    check_log,
+    enter_staff,
+    offered,
+    revised,
+    submitted,
+)
+
+
+def test_an_offer_crosses_and_its_acceptance_is_followed() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    offer = offered(two.be, case, originator=BE_HOTLINE)
+    handoff = UUID(offer.result["handoff"])
+    two.exchange()
+    there = two.fr.handoff(handoff)
+    assert there.state is HandoffState.OFFERED
+    accepted(two.fr, offer, recipient=OFMIN)
+    two.exchange()
+    here, there = two.be.handoff(handoff), two.fr.handoff(handoff)
+    assert (
+        (here.state, here.sequence) == (there.state, there.sequence) == (HandoffState.ACCEPTED, 2)
+    )
+    check_log(two.fr)
+    check_log(two.be)
+
+
+KEPT = {
+    "done": "in_proceedings",
+    "reference": "n 1",
+    "authority": "a court",
+    "until": "2027-01-01",
+}
+"""A final answer by which a holder keeps the case."""
+
+
+def crossed(two: TwoGateways, **changes: Any) -> WriteResult:
+    """An offer of the Belgian hotline to OFMIN, taken in there."""
+    case = changes.pop("case", None) or submitted(two.be, originator=BE_HOTLINE)
+    offer = offered(two.be, case, originator=BE_HOTLINE, **changes)
+    two.exchange()
+    return offer
+
+
+def held(two: TwoGateways, **changes: Any) -> UUID:
+    """The same, accepted there."""
+    handoff = accepted(two.fr, crossed(two, **changes), recipient=OFMIN)
+    two.exchange()
+    return handoff
+
+
+def same(two: TwoGateways, handoff: UUID) -> None:
+    """The row here is the deciding one, and both logs are whole."""
+    names = ("state", "sequence", "package", "held", "accepted_groups", "recall_answer", "due_at")
+    here, there = two.be.handoff(handoff), two.fr.handoff(handoff)
+    assert [getattr(here, n) for n in names] == [getattr(there, n) for n in names]
+    check_log(two.fr)
+    check_log(two.be)
+
+
+def test_a_police_code_never_comes_to_the_originator() -> None:
+    two = two_gateways()
+    handoff = held(two)
+    two.fr.answer(OFMIN, answers.outcome, handoff, code="case_opened", note="secret words")
+    two.exchange()
+    view = two.be.view(BE_HOTLINE, handoff)
+    assert view["answers"][-1]["code"] == "received"
+    assert "case_opened" not in str(view)
+    same(two, handoff)
+
+
+def test_a_withdrawal_is_sent_and_counts_when_taken_in() -> None:
+    two = two_gateways()
+    offer = crossed(two)
+    handoff = UUID(offer.result["handoff"])
+    two.be.answer(BE_HOTLINE, answers.withdraw, handoff, "a mistake")
+    assert two.be.handoff(handoff).state is HandoffState.OFFERED
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.WITHDRAWN
+    same(two, handoff)
+
+
+def test_a_withdrawal_that_crosses_an_acceptance_comes_back_with_its_receipt() -> None:
+    two = two_gateways()
+    offer = crossed(two)
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.be.answer(BE_HOTLINE, answers.withdraw, handoff, "a mistake")
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.ACCEPTED
+    assert "handoff.act_returned" in two.be.types(BE_HOTLINE)
+    same(two, handoff)
+
+
+def test_an_offer_that_policy_refuses_there_is_returned_and_nothing_of_it_stays() -> None:
+    two = two_gateways()
+    offer = crossed(two, to=OFMIN_THERE)  # OFMIN receives cases only under its mandate
+    handoff = UUID(offer.result["handoff"])
+    assert two.be.handoff(handoff).state is HandoffState.RETURNED
+    assert two.fr.handoff(handoff) is None
+    assert two.fr.case(UUID(offer.result["case"]), BE_HOTLINE_THERE) is None
+    assert two.be.arrived(handoff)[BE_HOTLINE] == ["handoff.returned"]
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def test_what_ends_unaccepted_is_erased_there_at_once() -> None:
+    two = two_gateways()
+    offer = crossed(two)
+    handoff = UUID(offer.result["handoff"])
+    two.fr.answer(OFMIN, answers.decline, handoff, "not ours")
+    assert erasure.erase_due(two.fr.ports) == 1
+    assert two.fr.case(UUID(offer.result["case"]), BE_HOTLINE_THERE).state == "erased"
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.DECLINED
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def test_a_correction_crosses_and_is_acknowledged() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case=case)
+    revised(two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION)
+    two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
+    assert two.be.handoff(handoff).package == 1
+    two.exchange()
+    same(two, handoff)
+    assert two.be.handoff(handoff).package == 2
+    acknowledged(two.fr, handoff)
+    two.exchange()
+    same(two, handoff)
+
+
+def test_a_recall_crosses_and_is_answered() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case=case)
+    wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
+    two.exchange()
+    assert two.be.handoff(handoff).recall is not None
+    same(two, handoff)
+    two.fr.answer(OFMIN, answers.acknowledge_recall, handoff)
+    kept = {
+        "done": "in_proceedings",
+        "reference": "n 1",
+        "authority": "a court",
+        "until": "2027-01-01",
+    }
+    two.fr.answer(OFMIN, answers.answer_recall, handoff, **kept)
+    two.exchange()
+    assert two.be.handoff(handoff).recall_answer == "kept_by_law"
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def test_an_early_erasure_reaches_the_holder_abroad() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    held(two, case=case)
+    at = UUID(case.result["case"])
+    early = EarlyErasure(
+        "analyst-1", "approver-1", "dpo-1", DpoAdvice.FAVOURABLE, date(2026, 4, 1), "asked"
+    )
+    enter_staff(two.be.ports.begin, BE_HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    two.be.act(BE_HOTLINE, erasure.advance_erasure, at, early)
+    two.exchange()
+    assert two.fr.case(at, BE_HOTLINE_THERE).erase_on == date(2026, 4, 1)
+    check_log(two.be)
+    check_log(two.fr)

@@ -1,0 +1,242 @@
+"""Each step of taking in what a peer gateway brings, broken alone (docs/protocol/relay.md)."""
+
+import base64
+from copy import deepcopy
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.handoff import HandoffState
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import GatewayNames
+from gateway.exchange.relay import taking_in
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import Caller, HandoffFilter
+from gateway.web.partners.relay import RelayedEventBody, relay_message
+from tests.exchange.relay.two_gateways import (
+    BE,
+    BE_HOTLINE,
+    BE_HOTLINE_THERE,
+    OFMIN_THERE,
+    TwoGateways,
+    two_gateways,
+)
+from tests.founding import HOTLINE, OFMIN, check_log, offered, submitted
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
+
+
+def one_offer(two: TwoGateways, **changes: Any) -> dict[str, Any]:
+    """The body of an offer that is on its way."""
+    offered(two.be, submitted(two.be, originator=BE_HOTLINE, **changes), originator=BE_HOTLINE)
+    (first,) = two.outgoing(BE, OFMIN_THERE)[:1]
+    return deepcopy(dict(first.body))
+
+
+def unheard(two: TwoGateways, body: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A body that is not heard, by this kind of refusal: it leaves nothing."""
+    size = two.fr.size()
+    status, answer = two.post(BE, body)
+    assert (status, answer.get("kind")) == (409, kind), answer
+    assert two.fr.size() == size
+    return answer
+
+
+def refused(two: TwoGateways, body: dict[str, Any], why: str) -> None:
+    """A body that is refused on record: nothing of it stays, and it does not come again."""
+    status, answer = two.post(BE, body)
+    assert status == 403, answer
+    assert why in answer["why"]
+    with two.fr.ports.begin(TransactionMode.READ) as work:
+        assert work.relay.last(BE, OFMIN) == body["stream_number"]
+        assert not work.handoffs.page(OFMIN, "in", HandoffFilter(), None, 10)
+    check_log(two.fr)
+
+
+def test_step_1_only_a_peer_gateway_brings_events() -> None:
+    two = two_gateways()
+    message = relay_message(RelayedEventBody().load(one_offer(two)), "")
+    member = Caller(HOTLINE, "desk", frozenset({"relay"}))
+    with pytest.raises(RecordedRefusal):
+        taking_in.take_in(two.fr.ports, member, message)
+
+
+def test_step_1_an_agreement_that_ended_is_no_agreement() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    with two.fr.past_events(BE) as work:
+        found = work.organisations.get(BE)
+        (agreed,) = found.peer.agreements
+        past = replace(agreed, period=Period(date(2000, 1, 1), date(2026, 1, 1)))
+        peer = replace(found.peer, agreements=(past,))
+        work.organisations.save(replace(found, peer=peer, version=found.version + 1))
+    status, _ = two.post(BE, body)
+    assert status == 403
+
+
+def test_step_2_a_member_that_is_not_known_here_is_not_found_and_comes_again() -> None:
+    two = two_gateways()
+    body = one_offer(two) | {"member": "somebody-else"}
+    unheard(two, body, "NotFound")
+
+
+def test_step_3_a_number_ahead_of_the_next_one_names_what_is_expected() -> None:
+    two = two_gateways()
+    one_offer(two)
+    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    _, second = two.outgoing(BE, OFMIN_THERE)
+    assert unheard(two, dict(second.body), "UnexpectedNumber")["expected"] == 1
+
+
+def test_step_3_what_was_heard_gets_its_first_result() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    first = two.post(BE, body)
+    size = two.fr.size()
+    assert two.post(BE, body) == first
+    assert two.fr.size() == size
+
+
+def test_step_3_a_refusal_that_was_heard_is_the_first_result_too() -> None:
+    two = two_gateways()
+    body = one_offer(two) | {"persons": 1}
+    body["document"] = body["case"]
+    first = two.post(BE, body)
+    size = two.fr.size()
+    status, answer = two.post(BE, body)
+    assert (status, answer["receipt"].document) == (403, first[1]["receipt"].document)
+    assert two.fr.size() == size
+
+
+def test_step_3_another_event_under_a_number_that_was_heard_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    two.post(BE, body)
+    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    second = two.outgoing(BE, OFMIN_THERE)[1]
+    unheard(two, dict(second.body) | {"stream_number": 1}, "InvalidDocument")
+
+
+def test_step_4_a_receipt_of_another_log_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    body["receipt"]["proof"] = body["receipt"]["proof"].replace(
+        "gateway.be.example", "other.example"
+    )
+    unheard(two, body, "InvalidDocument")
+
+
+def test_step_4_a_changed_event_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    body["receipt"]["document"] = body["receipt"]["document"].replace("disclosure", "alteration")
+    unheard(two, body, "InvalidDocument")
+
+
+def test_step_4_a_receipt_that_does_not_show_the_number_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    body["receipt"]["disclosures"] = []
+    unheard(two, body, "InvalidDocument")
+
+
+def test_step_4_a_checkpoint_that_was_not_cosigned_is_not_heard() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    two.cosigns = False
+    unheard(two, body, "NotWitnessed")
+    two.cosigns = True
+    assert two.post(BE, body)[0] == 200
+
+
+def test_step_5_a_document_of_another_event_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    other = two.outgoing(BE, OFMIN_THERE)[1].body["document"]
+    refused(two, body | {"document": other}, "another one than its event")
+
+
+def test_step_5_a_document_for_another_audience_is_refused(monkeypatch: Any) -> None:
+    two = two_gateways()
+    with monkeypatch.context() as patched:
+        patched.setattr(GatewayNames, "home", lambda names, _: names.issuer)
+        case = submitted(two.be, originator=BE_HOTLINE)
+        offered(two.be, case, originator=BE_HOTLINE)
+    (one,) = two.outgoing(BE, OFMIN_THERE)
+    refused(two, dict(one.body), "audience")
+
+
+def test_step_5_a_gateway_attests_only_where_that_was_agreed() -> None:
+    two = two_gateways("signed")
+    refused(two, one_offer(two), "no key")
+
+
+def test_step_5_a_peer_does_not_speak_for_another_of_its_members() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    two.enter_there("be-police")
+    refused(two, body | {"member": "be-police"}, "another organisation")
+
+
+def test_step_6_media_is_accepted_from_nobody() -> None:
+    two = two_gateways()
+    body = one_offer(two, statements=[statement_of(PNG)])
+    refused(two, body, "/case/statements/0/text")
+
+
+def test_step_6_a_case_is_presented_with_exactly_what_its_offer_lists() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    head, *parts = body["case"].split("~")
+    refused(two, body | {"case": "~".join([head, *parts[1:]])}, "exactly what the offer lists")
+
+
+def test_step_6_without_its_case_an_offer_is_refused() -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    del body["case"]
+    refused(two, body, "erased")
+
+
+def test_step_7_an_id_that_a_handoff_here_has_is_not_taken() -> None:
+    two = two_gateways()
+    taken = UUID(offered(two.fr).result["handoff"])
+    case = submitted(two.be, originator=BE_HOTLINE)
+    offered(two.be, case, originator=BE_HOTLINE, handoff=taken)
+    two.exchange()
+    assert two.be.handoff(taken).state is HandoffState.RETURNED
+    assert two.fr.handoff(taken).originator == HOTLINE
+
+
+def test_step_8_what_fails_between_leaves_nothing(monkeypatch: Any) -> None:
+    two = two_gateways()
+    body = one_offer(two)
+    size = two.fr.size()
+    with monkeypatch.context() as patched:
+
+        def fail(*_: Any) -> None:
+            raise OSError("cut")
+
+        patched.setattr("gateway.store.relay.SqlRelay.hear", fail)
+        with pytest.raises(OSError):
+            two.post(BE, body)
+    assert two.fr.size() == size
+    assert two.fr.case(UUID(int=1), BE_HOTLINE_THERE) is None
+    assert two.post(BE, body)[0] == 200
+    check_log(two.fr)
+
+
+def statement_of(text: str) -> dict[str, Any]:
+    """A statement that says a text."""
+    return {
+        "id": "018f0000-0000-7000-8000-000000000013",
+        "kind": "fact",
+        "text": text,
+        "made_at": "2026-03-01T21:00:00Z",
+        "author_role": "analyst",
+    }
