@@ -151,11 +151,11 @@ def _texts(case: Mapping[str, Any]) -> dict[str, list[_Texts]]:
 
 def _of_case(case: Mapping[str, Any]) -> Iterator[str]:
     marking = case["marking"]
-    yield case["originator_ref"]
+    yield case.get("originator_ref", "")
     yield marking.get("handling_note", "")
     yield marking.get("retention_rule", "")
     yield from (one["reference"] for one in marking.get("force", {}).values())
-    yield from marking["release_to"]
+    yield from marking.get("release_to", ())
 
 
 def _of_element(element: Mapping[str, Any], names: tuple[str, ...]) -> _Texts:

@@ -75,6 +75,7 @@ class ActionRequest:
     the registry: its staff. ``refused_as`` is the action of a refusal's event, where that is
     another; ``describe`` says in it what was refused. ``document`` is the digest of the document
     that the organisation signed for it. ``quiet``: it may become no event of its own.
+    ``on_refusal`` is done beside the record of any refusal of it.
     """
 
     action: str
@@ -87,6 +88,7 @@ class ActionRequest:
     describe: Callable[[refusals.Refusal], str | None] = lambda _: None
     document: str | None = None
     quiet: bool = False
+    on_refusal: OnRefusal = _keep_nothing
 
 
 @dataclass
@@ -741,7 +743,8 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 details=_refused_details(actor, request, denial.refusal),
                 of=denial.about,
             )
-            denial.follow(work, denial.rules, now, event)
+            for follow in (request.on_refusal, denial.follow):
+                follow(work, denial.rules, now, event)
             (logged,) = work.commit()
     except _TOLD_AS_THEY_ARE:
         raise

@@ -104,7 +104,8 @@ def _authorize(
     earlier: Case | None,
 ) -> None:
     """Ask what is asked of every case that is submitted here, as far as this one is shown."""
-    content, matters = presented.content, context.ports.policy.matters
+    content = {"legal_basis": (), "intake_channel": "", **presented.content}
+    matters = context.ports.policy.matters
     marked = {**verified.content, "handling": cases.handling_codes(content)}
     resource = case_entity(
         context.entity(),

@@ -54,10 +54,7 @@ def hold(
         return None
     context.help |= {"held_until": until.isoformat(timespec="seconds")}
 
-    kept = context.on_refusal
-
-    def keep(work: UnitOfWork, rules: tuple[str, ...], now: datetime, event: UUID) -> None:
-        kept(work, rules, now, event)
+    def keep(work: UnitOfWork, rules: tuple[str, ...], now: datetime, _: UUID) -> None:
         if rules == (RULE,):
             held = HeldRemoval(case.originator, case.id, recipient, now)
             work.cases.hold_removal(held)

@@ -365,7 +365,10 @@ def _reason_codes(
     version = now.version
     while version.digest != before.version.digest:
         codes.insert(0, str(version.reason_code))
-        version = read_version(context.work, version.said.content["previous"], before.version)
+        previous = version.said.content["previous"]
+        if previous != before.version.digest and context.work.cases.version(previous) is None:
+            break  # of a remote member's case not every version comes
+        version = read_version(context.work, previous, before.version)
     return list(dict.fromkeys(codes))
 
 

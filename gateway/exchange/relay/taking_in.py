@@ -55,13 +55,17 @@ def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard,
     def apply(context: RequestContext) -> None:
         _require_next(context.work, incoming)
         context.peer_event = incoming.peer_event
-        context.on_refusal = lambda work, _rules, _now, event: _hear(work, incoming, event)
         if act is not None:
             act(context, incoming)
         _hear(context.work, incoming, context.event if context.recorded else None)
 
     action = action_of(incoming) if act in _APPLYING else DELIVER
-    request = ActionRequest(action, quiet=True, describe=lambda why: _why(incoming, why))
+    request = ActionRequest(
+        action,
+        quiet=True,
+        describe=lambda why: _why(incoming, why),
+        on_refusal=lambda work, _rules, _now, event: _hear(work, incoming, event),
+    )
     _, logged = perform(ports, actor, request, apply)
     if logged is None:
         return Heard(message.stream_number), None

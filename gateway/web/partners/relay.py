@@ -170,4 +170,6 @@ def _case(found: _ReadSoFar, text: str) -> _ReadSoFar:
     claims = sd_jwt.merge_disclosures(sd_jwt.read_unverified(text))
     if claims.get("profile") != cases.PROFILE:
         raise DocumentError(f"the case is not of the profile {cases.PROFILE}")
+    if not {"matter", "urgency"} <= claims.keys():
+        raise DocumentError("the case does not say what it is about, and how urgent it is")
     return found._replace(content=load_presented(cases.case_from_claims(claims)))

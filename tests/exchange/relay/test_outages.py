@@ -1,0 +1,239 @@
+"""What goes wrong between two gateways, and what becomes of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.handoff import HandoffState, RecallCode
+from gateway.domain.organisation import Status
+from gateway.exchange.handoffs import recalls, updates
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.relay import following
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import WriteResult
+from tests import answers
+from tests.exchange.relay.two_gateways import (
+    BE,
+    BE_HOTLINE,
+    BE_HOTLINE_THERE,
+    FR,
+    OFMIN_THERE,
+    TwoGateways,
+    two_gateways,
+)
+from tests.founding import (
+    OFMIN,
+    accepted,
+    check_log,
+    consulted,
+    offered,
+    revised,
+    submitted,
+)
+
+UNLAWFUL = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+
+
+def held(two: TwoGateways, case: WriteResult) -> UUID:
+    """A handoff that OFMIN accepted."""
+    offer = offered(two.be, case, originator=BE_HOTLINE)
+    two.exchange()
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.exchange()
+    return handoff
+
+
+def sound(two: TwoGateways) -> None:
+    """Both logs are whole, and so are the rows."""
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def suspend(two: TwoGateways, name: str) -> None:
+    """Let an entry of the recipients' gateway be suspended."""
+    with two.fr.past_events(name) as work:
+        found = work.organisations.get(name)
+        suspended = replace(found, status=Status.SUSPENDED, version=found.version + 1)
+        work.organisations.save(suspended)
+
+
+def test_what_waits_too_long_wakes_its_author_once() -> None:
+    two = two_gateways()
+    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    handoff = UUID(offer.result["handoff"])
+    following.tell_undelivered(two.be.ports)
+    assert two.be.view(BE_HOTLINE, handoff)["waiting"][0]["action"] == "handoff.offer"
+    two.be.clock.advance(timedelta(hours=5))
+    for _ in range(2):
+        following.tell_undelivered(two.be.ports)
+    assert two.be.types(BE_HOTLINE).count("handoff.undelivered") == 1
+    two.exchange()
+    assert not two.be.view(BE_HOTLINE, handoff).get("waiting")
+    sound(two)
+
+
+def test_the_due_time_is_that_of_the_recipients_home_at_both() -> None:
+    two = two_gateways()
+    two.be.ports = replace(two.be.ports, due={one: timedelta(1) for one in two.be.ports.due})
+    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    handoff = UUID(offer.result["handoff"])
+    two.exchange()
+    assert two.be.handoff(handoff).due_at == two.fr.handoff(handoff).due_at
+    sound(two)
+
+
+def test_a_recall_binds_at_home_at_once_and_abroad_after_the_outage() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case)
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.be.clock.advance(timedelta(days=2))
+    two.fr.clock.advance(timedelta(days=2))
+    assert two.fr.handoff(handoff).recall is None
+    two.exchange()
+    two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
+    two.exchange()
+    assert two.be.handoff(handoff).recall_answer == "copies_erased"
+    sound(two)
+
+
+def test_a_recall_of_a_case_binds_each_handoff_abroad_once() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    first = held(two, case)
+    again = {"again": "for another unit"}
+    second = accepted(two.fr, crossed_again(two, case, **again), recipient=OFMIN)
+    two.exchange()
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.exchange()
+    for handoff in (first, second):
+        assert two.be.handoff(handoff).recall and two.fr.handoff(handoff).recall
+    assert two.fr.types(BE_HOTLINE_THERE).count("handoff.recalled") == 2
+    sound(two)
+
+
+def crossed_again(two: TwoGateways, case: WriteResult, **changes: Any) -> WriteResult:
+    """Another offer of a case, taken in."""
+    offer = offered(two.be, case, originator=BE_HOTLINE, **changes)
+    two.exchange()
+    return offer
+
+
+def test_two_offers_of_one_version_unite_what_they_show() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    less = crossed_again(two, case, groups=("items",))
+    more = crossed_again(two, case, groups=("items", "statements"), again="more is asked for")
+    for offer in (less, more):
+        handoff = accepted(two.fr, offer, recipient=OFMIN)
+        consulted(two.fr, handoff)
+        shown = two.fr.handoff(handoff).permitted_disclosures
+        assert shown == frozenset(offer.result["permitted_disclosures"])
+    two.exchange()
+    sound(two)
+
+
+def test_a_version_that_was_never_sent_leaves_a_gap_and_no_harm() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case)
+    second = revised(two.be, case, originator=BE_HOTLINE, urgency="urgent")
+    revised(two.be, second, originator=BE_HOTLINE, urgency="normal")
+    two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
+    two.exchange()
+    assert two.fr.handoff(handoff).case_version == 3
+    assert two.fr.view(OFMIN, handoff)["packages"][-1]["version"] == 3
+    sound(two)
+
+
+def test_a_gateway_that_was_restored_gets_all_again() -> None:
+    two = two_gateways()
+    held(two, submitted(two.be, originator=BE_HOTLINE))
+    older, reads = two.fr.store.copy(), two.fr.checkpoint_signer.signed.copy()  # type: ignore[attr-defined]
+    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    two.deliver(BE, OFMIN_THERE)
+    cursor = two.cursors[BE, OFMIN_THERE]
+    two.fr.store.put_back(older)  # type: ignore[attr-defined]
+    two.fr.checkpoint_signer.signed.clear()
+    two.fr.checkpoint_signer.signed.update(reads)
+    third = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    two.deliver(BE, OFMIN_THERE)
+    assert two.cursors[BE, OFMIN_THERE] == cursor - 1, "it went back, and never forward"
+    two.deliver(BE, OFMIN_THERE)
+    assert two.fr.handoff(UUID(third.result["handoff"])) is not None
+
+
+def test_a_suspended_peer_brings_recalls_and_nothing_else() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case)
+    suspend(two, BE)
+    other = submitted(two.be, originator=BE_HOTLINE)
+    returned = UUID(offered(two.be, other, originator=BE_HOTLINE).result["handoff"])
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.exchange()
+    assert two.be.handoff(returned).state is HandoffState.RETURNED
+    assert two.fr.handoff(handoff).recall is not None
+
+
+def test_a_member_that_is_suspended_there_brings_nothing_but_recalls() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case)
+    suspend(two, BE_HOTLINE_THERE)
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.deliver(BE, OFMIN_THERE)
+    assert two.fr.handoff(handoff).recall is not None
+
+
+def test_a_holder_abroad_keeps_by_law_what_was_erased_at_home() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = held(two, case)
+    basis = {"legal_basis": "CPP 60-1", "until": "2028-01-01"}
+    two.fr.answer(OFMIN, answers.retain, handoff, **basis)
+    two.exchange()
+    assert "CPP 60-1" not in str(two.be.view(BE_HOTLINE, handoff))
+    for gateway in (two.be, two.fr):
+        gateway.clock.advance(timedelta(days=366))
+        erasure.erase_due(gateway.ports)
+    with two.fr.ports.begin(TransactionMode.READ) as work:
+        assert work.retentions.copy(handoff) is not None
+    with two.be.ports.begin(TransactionMode.READ) as work:
+        assert work.retentions.copy(handoff) is None
+    two.exchange()
+    sound(two)
+
+
+def test_a_decline_that_was_erased_before_its_delivery_is_followed_by_its_receipt() -> None:
+    two = two_gateways()
+    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    two.exchange()
+    handoff = UUID(offer.result["handoff"])
+    two.fr.answer(OFMIN, answers.decline, handoff, "not ours")
+    erasure.erase_due(two.fr.ports)
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.DECLINED
+    assert two.be.view(BE_HOTLINE, handoff)["answers"][-1]["kind"] == "decline"
+    sound(two)
+
+
+def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
+    two = two_gateways()
+    heard: list[Any] = []
+    two.be.ports = replace(two.be.ports, differs=lambda *told: heard.append(told))
+    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    two.deliver(BE, OFMIN_THERE)
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.fr.answer(OFMIN, answers.outcome, handoff, code="received")
+    presented, taken_in, accepting, outcome = two.outgoing(FR, BE_HOTLINE_THERE)
+    for one in (presented, taken_in):
+        two.post(FR, one.body)
+    two.post(FR, {**accepting.body, "document": outcome.body["document"]})
+    two.post(FR, outcome.body)
+    assert two.be.handoff(handoff).state is HandoffState.OFFERED
+    assert heard
+    check_log(two.be)
