@@ -5,7 +5,7 @@ the diagram in docs/partners.md all follow from ``ANSWERS``. A new answer is one
 its `Move`, and a policy that allows its action.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,7 @@ from gateway.domain.handoff import (
     OUTCOMES,
     RECALL_ANSWERS,
     RELEASABLE,
+    RETAINING,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -88,7 +89,8 @@ class RequestField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each. A list
-    has ``least`` elements or more.
+    has ``least`` elements or more. ``goes_with`` names the field, and the words of it, with which
+    alone this one may be given.
     """
 
     name: str
@@ -98,6 +100,7 @@ class RequestField:
     longest: int = 0
     words: tuple[str, ...] = ()
     least: int = 1
+    goes_with: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,18 @@ class AnswerKind:
         return others[0] if others and "groups" in fields else first
 
 
+def misplaced(
+    fields: Iterable[RequestField], given: Mapping[str, object]
+) -> Iterator[tuple[str, str]]:
+    """Return what is given beside a word that it does not go with, each as JSON Pointer and
+    sentence."""
+    for one in fields:
+        if one.name in given and one.goes_with is not None:
+            name, words = one.goes_with
+            if given.get(name) not in words:
+                yield f"/{one.name}", f"goes with the {name} {' or '.join(words)}"
+
+
 def _from_open(target: HandoffState) -> dict[HandoffState, HandoffState]:
     return dict.fromkeys(sorted(OPEN), target)
 
@@ -195,6 +210,14 @@ def _text(name: str, longest: int, about: str, **more: Any) -> AnswerField:
 
 def _word(name: str, words: Iterable[str], about: str, **more: Any) -> AnswerField:
     return AnswerField(name, FieldType.WORD, about, words=tuple(map(str, words)), **more)
+
+
+_QUESTION = ("code", ("more_needed",))
+_KEPT = ("done", tuple(sorted(RETAINING)))
+
+
+def _kept(name: str, longest: int, about: str) -> AnswerField:
+    return _text(name, longest, about, reference=True, goes_with=_KEPT)
 
 
 _WHY = _text("reason", 300, "Why; the other party reads it.", required=True)
@@ -315,19 +338,24 @@ _KINDS = (
                 (*ON_REQUISITION, "other"),
                 "With more_needed: what is asked for.",
                 outside=True,
+                goes_with=_QUESTION,
             ),
-            _text("text", 300, "With more_needed: which, in words.", outside=True),
+            _text(
+                "text", 300, "With more_needed: which, in words.", outside=True, goes_with=_QUESTION
+            ),
             AnswerField(
                 "until",
                 FieldType.TIME,
                 "With more_needed: by when an answer would help.",
                 outside=True,
+                goes_with=_QUESTION,
             ),
             _text(
                 "requisition",
                 200,
                 "With more_needed: the reference of the requisition, or the word none.",
                 outside=True,
+                goes_with=_QUESTION,
             ),
             _text("evidence_ref", 200, "The number of the file that holds the evidence."),
             replace(_WHY_IF_SAID, about="Why. If you are police, only police can read it."),
@@ -522,14 +550,20 @@ _KINDS = (
                 "Whether your copies are erased, or why you keep them.",
                 required=True,
             ),
-            _text("legal_basis", LONGEST_BASIS, "Kept: on which legal basis.", reference=True),
-            _text("authority", 200, "Kept in proceedings: before whom.", reference=True),
-            _text("reference", 200, "Kept in proceedings: their number.", reference=True),
+            _kept("legal_basis", LONGEST_BASIS, "Kept: on which legal basis."),
+            _kept("authority", 200, "Kept in proceedings: before whom."),
+            _kept("reference", 200, "Kept in proceedings: their number."),
             AnswerField(
-                "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
+                "until",
+                FieldType.DAY,
+                "Kept: the first day on which you keep it no more.",
+                goes_with=_KEPT,
             ),
             AnswerField(
-                "backups_until", FieldType.DAY, "Erased: the day by which your backups are, too."
+                "backups_until",
+                FieldType.DAY,
+                "Erased: the day by which your backups are, too.",
+                goes_with=("done", (RecallAnswer.COPIES_ERASED,)),
             ),
             _text("onward_copies", 300, "Who else has copies from you."),
             _word(

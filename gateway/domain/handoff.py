@@ -353,19 +353,13 @@ _NEEDED: Mapping[RecallAnswer, tuple[str, ...]] = {
     RecallAnswer.IN_PROCEEDINGS: ("reference", "authority", "until"),
     RecallAnswer.DECLINED: ("legal_basis", "until"),
 }
-_ONLY_KEPT = ("reference", "authority", "legal_basis", "until")
 
 
 def recall_answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[str, str], ...]:
-    """Return what is wrong with an answer's fields taken together, each as JSON Pointer and
-    sentence."""
+    """Return what is missing in an answer, or over, each as JSON Pointer and sentence."""
     done = RecallAnswer(fields["done"])
     errors = [
         (f"/{name}", f"is required with {done}") for name in _NEEDED[done] if name not in fields
-    ]
-    beside = _ONLY_KEPT if done is RecallAnswer.COPIES_ERASED else ("backups_until",)
-    errors += [
-        (f"/{name}", f"is left out: the answer is {done}") for name in beside if name in fields
     ]
     if "until" in fields and date.fromisoformat(fields["until"]) <= today:
         errors.append(("/until", "is a day to come"))

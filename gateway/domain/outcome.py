@@ -4,34 +4,27 @@ An outcome of the police says how an investigation goes. Who is not of the polic
 its end, and what its author made for that reader; the code stays with the police (R5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, misplaced
 from gateway.domain.handoff import ON_REQUISITION, POLICE_ONLY_OUTCOMES, SHOWN_TO_ALL
 from gateway.domain.json_values import parse_timestamp
 
 _FIELDS = ANSWERS["outcome"].fields
 _OUTSIDE = frozenset(one.name for one in _FIELDS if one.outside)
-_OF_QUESTION = ("what", "text", "until", "requisition")
 _ENDS = POLICE_ONLY_OUTCOMES | {"no_further_action"}
 
 
 def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str, str], ...]:
     """Return what is wrong with an outcome's fields taken together, each as JSON Pointer and
     sentence."""
-    code, what = fields["code"], fields.get("what")
-    errors = []
-    if code != "more_needed":
-        errors += [(f"/{n}", "goes with the code more_needed") for n in _OF_QUESTION if n in fields]
-    elif what is None:
-        errors.append(("/what", "say what is needed"))
-    elif what in ON_REQUISITION and "requisition" not in fields:
-        errors.append(("/requisition", "give the requisition's reference, or the word none"))
-    elif what not in ON_REQUISITION and "text" not in fields:
-        errors.append(("/text", "say in words what is needed"))
+    code = fields["code"]
+    errors = [*misplaced(_FIELDS, fields)]
+    if code == "more_needed":
+        errors += _missing(fields)
     if "until" in fields and parse_timestamp(fields["until"]) <= now:
         errors.append(("/until", "is a moment to come"))
     if code == "assessment_not_confirmed" and "items" not in fields:
@@ -39,6 +32,17 @@ def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str,
     if "release" in fields and code in SHOWN_TO_ALL:
         errors.append(("/release", "is left out: the originator reads this code itself"))
     return tuple(errors)
+
+
+def _missing(question: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what a question lacks."""
+    what = question.get("what")
+    if what is None:
+        yield "/what", "say what is needed"
+    elif what in ON_REQUISITION and "requisition" not in question:
+        yield "/requisition", "give the requisition's reference, or the word none"
+    elif what not in ON_REQUISITION and "text" not in question:
+        yield "/text", "say in words what is needed"
 
 
 def outcome_as_read(

@@ -24,7 +24,7 @@ from gateway.domain.fields import (
     read_by,
     weight_fault,
 )
-from gateway.domain.json_values import parse_date
+from gateway.domain.json_values import parse_date, to_json
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import COUNTRIES
 from gateway.evidence.base64url import DIGEST
@@ -129,7 +129,7 @@ def _pointer(name: str) -> str:
 
 def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
     """The JSON Schema of an object of these fields and no others."""
-    described = {f.name: {**f.schema, "description": f.about} for f in fields}
+    described = {f.name: {**f.schema, "description": f.about, **_offered(f)} for f in fields}
     required = [field.name for field in fields if field.required]
     return {
         "type": "object",
@@ -137,6 +137,13 @@ def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
         **({"required": required} if required else {}),
         "additionalProperties": False,
     }
+
+
+def _offered(field: Field) -> dict[str, Any]:
+    """Return what a person is to know of a field besides: its default, and what an empty list
+    does."""
+    default = {} if field.default is None else {"default": to_json(field.default)}
+    return {**default, **({"x-emptied": field.emptied} if field.emptied else {})}
 
 
 def optional(field: Field) -> Field:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
+from gateway.domain.answers import ANSWERS, misplaced
 from gateway.domain.handoff import ON_REQUISITION, OUTCOMES, RELEASABLE, SHOWN_TO_ALL
 from gateway.domain.outcome import (
     ConsultationNotice,
@@ -152,3 +153,21 @@ def test_a_private_originator_learns_of_the_police_what_the_operator_chose(notic
 @each("notice, before", list(product(ConsultationNotice, [True, False])))
 def test_under_an_embargo_a_private_originator_learns_of_none(notice, before):
     assert not told(notice, embargoed=True, before=before)
+
+
+def test_a_field_of_a_question_goes_with_the_code_of_one_and_says_so():
+    said = {"code": "received", "what": "other", "requisition": "none"}
+    assert [*misplaced(ANSWERS["outcome"].fields, said)] == [
+        ("/what", "goes with the code more_needed"),
+        ("/requisition", "goes with the code more_needed"),
+    ]
+
+
+def test_what_says_why_a_case_is_kept_goes_with_no_erasure():
+    fields = ANSWERS["recall_answer"].fields
+    kept = {"authority": "a", "reference": "b", "legal_basis": "c", "until": "2027-01-01"}
+    found = [at for at, _ in misplaced(fields, {"done": "copies_erased", **kept})]
+    assert sorted(found) == ["/authority", "/legal_basis", "/reference", "/until"]
+    beside = {"done": "declined", "backups_until": "2027-01-01"}
+    assert [at for at, _ in misplaced(fields, beside)] == ["/backups_until"]
+    assert [*misplaced(fields, {"done": "declined", **kept})] == []

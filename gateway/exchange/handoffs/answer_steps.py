@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain import answers, refusals
+from gateway.domain.answers import ANSWERS, misplaced
 from gateway.domain.case import ARRAYS, CLEAR_MARKING
 from gateway.domain.decision import Value
 from gateway.domain.handoff import REMOVALS, RETAINING, Handoff, RecallAnswer, recall_answer_errors
@@ -159,7 +160,8 @@ def follow_retention(given: Answering, moved: Handoff) -> None:
 
 def check_recall_answer(given: Answering) -> None:
     """Require that its fields fit together."""
-    if errors := recall_answer_errors(given.fields, given.context.civil_day):
+    errors = [*misplaced(ANSWERS["recall_answer"].fields, given.fields)]
+    if errors := [*errors, *recall_answer_errors(given.fields, given.context.civil_day)]:
         raise refusals.ValidationFailed(errors)
 
 

@@ -79,7 +79,10 @@ def _body(kind: AnswerKind) -> StrictSchema:
     """
     named = fields_of(kind.fields)
     for one in kind.fields:
-        named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
+        told: dict[str, Any] = {"description": one.about}
+        if one.goes_with is not None:
+            told["x-goes-with"] = dict([one.goes_with])
+        named[one.name].metadata = {**named[one.name].metadata, **told}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
     return field.schema_of(f"{kind.name.title().replace('_', '')}Body", {**about, **named})()
 

@@ -220,9 +220,11 @@ def staff_add(call: Call) -> WriteResult:
 
 
 VALUES: Mapping[str, Mapping[str, Any]] = {
-    action: schema_of(kind.fields) for action, kind in CHANGES.items()
+    action: {**schema_of(kind.fields), **({"x-loses": kind.loses} if kind.loses else {})}
+    for action, kind in CHANGES.items()
 }
-"""What a change of each action carries, as JSON Schema."""
+"""What a change of each action carries, as JSON Schema; `x-loses` is what nobody can bring back, to
+be read before it is signed."""
 
 
 class ChangeBody(StrictSchema):

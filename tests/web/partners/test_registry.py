@@ -11,6 +11,7 @@ from gateway.evidence import receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.web.openapi import document
+from gateway.web.partners import registry
 from tests.each import each
 from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
@@ -340,3 +341,15 @@ def test_contacts_that_changed_are_not_told_under_the_record_of_an_earlier_readi
     assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "edit-conflict")
     anew = change(operator, "contact.consult", ABROAD, WHY, ALICE, key="contacts-twice")
     assert anew.json["result"]["contacts"][0]["name"] == "E. Two"
+
+
+def test_a_changes_schema_says_what_is_signed_by_default_and_what_is_lost_for_good():
+    assert registry.VALUES["mandate.grant"]["properties"]["function"]["default"] == "receive"
+    assert "never takes part again" in registry.VALUES["organisation.leave"]["x-loses"]
+    emptied = [
+        one["x-emptied"]
+        for values in registry.VALUES.values()
+        for one in values["properties"].values()
+        if "x-emptied" in one
+    ]
+    assert emptied == ["this takes away all scopes of the operator's that the system has"]
