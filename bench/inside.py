@@ -53,10 +53,12 @@ from bench.workload import (
 )
 from gateway import apps, maintenance, wiring
 from gateway.client.documents import DocumentSigner
+from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.domain.searched_item import SearchedKind, keyed
 from gateway.evidence import base64url, sd_jwt
 from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import Ports, TransactionMode
@@ -182,6 +184,14 @@ class Inside:
         if any(one["status"] != 201 for one in answer["results"]):
             raise machine.NotAnswered(json.dumps(answer["results"])[:200])
         return float(took) / count
+
+    def search_item(self) -> float:
+        """Microseconds of the originator's search for an item that one filled case has."""
+        asked = {"by": "analyst-1", "reason_code": "quality", "reason": "measured"}
+        asked["url"] = "https://Files.example.org/filled/7#part"
+        body, key = json.dumps(asked).encode(), str(wiring.new_id())
+        fields = {"Content_Type": "application/json", "Idempotency_Key": key}
+        return float(self.ask(ORIGINATOR, "/items/searches", body, **fields)[0])
 
     def search(self, filters: Mapping[str, Any]) -> float:
         """Microseconds of an audit search with its first page, until it has looked at all."""
@@ -349,6 +359,13 @@ def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any])
             for number in numbers:
                 case, version, handoff, offer = _copy(pattern, number)
                 work.cases.add(case, version)
+                work.items.put(
+                    case.originator,
+                    CaseId(case.originator, case.id),
+                    case.id,
+                    version.version,
+                    [keyed(SearchedKind.URL, f"http://files.example.org/filled/{number}")],
+                )
                 by = (Party(case.originator, "actor"),)
                 work.log.record(
                     _event("case.submit", version.event, version.digest, by, cleared_by="lead-1")
@@ -465,6 +482,7 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
                 ORIGINATOR, "/cases", signed(), Content_Type="application/sd-jwt"
             )[0],
             **{name: partial(_page, app, *page) for name, page in PAGES.items()},
+            "search by item": app.search_item,
             **{name: partial(app.search, filters) for name, filters in FITS_NOTHING.items()},
         }
         for name, measure in measures.items():
