@@ -497,7 +497,7 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
 def grown(columns: Mapping[int, Mapping[str, float]]) -> list[str]:
     """What a store of up to `GROWN` cases makes dearer than it may, as sentences."""
     least, told = columns[min(columns)], []
-    alike = (*HANDOFF, "token", "submit, signed", *PAGES, *FITS_NOTHING)
+    alike = (*HANDOFF, "token", "submit, signed", *PAGES, "search by item", *FITS_NOTHING)
     for cases in sorted(columns):
         figures = columns[cases]
         if cases > GROWN:
