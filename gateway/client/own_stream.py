@@ -21,7 +21,7 @@ from gateway.client.cases import ClientBase
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import require
 from gateway.client.errors import EvidenceMismatch, SettingsError, raising
-from gateway.client.session import list_of, next_page, spelled
+from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.course import Course, Moved, fold
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffAction, HandoffState
@@ -266,6 +266,14 @@ class Events(ClientBase):
                 f"the stream of events went back: its last number is {last}, and {after} was known",
             )
             require(bool(path) or last == after, "the end of the stream of events is missing")
+
+    def record_search(
+        self, by: str, reason_code: str, reason: str, filters: Mapping[str, Any]
+    ) -> ConfirmedWrite:
+        """Put on record that one's own events are searched, by whom, why and for what: a ``case``,
+        a ``handoff``, a ``person``, ``types``, days ``from`` and ``to``."""
+        asked = {"by": by, "reason_code": reason_code, "reason": reason, "filters": filters}
+        return self._write("events.search", "/events/searches", **asked)
 
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""

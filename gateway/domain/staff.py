@@ -62,6 +62,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "conformance.submit": ALL_ROLES,
     "audit.search": ALL_ROLES,
     "item.search": ALL_ROLES,
+    "events.search": frozenset({RegisterRole.DPO, RegisterRole.HEAD}),
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
 }

@@ -122,6 +122,13 @@ class ItemSearchResult:
 
 
 @dataclass(frozen=True)
+class RecordedSearch:
+    """That a search of one's own events is on record, by its event."""
+
+    event: UUID
+
+
+@dataclass(frozen=True)
 class Submitted:
     """A case version that was taken: the signed document, and its digests by group.
 

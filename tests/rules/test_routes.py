@@ -58,6 +58,7 @@ API = {
     ("GET", "/handoffs"): ("handoff.read", "handoffs.read"),
     ("GET", "/worklist"): ("worklist.read", ANY_SCOPE),
     ("POST", "/items/searches"): ("item.search", ANY_SCOPE),
+    ("POST", "/events/searches"): ("events.search", "events.read"),
     ("GET", "/handoffs/{handoff}"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/acceptance"): ("handoff.accept", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/decline"): ("handoff.decline", "handoffs.answer"),

@@ -136,6 +136,7 @@ READS = {
     "proposal.create": "submit",
     "events.read": "stream",
     "relay.deliver": "take_in",
+    "events.search": "search_own",
     "whoami.read": "whoami",
     "worklist.read": "page",
     "succession.read": "look_up",

@@ -335,6 +335,8 @@ def tell_of_retention(story: Story) -> None:
     search = {**BY, "reason_code": "quality", "reason": "a look", "hash": "aa", "limit": 1}
     story.post(HOTLINE, "/items/searches", search)
     del search["hash"]
+    own = {**BY, "reason_code": "self_monitoring", "reason": "a look"}
+    story.post(HOTLINE, "/events/searches", {**own, "filters": {"types": ["case.consulted"]}})
     story.post(HOTLINE, "/items/searches", {**search, "url": "content.example.org/page"})
     asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
     body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}

@@ -417,6 +417,42 @@ def _receipt(one: VisibleEvent, note: str) -> Receipt:
 # --- A party's own events and their receipts ---
 
 
+OWN_SEARCH = "events.search"
+
+
+@dataclass(frozen=True)
+class OwnSearch(Asked):
+    """Who searches its organisation's own events, why, and for what."""
+
+    by: str
+    reason_code: str
+    reason: str
+    filters: Mapping[str, Any]
+
+
+def search_own(ports: Ports, caller: Caller, key: str, wanted: OwnSearch) -> WriteResult:
+    """Record that the caller's own events are searched, by whom, why and for what.
+
+    They are read as always, whole and with their receipts: so whoever searches knows that none was
+    left out.
+    """
+
+    def act(context: RequestContext) -> results.RecordedSearch:
+        authorize(context, context.entity())
+        own = Party(caller.organisation, "actor")
+        code = events.shared("reason_code", wanted.reason_code, (own,))
+        said = events.subject(wanted.filters, own)
+        context.record((own,), code, *events.reason(wanted.reason, own), said)
+        return results.RecordedSearch(context.event)
+
+    def again(_: RequestContext, logged: LoggedEvent) -> results.RecordedSearch:
+        return results.RecordedSearch(logged.event.id)
+
+    return transact(
+        ports, caller, ActionRequest(OWN_SEARCH, wanted.by, key, wanted.asked()), act, again
+    )
+
+
 def look_up_receipt(ports: Ports, caller: Caller, event: UUID) -> Receipt:
     """The receipt of an event for one of its parties, proved at the log's present head."""
 

@@ -8,7 +8,7 @@ from flask import Response, request
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import SEARCH_REASONS, AuditFilters
-from gateway.domain.audit_event import READABLE_EVENTS, EventResult
+from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
 from gateway.domain.refusals import EditConflict, ValidationFailed
@@ -47,6 +47,39 @@ def events_list(call: Call) -> EventPage:
     last = call.query["after"] + call.query["limit"]
     more = last < stream.head
     return replace(stream, next=following("/events", call.query, last) if more else None)
+
+
+class OwnFiltersBody(StrictSchema):
+    """For what one's own events are searched; what is left out is not asked."""
+
+    case = field.uuid(required=False)
+    handoff = field.uuid(required=False)
+    person = field.staff(required=False)
+    types = field.words(sorted(ACTION_OF), required=False)
+
+    class Meta:
+        include: ClassVar = {"from": field.day(required=False), "to": field.day(required=False)}
+
+
+class OwnSearchBody(PersonBody):
+    """Who searches one's own events, and why: one of the purposes of LED Art. 25(2)."""
+
+    reason_code = field.word(SEARCH_REASONS)
+    reason = field.note(200)
+    filters = field.part(OwnFiltersBody)
+
+
+@writes(
+    "POST /events/searches", "events.search", "events.read", "RecordedSearch", body=OwnSearchBody()
+)
+def events_record_search(call: Call) -> WriteResult:
+    """Put on record that one's own events are searched: by whom, why and for what.
+
+    For the data protection officer or the head. The events are then read at `GET /events`, whole:
+    what fits is picked out where their receipts are verified, so that none is left out unseen.
+    """
+    wanted = call.read_body(audit.OwnSearch)
+    return audit.search_own(call.ports, call.caller, call.key, wanted)
 
 
 @endpoint(
