@@ -147,8 +147,8 @@ def search(gateway: Gateway, by: str, reason_code: str, reason: str, **filters: 
     verified, so that none that fits is left out.
 
     \b
-    Example: casegate event search --by pdc-dpo-1 \\
-        --reason-code self_monitoring --reason 'Yearly check' --person pdc-1
+    Example: casegate event search --by pdc-dpo-1 --person pdc-1 \\
+        --reason-code self_monitoring --reason 'Yearly check'
     """
     wanted = EventFilter(**filters)
     gateway.record_search(by, reason_code, reason, wanted.asked())

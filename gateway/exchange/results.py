@@ -122,7 +122,7 @@ class ItemSearchResult:
 
 
 @dataclass(frozen=True)
-class RecordedSearch:
+class OwnSearchRecord:
     """That a search of one's own events is on record, by its event."""
 
     event: UUID

@@ -298,8 +298,9 @@ class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 
     ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
-    whose case is there still, and is erased before that day; ``case``: those of a case; ``ends``:
-    those whose id has its last six digits.
+    whose case is there still, and is erased before that day; ``case``: those of a case of the
+    sender, which in the box received is the ``counterpart``; ``ends``: those whose id has its last
+    six digits.
     """
 
     state: str | None = None

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     Select,
     Uuid,
@@ -123,16 +122,16 @@ _FITS = {
 
 @cache
 def _page(*names: str) -> Select[Any]:
-    """The page of some filters. What does not fit is read without its summary. Those whose id ends
+    """The page of some filters. What does not fit is read without its version. Those whose id ends
     so come as their index has them: by age all cases would be read."""
     order = () if "ends" in names else (case_file.c.made,)
-    summary: ColumnElement[bytes] = case_version.c.summary
-    if fits := [_FITS[name] for name in names if name in _FITS]:
-        summary = case((and_(*fits), summary)).label("summary")
+    fits = (_FITS[name] for name in names if name in _FITS)
+    version = case_version.c
     return (
-        select(*_CASES.columns, case_version.c.assurance, case_version.c.event, summary)
+        select(*_CASES.columns, version.assurance, version.event, version.summary)
         .add_columns(case_file.c.made)
-        .join(case_version, case_version.c.digest == case_file.c.digest)
+        .select_from(case_file)
+        .outerjoin(case_version, and_(version.digest == case_file.c.digest, *fits))
         .where(matching(case_file, "originator"))
         .where(*(_BOUNDS[name] for name in names if name in _BOUNDS))
         .order_by(*order, case_file.c.id)
@@ -434,8 +433,8 @@ class SqlCases(StorePart):
     ) -> Sequence[ListedCase]:
         """The originator's cases, the oldest first; those that were made later than ``after``.
 
-        What does not fit the ``filters`` has no summary. Raises CaseKeysUnavailable when that of no
-        case can be read."""
+        What does not fit the ``filters`` has neither version nor summary. Raises
+        CaseKeysUnavailable when that of no case can be read."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         for bound in wanted.keys() & {"since", "until"}:
             wanted[bound] = first_id_at(wanted[bound])

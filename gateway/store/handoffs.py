@@ -151,10 +151,10 @@ _PAGE = _LISTED.where(stands_after(*_place)).order_by(*_place)
 _PAGE_BY_END = _LISTED.where(handoff.c.id > bindparam("after_id")).order_by(handoff.c.id)
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _OTHERS = {"in": handoff.c.originator, "out": handoff.c.recipient}
+_of = handoff.alias("of_case")
 _FILTERS = {
     "state": matching(handoff, "state"),
     "urgency": matching(handoff, "urgency"),
-    "case": matching(handoff, "case"),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
     "erase_before": exists().where(
         _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
@@ -166,9 +166,16 @@ _FILTERS = {
 @cache
 def _page(box: str, *filters: str) -> Any:
     """The page of a box under some of the filters; each is made once."""
-    owner = _BOXES[box] == bindparam("organisation")
-    other = _OTHERS[box] == bindparam("counterpart")
-    where = (other if name == "counterpart" else _FILTERS[name] for name in filters)
+    # Of a case no index of the box is read: joined with nothing, SQLite takes none by it.
+    box_of = _BOXES[box].concat("") if "case" in filters else _BOXES[box]
+    owner = box_of == bindparam("organisation")
+    filtered = _FILTERS | {"counterpart": _OTHERS[box] == bindparam("counterpart")}
+    originator = "organisation" if box == "out" else "counterpart"
+    of_case = select(_of.c.id).where(
+        _of.c.originator == bindparam(originator), _of.c.case == bindparam("case")
+    )
+    filtered["case"] = handoff.c.id.in_(of_case)
+    where = (filtered[name] for name in filters)
     page = _PAGE_BY_END if "ends" in filters else _PAGE
     return page.where(owner, *where)
 

@@ -107,7 +107,16 @@ def test_the_processor_time_of_processes_counts_and_never_falls():
 
 
 def test_what_a_store_of_up_to_100_000_cases_makes_dearer_is_told():
-    names = ("submit", "offer", "accept", "token", "submit, signed", *PAGES, *FITS_NOTHING)
+    names = (
+        "submit",
+        "offer",
+        "accept",
+        "token",
+        "submit, signed",
+        *PAGES,
+        "search by item",
+        *FITS_NOTHING,
+    )
     names += ("doctor, from the proved",)
     few = dict.fromkeys(names, 1000.0)
     assert not grown({1000: few, 100_000: dict.fromkeys(names, 1299.0)})

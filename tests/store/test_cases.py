@@ -129,7 +129,7 @@ def test_cases_come_in_pages_by_age_for_their_originator_only(store):
             found += page
             after = page[-1].case.id
         assert work.cases.page("hotline", numbered(10**12), 2) == []
-    assert found == [ListedCase(one, v.assurance, v.event, v.summary) for one, v in mine]
+    assert found == [ListedCase(one, v.assurance, v.event, v.summary, v.event) for one, v in mine]
 
 
 def test_a_list_has_the_summary_of_the_current_version_and_none_of_an_erased_case(store):

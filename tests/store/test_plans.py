@@ -76,6 +76,7 @@ SORTED: Mapping[str, str] = {
     "cases._ANNOUNCED_AFTER": "of one case",
     "cases._page of a reference": "of the one case that has it",
     "cases._HELD_OF": "of removals that wait for the police, which are few",
+    "handoffs of a case": "of one case, whose handoffs are few",
     "registry._PAGE": "a page of members, with their mandates",
     "registry._SEEN_PAGE": "the same",
 }
@@ -103,7 +104,7 @@ def statements() -> Iterator[tuple[str, Executable]]:
     yield "cases.ends", cases._page("ends", "state", "after_id")
     for box in ("in", "out"):
         yield "handoffs._page", handoffs._page(box, "counterpart", "urgency")
-        yield "handoffs._page", handoffs._page(box, "case")
+        yield "handoffs of a case", handoffs._page(box, "case")
         yield "handoffs._page", handoffs._page(box)
         yield "handoffs._page", handoffs._page(box, "state", "overdue_at")
         yield "handoffs.ends", handoffs._page(box, "ends")

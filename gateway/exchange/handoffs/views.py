@@ -105,7 +105,7 @@ def page(
     """
 
     def query(context: RequestContext) -> HandoffPage:
-        filters = _filters(context, wanted)
+        filters = _filters(context, box, wanted)
 
         def rows(cursor: str, number: int) -> Sequence[ListedHandoff]:
             place = HandoffPlace.read(cursor) if cursor else None
@@ -122,11 +122,13 @@ def page(
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _filters(context: RequestContext, wanted: HandoffQuery) -> HandoffFilter:
+def _filters(context: RequestContext, box: str, wanted: HandoffQuery) -> HandoffFilter:
     """Return what indexes are read by. Of one counterpart the state is asked of each row: one
     index is read, and no other."""
-    own, case = context.caller.organisation, None
-    if wanted.reference is not None:
+    own, case, counterpart = context.caller.organisation, None, wanted.counterpart
+    if wanted.reference is not None and box == "in":
+        case, counterpart = _NO_CASE, own  # it received none of its own
+    elif wanted.reference is not None:
         named = reference(context.ports, own, wanted.reference)
         case = context.work.cases.referred_to(own, named) or _NO_CASE
     return HandoffFilter(
@@ -134,7 +136,7 @@ def _filters(context: RequestContext, wanted: HandoffQuery) -> HandoffFilter:
         urgency=wanted.urgency,
         overdue_at=context.now if wanted.overdue else None,
         erase_before=wanted.erase_before,
-        counterpart=wanted.counterpart,
+        counterpart=counterpart,
         case=case,
         ends=wanted.ends,
     )

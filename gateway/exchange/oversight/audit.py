@@ -437,20 +437,19 @@ def search_own(ports: Ports, caller: Caller, key: str, wanted: OwnSearch) -> Wri
     left out.
     """
 
-    def act(context: RequestContext) -> results.RecordedSearch:
+    def act(context: RequestContext) -> results.OwnSearchRecord:
         authorize(context, context.entity())
         own = Party(caller.organisation, "actor")
         code = events.shared("reason_code", wanted.reason_code, (own,))
         said = events.subject(wanted.filters, own)
         context.record((own,), code, *events.reason(wanted.reason, own), said)
-        return results.RecordedSearch(context.event)
+        return results.OwnSearchRecord(context.event)
 
-    def again(_: RequestContext, logged: LoggedEvent) -> results.RecordedSearch:
-        return results.RecordedSearch(logged.event.id)
+    def on_retry(_: RequestContext, logged: LoggedEvent) -> results.OwnSearchRecord:
+        return results.OwnSearchRecord(logged.event.id)
 
-    return transact(
-        ports, caller, ActionRequest(OWN_SEARCH, wanted.by, key, wanted.asked()), act, again
-    )
+    request = ActionRequest(OWN_SEARCH, wanted.by, key, wanted.asked())
+    return transact(ports, caller, request, act, on_retry)
 
 
 def look_up_receipt(ports: Ports, caller: Caller, event: UUID) -> Receipt:

@@ -70,7 +70,7 @@ class OwnSearchBody(PersonBody):
 
 
 @writes(
-    "POST /events/searches", "events.search", "events.read", "RecordedSearch", body=OwnSearchBody()
+    "POST /events/searches", "events.search", "events.read", "OwnSearchRecord", body=OwnSearchBody()
 )
 def events_record_search(call: Call) -> WriteResult:
     """Put on record that one's own events are searched: by whom, why and for what.
