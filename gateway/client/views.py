@@ -76,6 +76,7 @@ HandoffStateWord = Literal[
     "closed",
     "reissued",
     "lapsed",
+    "returned",
 ]
 
 UrgencyWord = Literal["imminent_danger", "urgent", "priority", "normal"]
@@ -353,6 +354,14 @@ class RetentionView(TypedDict):
     review_on: NotRequired[str]
 
 
+class WaitingAct(TypedDict):
+    """An act that was sent to the gateway that decides the handoff; its result is not known yet."""
+
+    action: str
+    since: str
+    event: str
+
+
 class EmergencyContact(TypedDict):
     """Whom the originator telephones at the recipient, where somebody is in danger."""
 
@@ -387,6 +396,7 @@ class HandoffView(HandoffSummary):
     closed: NotRequired[str]
     groups: Sequence[str]
     taken_by: NotRequired[str]
+    waiting: Sequence[WaitingAct]
     telephone: NotRequired[EmergencyContact]
 
 
