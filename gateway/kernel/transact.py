@@ -716,6 +716,9 @@ _TOLD_AS_THEY_ARE = (
 """Why a refusal could not be recorded, where its sentence says what to do."""
 
 
+_UNRECORDED = "the refusal could not be recorded: retry "
+
+
 def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _Denied) -> NoReturn:
     """Record a refusal by itself, for whom it may be known to; only then may it be answered.
 
@@ -749,13 +752,9 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
     except _TOLD_AS_THEY_ARE:
         raise
     except refusals.Busy as busy:
-        raise refusals.AuditLogUnavailable(
-            "the refusal could not be recorded: retry in a moment"
-        ) from busy
+        raise refusals.AuditLogUnavailable(f"{_UNRECORDED}in a moment") from busy
     except Exception as error:
-        raise refusals.AuditLogUnavailable(
-            "the refusal could not be recorded: retry later"
-        ) from error
+        raise refusals.AuditLogUnavailable(f"{_UNRECORDED}later") from error
     raise RecordedRefusal(denial.refusal, receipt_for(ports, logged, owner)) from denial.refusal
 
 
