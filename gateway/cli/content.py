@@ -50,7 +50,7 @@ def show_opened(
     file = options["presentation_out"]
     print_result(
         opened.written,
-        "content opened",
+        say("opened"),
         save=options["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),

@@ -20,9 +20,10 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import elements, output
+from gateway.cli import elements, output, wording
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
 from gateway.cli.failure import CommandFailed, OutputNotWritten
+from gateway.cli.wording import say
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -441,13 +442,13 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    output.say("; ".join([sentence, *_signature(written.result)]), "Done")
-    place = f"entry {written.confirmed.index} of the log {event['log']}"
-    output.print_wrapped(f"recorded as event {event['id']}, {place}; receipt verified", "  ", 4)
+    output.say("; ".join([sentence, *_signature(written.result)]), say("done"))
+    place = {"event": event["id"], "entry": written.confirmed.index, "log": event["log"]}
+    output.print_wrapped(say("recorded", **place), "  ", 4)
     if "simulated_date" in event:
-        click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
+        click.echo(f"  {say('simulated', day=event['simulated_date'])}")
     if command := output.following(event, written.result):
-        output.print_next(output.complete(command))
+        wording.print_next(output.complete(command))
 
 
 def _signature(result: Mapping[str, Any]) -> Iterator[str]:
