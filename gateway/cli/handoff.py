@@ -234,6 +234,14 @@ def _contact(one: Mapping[str, Any]) -> str:
     return output.sanitise(f"{one['name']} ({one['role'].replace('_', ' ')}): {one['address']}")
 
 
+def _whom_to_call(view: Mapping[str, Any]) -> str | None:
+    """Return whom its originator telephones about a danger, as long as it owes the call."""
+    if "telephone" in view:
+        return _contact(view["telephone"])
+    owed = any(one["action"] == "handoff.call" and one["due_at"] for one in view["acts"])
+    return say("no_contact") if owed else None
+
+
 def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
     """Return what an offer or an update does not give of what was asked."""
     if found["withheld_groups"]:
@@ -401,7 +409,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         "not_cleared": _uncleared(view),
         "purpose": wording.code("purpose", view["purpose"]),
         "due": view["due_at"],
-        "telephone": _contact(view["telephone"]) if "telephone" in view else None,
+        "telephone": _whom_to_call(view),
         "late_duties": _owed(view, names, late=True),
         "ends": view["expires_at"],
         "erase_on": view["erase_on"],

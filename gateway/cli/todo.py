@@ -141,6 +141,8 @@ def _first(row: Mapping[str, Any]) -> str | None:
     """Return what shows a change that is to be acknowledged, its package or else a notice; or what
     arrived."""
     verb = "consult" if row["package"] else "notices"
+    if row["kind"] == DutyKind.CALL:
+        return f"handoff show {row['handoff']}"  # it has whom to telephone
     if row["arrived"] and row["kind"] != DutyKind.ADDITION:
         verb = "notices" if row["state"] == HandoffState.LAPSED else "show"
     elif row["kind"] != DutyKind.ACKNOWLEDGEMENT:

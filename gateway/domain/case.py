@@ -270,7 +270,9 @@ class Case:
 def _moved(case: Case, move: CaseAction) -> CaseState:
     target = CASE_MOVES.get((case.state, move))
     if target is None:
-        raise refusals.WrongState(f"'{move}' is not possible: the case is {case.state}.")
+        unassessed = (case.state, move) == (CaseState.DRAFT, CaseAction.CLEAR)
+        first = " Assess it first." if unassessed else ""
+        raise refusals.WrongState(f"'{move}' is not possible: the case is {case.state}.{first}")
     return target
 
 

@@ -225,7 +225,12 @@ _FORGET_ITEMS = delete(indexed_item).where(
 _FORGET_SENT = update(sent_act).where(sent_act.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
 _HELD = RecordTable(held_removal, HeldRemoval)
-_HELD_OF = _HELD.by("originator").order_by(held_removal.c.since).limit(bindparam("limit"))
+_HELD_OF = (
+    _HELD.by("originator")
+    .where(held_removal.c.since > bindparam("after"))
+    .order_by(held_removal.c.since)
+    .limit(bindparam("limit"))
+)
 _HOLD = postgresql_insert(held_removal).on_conflict_do_nothing()
 _END_HELD = delete(held_removal).where(
     matching(held_removal, "originator", "case", "recipient", prefix="of_")
@@ -493,9 +498,10 @@ class SqlCases(StorePart):
         """Keep that a removal waits for the police; one that waits already stays as it is."""
         self._transaction.run(_HOLD, vars(held))
 
-    def held_removals(self, originator: str, limit: int) -> Sequence[HeldRemoval]:
-        """The removals of an originator that wait, or waited, for the police, the oldest first."""
-        return self._all(_HELD, _HELD_OF, originator=originator, limit=limit)
+    def held_removals(self, originator: str, after: datetime, limit: int) -> Sequence[HeldRemoval]:
+        """The removals of an originator that were refused after a moment, because they wait, or
+        waited, for the police; the oldest first."""
+        return self._all(_HELD, _HELD_OF, originator=originator, after=after, limit=limit)
 
     def end_held_removal(self, originator: str, case: UUID, recipient: str) -> None:
         """Forget one: it was offered."""

@@ -43,6 +43,14 @@ from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
 from gateway.kernel.values import Caller, HeldRemoval, ListedCase, WorkRow
 
+HELD_AT_MOST = 100
+"""Held removals that are read for a page, the oldest first: each costs a look at its case and at
+the offers to the police. The next ones follow as these are offered, or their cases closed."""
+
+LISTED_FOR = timedelta(days=30)
+"""How long after its refusal a held removal is a line: who did not offer it again by then wants it
+no more."""
+
 
 class _Row(NamedTuple):
     """A row at its place; ``handoff`` is what the caller must be shown by lists."""
@@ -227,7 +235,7 @@ def _of_case(listed: ListedCase, urgency: Urgency, made: UUID) -> _Row:
 def _removals(context: RequestContext) -> Iterator[_Row]:
     """Return removals that were refused, for the police come first: an act once they are free."""
     own, cases = context.caller.organisation, context.work.cases
-    for one in cases.held_removals(own, COUNTED):
+    for one in cases.held_removals(own, context.now - LISTED_FOR, HELD_AT_MOST):
         found = cases.get(own, one.case)
         if found is None or found.state in _OVER:
             continue

@@ -330,6 +330,17 @@ def test_a_removal_held_for_the_police_waits_and_is_an_act_once_it_is_free(gatew
     assert removals(gateway) == []
 
 
+def test_a_removal_that_nobody_offered_again_for_a_month_is_no_line_any_more(gateway):
+    gateway.ports = replace(gateway.ports, police_first=timedelta(hours=24))
+    case = submitted(gateway)
+    offer = offers.offer, UUID(case.result["case"]), offer_of(gateway, **REMOVAL)
+    gateway.denied("R7.police_first", HOTLINE, *offer)
+    gateway.clock.advance(timedelta(days=29))
+    assert [kind for kind, *_ in removals(gateway)] == ["free_removal"]
+    gateway.clock.advance(timedelta(days=1))
+    assert removals(gateway) == []
+
+
 def test_a_held_removal_is_forgotten_with_its_case(gateway):
     gateway.ports = replace(gateway.ports, police_first=timedelta(hours=24))
     case = submitted(gateway)
