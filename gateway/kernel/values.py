@@ -15,7 +15,8 @@ from gateway.domain.handoff import Handoff, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import System
 from gateway.domain.retention import Retention
-from gateway.domain.revision import ChangeKind
+from gateway.domain.revision import Announcement, ChangeKind
+from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
 from gateway.evidence.event import EventDocument
@@ -167,7 +168,7 @@ class Consultation:
     informed: bool
 
 
-RowBeside = Recall | Measure | Retention | HandoffDuty
+RowBeside = Recall | Measure | Announcement | ReissuedHandoff | Retention | HandoffDuty
 """A row beside a handoff: documents and log tell all of it, terms excepted that are settings."""
 
 

@@ -27,7 +27,6 @@ from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import (
     ANSWERED,
     Announcement,
-    ChangeKind,
     VersionChange,
     strictest_change,
 )
@@ -152,12 +151,16 @@ class CaseProof:
             yield "recall"
         if not self._set.keys() <= {one.id for one in self.measures}:
             yield "measure"
-        yield from self._announced()
+        if any(self.absent_announcements()):
+            yield "announcement"
 
-    def wrong(self) -> Iterator[tuple[str, Recall | Measure]]:
+    def wrong(self) -> Iterator[tuple[str, Recall | Measure | Announcement]]:
         """The rows that say otherwise than the log, by the names of what they say."""
         yield from self._wrong_recalls()
         yield from self._wrong_measures()
+        for one in self.announcements.values():
+            if self._told is not None and not self._is_told(one):
+                yield "announcement", one
 
     def summary(self, digest: str) -> Mapping[str, Any]:
         """Return what a list shows of a version; nothing once it was erased."""
@@ -187,24 +190,31 @@ class CaseProof:
         if left or numbers != every:
             yield "versions"
 
-    def _announced(self) -> Iterator[str]:
-        """Tell whether the changes that holders heard of are those that were cleared."""
+    @cached_property
+    def _told(self) -> Mapping[int, Announcement] | None:
+        """The changes that holders heard of, as versions and clearances say: by version; None where
+        nobody knows any more which clearance was the first."""
         if self.presented or not all(one.complete for one in self.made if one.type in VERSIONS):
-            return  # nobody knows any more which clearance was the first
-        found = dict[int, tuple[ChangeKind, UUID]]()
+            return None
+        found = dict[int, Announcement]()
         for one in self.clearances:
             number, last = self.numbers.get(one.case_digest or "", 0), max(found, default=0)
             change = strictest_change(
                 row.change for row in self.versions if row.change and last < row.version <= number
             )
             if change in ANSWERED:
-                found[number] = change, one.id
-        rows = {n: (one.change, one.event) for n, one in self.announcements.items()}
-        at = {one.id: one.at for one in self.clearances}
-        if found != rows or any(
-            abs(one.at - at[one.event]) > MOMENT for one in self.announcements.values()
-        ):
-            yield "announcement"
+                found[number] = Announcement(*self.key, number, change, one.at, one.id)
+        return found
+
+    def _is_told(self, row: Announcement) -> bool:
+        told = (self._told or {}).get(row.version)
+        same = told is not None and replace(told, at=row.at) == row
+        return same and told is not None and abs(told.at - row.at) <= MOMENT
+
+    def absent_announcements(self) -> Iterator[Announcement]:
+        """The changes that holders heard of, and no row has."""
+        told = self._told or {}
+        yield from (one for number, one in told.items() if number not in self.announcements)
 
     def _row(self) -> Iterator[str]:
         if self.case is None:
@@ -291,9 +301,11 @@ class CaseProof:
                 if not renewed:
                     yield "measure end", row
 
-    def denies(self, row: Recall | Measure) -> bool:
+    def denies(self, row: Recall | Measure | Announcement) -> bool:
         """Tell whether the log speaks against a row; of a measure whose event says no more what it
         set, it does not, though nothing confirms it either."""
+        if isinstance(row, Announcement):
+            return True
         return all(one.subject for one in self.steps if one.id == row.id and one.type in SETTING)
 
     def absent_measures(self) -> Iterator[Measure]:

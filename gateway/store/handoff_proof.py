@@ -66,7 +66,7 @@ from gateway.domain.retention import (
     registered_retention,
     review_day,
 )
-from gateway.domain.revision import ANSWERED
+from gateway.domain.revision import ANSWERED, Announcement
 from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
@@ -79,6 +79,7 @@ from gateway.evidence.handoff_moves import (
     RETURNED,
     TYPES,
     ToldEvent,
+    read_move,
     read_moves,
     was_consulted_early,
 )
@@ -180,12 +181,13 @@ def compare_handoff(
     of = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
     names = {*of.differences()}
     absent: list[RowBeside] = [*of.absent_recalls(), *of.absent_measures()]
+    absent += of.absent_announcements()
     wrong: list[RowBeside] = [row for _, row in of.wrong() if of.denies(row)]
     try:
         one = _HandoffProof(of, handoff)
         names.update(one.differences())
         wrong += [row for _, row in one.wrong() if one.is_derived(row)]
-        absent += [*one.absent_retentions(), *one.absent_duties()]
+        absent += [*one.absent_moves(), *one.absent_retentions(), *one.absent_duties()]
     except (ValueError, LookupError):  # its documents, or its row, are not as they were written
         names.add("documents")
     return DifferingRows(names, absent, [*dict.fromkeys(wrong)])
@@ -213,6 +215,8 @@ _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
 _TABLES: Mapping[type, Table] = {
     Recall: tables.case_recall,
     Measure: tables.case_measure,
+    Announcement: tables.announcement,
+    ReissuedHandoff: tables.moved_handoff,
     Retention: tables.retention,
     HandoffDuty: tables.duty,
 }
@@ -310,8 +314,12 @@ class _HandoffProof:
         yield from self._copied()
         yield from self._owed()
 
-    def wrong(self) -> Iterator[tuple[str, Retention | HandoffDuty]]:
+    def wrong(self) -> Iterator[tuple[str, Retention | HandoffDuty | ReissuedHandoff]]:
         """The rows beside it that say otherwise than documents and log, by the names of what."""
+        told = {(event, at, taken_on) for event, at, taken_on in self._ended_by_succession()}
+        for one in self.moved:
+            if one.handoff == self.row.id and (one.event, one.at, one.taken_on) not in told:
+                yield "succession", one
         yield from self._wrong_retentions()
         yield from self._wrong_duties()
 
@@ -363,11 +371,7 @@ class _HandoffProof:
 
     def _succeeded(self) -> Iterator[str]:
         """Tell whether a succession ended it, or made it, as the rows say."""
-        claims, told = self.moves[0].claims, list[Any]()
-        for n, one in enumerate(self.answers):
-            if one.move in (HandoffAction.REISSUE, HandoffAction.LAPSE):
-                course = fold(self.moves[:n], consulted=self.early)
-                told.append((one.event, one.at, course.is_held))
+        claims, told = self.moves[0].claims, self._ended_by_succession()
         from_it = [one for one in self.moved if one.handoff == self.row.id]
         if told != [(one.event, one.at, one.taken_on) for one in from_it]:
             yield "succession"
@@ -377,6 +381,34 @@ class _HandoffProof:
         made = [{name: named[name] for name in ("handoff", "event")}] if named else []
         if claims is not None and before != made:
             yield "succession"
+
+    def _ended_by_succession(self) -> list[tuple[UUID, datetime, bool]]:
+        """By which event a succession ended it, when, and whether it was held by then."""
+        return [
+            (one.event, one.at, fold(self.moves[:n], consulted=self.early).is_held)
+            for n, one in enumerate(self.answers)
+            if one.move in (HandoffAction.REISSUE, HandoffAction.LAPSE)
+        ]
+
+    def absent_moves(self) -> Iterator[ReissuedHandoff]:
+        """What a succession made of it, as far as its event tells and no row has it."""
+        rows = {one.event for one in self.moved}
+        by = {one.id: one.subject.get("succession") for one in self.moving}
+        for event, at, taken_on in self._ended_by_succession():
+            if event not in rows and (succession := by.get(event)):
+                became = self._became(succession)
+                yield ReissuedHandoff(self.row.id, UUID(succession), became, taken_on, event, at)
+
+    def _became(self, succession: str) -> UUID | None:
+        """The handoff of the successor whose offer says that it came by this one."""
+        before = {"handoff": str(self.row.id), "event": succession}
+        for other in self.of.handoffs():
+            first = self.of.work.handoffs.moves(other.id)[0]
+            claims = read_move(first.sequence, first.document).claims if first.document else None
+            named = (claims or {}).get("reissue_of") or {}
+            if {name: named.get(name) for name in before} == before:
+                return other.id
+        return None
 
     def _shows_matter(self) -> bool:
         version = self.of.work.cases.version(self.row.case_digest)

@@ -18,6 +18,8 @@ from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.retention import Retention
+from gateway.domain.revision import Announcement
+from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_moves import read_course, read_move
@@ -46,7 +48,7 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     # Not the handoff: no event of its course is made here.
     context.request.about = EventSubject(case=CaseId(found.originator, found.case))
     ports = context.request.ports
-    written = _write(ports, work, found, Recall, Measure)
+    written = _write(ports, work, found, Recall, Measure, Announcement, ReissuedHandoff)
     whole = _from_documents(ports, work, found)
     work.handoffs.restore(whole)
     written += _write(ports, work, whole, Retention)
@@ -87,6 +89,12 @@ def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> li
             case Measure():
                 work.cases.add_measure(one)
                 written.append(str(one.kind))
+            case Announcement():
+                work.cases.announce(one)
+                written.append(f"announcement of a {one.change}")
+            case ReissuedHandoff():
+                work.successions.add_moved(one)
+                written.append("its move to a successor")
             case Retention():
                 work.retentions.add(one)
                 written.append(f"retention ({one.ground})")
@@ -198,7 +206,7 @@ CHANGE = ChangeType(
     ),
     _repair,
     about="Its row becomes what its signed documents and the log say, and its recalls, measures, "
-    "retentions and duties that are missing, or wrong, are written again; then it is in service. "
-    "Keep a copy of the database as evidence before. What is left differing is named, and nothing "
+    "announcements, retentions, duties and its move to a successor that are missing, or wrong, are "
+    "written again; then it is in service. Keep a copy of the database as evidence before. What is left differing is named, and nothing "
     "is changed: it comes back only from a backup.",
 )

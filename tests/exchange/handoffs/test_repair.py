@@ -18,6 +18,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests import answers
 from tests.each import each
+from tests.exchange.moving_mandates import moved
 from tests.founding import (
     HOTLINE,
     OFMIN,
@@ -146,6 +147,45 @@ def test_a_measure_that_was_ended_comes_back_ended():
     there.change("DELETE FROM case_measure")
     assert repaired(there, "held") == {"held": "suspension"}
     assert there.gateway.store.tables("case_measure")["case_measure"][0][9] is not None
+
+
+def test_the_announcement_of_a_correction_is_written_again():
+    gateway = founded()
+    case = submitted(gateway)
+    held = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, matter=["csam", "grooming"])
+
+    def rows() -> list[Any]:
+        """But for the moment, which an event has to the millisecond."""
+        return [(*row[:4], row[5]) for row in gateway.store.tables("announcement")["announcement"]]
+
+    before = rows()
+    assert len(before) == 1
+    gateway.store.change("DELETE FROM announcement")
+    assert handoffs_compared(gateway) != NONE
+    values = {"handoff": str(held), "reason": "changed by SQL"}
+    told = gateway.administer("case.repair_handoff", HOTLINE, **values).result
+    assert told["written"] == "announcement of a correction"
+    assert rows() == before
+    gateway.store.change("UPDATE announcement SET change = 'tightening'")
+    told = gateway.administer("case.repair_handoff", HOTLINE, **values).result
+    assert told["written"] == "without 1 of what stood there, announcement of a correction"
+    assert rows() == before
+    assert handoffs_compared(gateway) == NONE
+
+
+def test_a_move_to_a_successor_is_written_again():
+    gateway = founded()
+    handoff = accepted(gateway)
+    moved(gateway)
+    before = gateway.store.tables("moved_handoff")
+    gateway.store.change("DELETE FROM moved_handoff")
+    assert handoffs_compared(gateway) != NONE
+    values = {"handoff": str(handoff), "reason": "changed by SQL"}
+    told = gateway.administer("case.repair_handoff", HOTLINE, **values).result
+    assert told["written"] == "its move to a successor"
+    assert gateway.store.tables("moved_handoff") == before
+    assert handoffs_compared(gateway) == NONE
 
 
 def test_what_arrived_is_written_again_as_far_as_the_log_demands_it():
