@@ -159,7 +159,7 @@ class CaseProof:
         yield from self._wrong_recalls()
         yield from self._wrong_measures()
         for one in self.announcements.values():
-            if self._told is not None and not self._is_told(one):
+            if self._heard is not None and not self._is_heard(one):
                 yield "announcement", one
 
     def summary(self, digest: str) -> Mapping[str, Any]:
@@ -191,7 +191,7 @@ class CaseProof:
             yield "versions"
 
     @cached_property
-    def _told(self) -> Mapping[int, Announcement] | None:
+    def _heard(self) -> Mapping[int, Announcement] | None:
         """The changes that holders heard of, as versions and clearances say: by version; None where
         nobody knows any more which clearance was the first."""
         if self.presented or not all(one.complete for one in self.made if one.type in VERSIONS):
@@ -206,14 +206,14 @@ class CaseProof:
                 found[number] = Announcement(*self.key, number, change, one.at, one.id)
         return found
 
-    def _is_told(self, row: Announcement) -> bool:
-        told = (self._told or {}).get(row.version)
+    def _is_heard(self, row: Announcement) -> bool:
+        told = (self._heard or {}).get(row.version)
         same = told is not None and replace(told, at=row.at) == row
         return same and told is not None and abs(told.at - row.at) <= MOMENT
 
     def absent_announcements(self) -> Iterator[Announcement]:
         """The changes that holders heard of, and no row has."""
-        told = self._told or {}
+        told = self._heard or {}
         yield from (one for number, one in told.items() if number not in self.announcements)
 
     def _row(self) -> Iterator[str]:

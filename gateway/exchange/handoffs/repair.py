@@ -207,6 +207,6 @@ CHANGE = ChangeType(
     _repair,
     about="Its row becomes what its signed documents and the log say, and its recalls, measures, "
     "announcements, retentions, duties and its move to a successor that are missing, or wrong, are "
-    "written again; then it is in service. Keep a copy of the database as evidence before. What is left differing is named, and nothing "
-    "is changed: it comes back only from a backup.",
+    "written again; then it is in service. Keep a copy of the database as evidence before. What is "
+    "left differing is named, and nothing is changed: it comes back only from a backup.",
 )

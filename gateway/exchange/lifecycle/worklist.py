@@ -44,7 +44,7 @@ from gateway.kernel.transact import ActionRequest, RequestContext, authorize, re
 from gateway.kernel.values import Caller, HeldRemoval, ListedCase, WorkRow
 
 HELD_AT_MOST = 100
-"""Held removals that are read for a page, the oldest first: each costs a look at its case and at
+"""Held removals that are read for a page, the oldest first: each costs a reading of its case and of
 the offers to the police. The next ones follow as these are offered, or their cases closed."""
 
 LISTED_FOR = timedelta(days=30)
