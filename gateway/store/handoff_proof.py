@@ -391,7 +391,7 @@ class _HandoffProof:
         ]
 
     def absent_moves(self) -> Iterator[ReissuedHandoff]:
-        """What a succession made of it, as far as its event tells and no row has it."""
+        """Return what a succession made of it, as far as its event tells and no row has it."""
         rows = {one.event for one in self.moved}
         by = {one.id: one.subject.get("succession") for one in self.moving}
         for event, at, taken_on in self._ended_by_succession():
