@@ -370,7 +370,10 @@ class _HandoffProof:
                 yield "matter"
 
     def _succeeded(self) -> Iterator[str]:
-        """Tell whether a succession ended it, or made it, as the rows say."""
+        """Tell whether a succession ended it, or made it, as the rows say; those of another gateway
+        have none here."""
+        if self.elsewhere:
+            return
         claims, told = self.moves[0].claims, self._ended_by_succession()
         from_it = [one for one in self.moved if one.handoff == self.row.id]
         if told != [(one.event, one.at, one.taken_on) for one in from_it]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain import case as cases
+from gateway.domain.answers import AnswerAuthor, takes_update
 from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents
@@ -29,7 +30,10 @@ from gateway.exchange.signed_requests import (
     SignedRequestType,
     VerifiedRequest,
 )
+from gateway.exchange.standing import duties
 from gateway.exchange.standing.differences import check_case
+from gateway.kernel import events
+from gateway.kernel.events import EventSubject
 from gateway.kernel.transact import RequestContext
 
 T = TypeVar("T")
@@ -114,6 +118,26 @@ def advance_erasure(context: RequestContext, incoming: TakenEvent) -> Any:
     return erasure.advance_relayed(context, case, day, incoming.message.persons)
 
 
+def announce(context: RequestContext, incoming: TakenEvent) -> Any:
+    """Let a holder hear that its originator cleared a change, as that one's gateway says: the
+    package, or a notice, follows."""
+    handoff = incoming.handoff
+    if handoff is None or not handoff.is_held:
+        return None
+    context.about = EventSubject.of_handoff(handoff)
+    recipient = events.gateway_and(handoff.recipient, role="recipient")
+    told = incoming.told
+    change, groups = ("".join(map(str, told.details("change"))), told.details("groups"))
+    touched = [events.shared("groups", tuple(groups[0]), recipient)] if groups else []
+    action = "handoff.announce_change"
+    stated = events.shared("change", str(ChangeKind(change)), recipient)
+    context.record(recipient, stated, *touched, action=action)
+    if change == ChangeKind.CORRECTION and takes_update(handoff, context.now):
+        to = handoff.id, handoff.recipient, AnswerAuthor.RECIPIENT
+        duties.arrive(context.work, action, *to, source=context.event, since=context.now)
+    return None
+
+
 def action_of(incoming: TakenEvent) -> str:
     """The policy's action by which this gateway judges what a remote originator did."""
     match incoming.message.request:
@@ -132,6 +156,7 @@ APPLIED: Mapping[str, Act] = {
     "handoff.offered": offer,
     "handoff.sent": act,
     "case.erasure_advanced": advance_erasure,
+    "handoff.change_announced": announce,
 }
 """What is done of an event of a remote originator's, by its type; of others nothing follows."""
 

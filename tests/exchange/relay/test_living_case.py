@@ -1,0 +1,125 @@
+"""A case lives on across two gateways: every answer, changes, danger, a mandate that moves."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.handoff import HandoffState
+from gateway.exchange.handoffs import updates
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.kernel.transact import WriteResult
+from tests import answers
+from tests.exchange import moving_mandates
+from tests.exchange.relay.two_gateways import (
+    BE_HOTLINE,
+    BE_HOTLINE_THERE,
+    TwoGateways,
+    two_gateways,
+)
+from tests.founding import OFMIN, accepted, check_log, offered, revised, submitted
+
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+
+
+def crossed(two: TwoGateways, case: WriteResult, **changes: Any) -> UUID:
+    """An offer that was taken in."""
+    offer = offered(two.be, case, originator=BE_HOTLINE, **changes)
+    two.exchange()
+    return UUID(offer.result["handoff"])
+
+
+def held(two: TwoGateways, case: WriteResult) -> UUID:
+    """One that was accepted."""
+    offer = offered(two.be, case, originator=BE_HOTLINE)
+    two.exchange()
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.exchange()
+    return handoff
+
+
+def equal(two: TwoGateways, handoff: UUID) -> None:
+    """The rows say the same, and both logs are whole."""
+    here, there = two.be.handoff(handoff), two.fr.handoff(handoff)
+    names = ("state", "sequence", "package", "held", "due_at", "recall_answer")
+    assert [getattr(here, n) for n in names] == [getattr(there, n) for n in names]
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def test_each_answer_of_the_recipient_is_followed() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE)
+    handoff = crossed(two, case)
+    until = {"code": "workload", "until": "2026-03-20T09:00:00Z"}
+    two.fr.answer(OFMIN, answers.delay, handoff, **until)
+    two.exchange()
+    equal(two, handoff)
+    offer = two.be.view(BE_HOTLINE, handoff)
+    assert offer["answers"][-1]["kind"] == "delay"
+    conditions = two.fr.view(OFMIN, handoff)["conditions"]
+    two.fr.answer(OFMIN, answers.accept, handoff, conditions=conditions)
+    two.exchange()
+    revised(two.be, case, originator=BE_HOTLINE, urgency="urgent")
+    two.exchange()
+    assert "handoff.change_announced" in two.fr.types(OFMIN)
+    assert "handoff.change_announced" in two.fr.arrived(handoff)[OFMIN]
+    two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
+    two.exchange()
+    two.fr.answer(OFMIN, answers.acknowledge, handoff)
+    two.fr.answer(OFMIN, answers.dispute, handoff, "no", ground="evidence")
+    two.fr.answer(OFMIN, answers.apply, handoff, done="rectified")
+    two.fr.answer(OFMIN, answers.propose_correction, handoff, "wrong", proposal="inaccurate")
+    two.exchange()
+    equal(two, handoff)
+    two.be.answer(BE_HOTLINE, answers.answer_proposal, handoff, decision="not_followed")
+    two.exchange()
+    article = {"article": "CPP 40", "recipient_kind": "prosecutor"}
+    two.fr.answer(OFMIN, answers.pass_on_by_law, handoff, **article)
+    two.fr.answer(OFMIN, answers.go_ahead, handoff)
+    two.fr.answer(OFMIN, answers.close, handoff)
+    two.exchange()
+    assert "CPP 40" not in str(two.be.view(BE_HOTLINE, handoff))
+    equal(two, handoff)
+
+
+def test_a_redirection_and_a_partial_acceptance_are_followed() -> None:
+    two = two_gateways()
+    first = crossed(two, submitted(two.be, originator=BE_HOTLINE))
+    two.fr.answer(OFMIN, answers.redirect, first, "not ours")
+    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    two.exchange()
+    second = accepted(two.fr, offer, recipient=OFMIN, groups=("items",))
+    two.exchange()
+    assert two.be.handoff(first).state is HandoffState.REDIRECTED
+    assert two.be.handoff(second).accepted_groups == frozenset({"items"})
+    equal(two, first)
+    equal(two, second)
+
+
+def test_in_imminent_danger_an_offer_crosses_before_the_case_is_cleared() -> None:
+    two = two_gateways()
+    case = submitted(two.be, originator=BE_HOTLINE, clearance=None, **DANGER)
+    handoff = crossed(two, case)
+    assert two.fr.handoff(handoff).break_glass
+    assert two.fr.case(UUID(case.result["case"]), BE_HOTLINE_THERE).state == "draft"
+    called = {"function": "the duty officer", "time": "2026-03-02T09:00:00Z"}
+    two.be.answer(BE_HOTLINE, answers.call, handoff, **called)
+    two.exchange()
+    equal(two, handoff)
+
+
+def test_a_mandate_that_moves_ends_the_handoff_and_names_no_reissue() -> None:
+    two = two_gateways()
+    with two.fr.past_events(BE_HOTLINE_THERE) as work:
+        found = work.organisations.get(BE_HOTLINE_THERE)
+        signing = replace(found, signed_only=True, version=found.version + 1)
+        work.organisations.save(signing)
+    handoff = crossed(two, submitted(two.be, originator=BE_HOTLINE))
+    succession = moving_mandates.agreed(two.fr)
+    two.fr.day = moving_mandates.DAY
+    moving_mandates.carry_out(two.fr, succession)
+    two.exchange()
+    assert two.fr.handoff(handoff).state is HandoffState.REISSUED
+    assert two.be.handoff(handoff).state is HandoffState.REISSUED
+    assert two.be.view(BE_HOTLINE, handoff)["answers"][-1]["kind"] == "reissue"
+    check_log(two.be)
