@@ -2,8 +2,11 @@
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,3 +282,51 @@ def test_each_log_has_its_own_witnesses() -> None:
     made.fr.witnesses.append(by)
     report = verify(made.file(), trust, require=("witnessed",))
     assert keys_of(report).count("witnessed") == 2
+
+
+# --- A second check, which has none of our code ---
+
+
+def second_check(data: bytes, folder: Path, *vkeys: str) -> subprocess.CompletedProcess[str]:
+    file = folder / "handoff.json"
+    file.write_bytes(data)
+    script = Path(__file__).with_name("check_two_logs.py")
+    command = [sys.executable, "-I", str(script), str(file), *vkeys]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_program_without_our_code_finds_the_same_of_both_logs_and_all_cosignatures(
+    tmp_path: Path,
+) -> None:
+    made, by = whole(), [witness("a.example.org"), witness("b.example.org")]
+    made.be.witnesses[:], made.fr.witnesses[:] = by, by[:1]
+    keys = [made.be.signer.vkey, made.fr.signer.vkey, *(str(one.key) for one in by)]
+    data = made.file()
+    found = json.loads(second_check(data, tmp_path, *keys).stdout)
+    trust = replace(BOTH, witnesses=[one.key for one in by])
+    report = verify(data, trust)
+    said = [one for one in report.conclusion.facts if one.key == "witnessed"]
+    logs = found["logs"].items()
+    lines = {(origin, name) for origin, log in logs for name in log["witnesses"]}
+    assert lines == {(one.values["log"], one.values["witness"]) for one in said}
+    assert [log["entries"] for log in found["logs"].values()] == [
+        len(made.be.events),
+        len(made.fr.events),
+    ]
+    assert found["compared"] == 10
+    for change in (
+        lambda members: members["logs"][made.be.origin]["entries"][3].update(index=4),
+        lambda members: members["logs"][made.fr.origin]["entries"][1].update(nonce="A" * 43),
+        lambda members: members["logs"].update({made.be.origin: members["logs"][made.fr.origin]}),
+    ):
+        members = json.loads(data)
+        change(members)
+        changed = json.dumps(members).encode()
+        assert "NOT verified" in second_check(changed, tmp_path, *keys).stderr
+        assert verify(changed, trust).code not in (Code.VERIFIED, Code.ATTESTED)
+    assert "no key" in second_check(data, tmp_path, *keys[1:]).stderr
+    forged = TwoGateways().says("acceptance", followed=False)
+    _another_case(forged)
+    assert "differ in package_digest" in second_check(forged.file(), tmp_path, *keys).stderr
+    assert check(forged).code not in (Code.VERIFIED, Code.ATTESTED)
