@@ -48,6 +48,7 @@ from gateway.domain.consultation import RETENTION, SUPERSEDED
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.standing import Closed
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
@@ -417,6 +418,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         **measure_lines(view["measures"]),
         "retention": _retention(view["retention"]) if "retention" in view else None,
         "recalled": _recalled(gateway, view) if view["recalled"] else None,
+        "sent_acts": waiting_acts(view),
         "parts": len(view["permitted_disclosures"]),
         "accepted_groups": _groups(view["accepted_groups"]),
         "interest": say("interested") if view.get("interest") else None,
@@ -530,6 +532,17 @@ def _retention(stated: Mapping[str, Any]) -> str:
     }
     shown = [text for name, text in told.items() if stated.get(name)]
     return ", ".join(shown) or say("retained")
+
+
+def waiting_acts(view: Mapping[str, Any]) -> list[str]:
+    """Return what its originator sent to the peer gateway that decides, and nobody took in yet."""
+    peer = OrganisationName(view["recipient"]).peer
+    waiting = view.get("waiting", ())
+    acts = act_words({"action": one["action"], "due_at": None} for one in waiting)
+    return [
+        say("sent_act", act=act, time=output.format_time(one["since"]), peer=peer)
+        for act, one in zip(acts, waiting, strict=True)
+    ]
 
 
 def _package(one: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from gateway.client.errors import (
     UnknownReference,
     raising,
 )
+from gateway.client.local_state import ReadPublicTile
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
 from gateway.domain.handoff import RecallCode
@@ -62,6 +63,7 @@ class ClientBase:
         self._exchange, self._author, self._opening = exchange, author, opening
         self._now, self._ids = clock, ids
         self._log = ConfirmedLog(connection.trust, exchange.tile, exchange.newest, exchange.compare)
+        self._peer_tile: Callable[[str], ReadPublicTile] | None = None
 
     def _write(
         self, action: str, path: str, handoff: str | None = None, /, **asked: Any

@@ -4,7 +4,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +13,7 @@ from uuid import UUID
 from gateway import files
 from gateway.client import errors, evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
+from gateway.client.confirmed_log import ConfirmedLog
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord, MandateRecord
 from gateway.client.documents import RECALL, UPDATE, require
@@ -20,18 +21,22 @@ from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of
 from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, evidence_file, handoff_documents, sd_jwt, security_event
 from gateway.evidence.bundle import Bundle, BundlePackage
+from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
+from gateway.ledger import proof
 from gateway.ledger.note import VerificationKey
 from gateway.verification import gateway_keys, listing
 from gateway.verification.chain import VerifiedOffer
 from gateway.verification.history import LogHistory
 from gateway.verification.trust import read_unverified_claims
+from gateway.verification.two_logs import ORIGINAL
 from gateway.verification.verifier import verify_bundle
 
 if TYPE_CHECKING:
@@ -291,7 +296,9 @@ class Exports(CaseClient, Directory, HandoffClient):
     ) -> bytes:
         """The file, verified; EvidenceMismatch when it fails."""
         # Long: a line for each member of a bundle.
+        theirs = list(self._peer_receipts(view))
         events = [str(answer["event"]) for answer in view["answers"]]
+        events += [one for one in self._repeated(theirs) if one not in events]
         receipts = []
         for number, event in enumerate(events, start=1):
             receipts.append(self.receipt(event).receipt)
@@ -312,7 +319,7 @@ class Exports(CaseClient, Directory, HandoffClient):
         whole = Bundle(
             tuple(map(BundlePackage, cases, offers)),
             tuple(answers),
-            (*receipts, *consultations),
+            (*receipts, *consultations, *(one.receipt for one in theirs)),
             registrations=tuple(one.registration for one in keys),
             revocations=tuple(end for one in keys for end in one.revocations),
             predecessor_offer=before,
@@ -325,10 +332,55 @@ class Exports(CaseClient, Directory, HandoffClient):
             succession_approvals=approved,
             own_keys=self._own_keys(documents),
         )
-        data = bundle.encode(whole, self._log.under_one_checkpoint)
+        data = bundle.encode(whole, self._under_one_checkpoint)
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data
+
+    def _peer_receipts(self, view: Mapping[str, Any]) -> Iterator[VerifiedReceipt]:
+        """Read what the other gateway recorded of a handoff between two, held against its log."""
+        parties = (str(view["originator"]), str(view["recipient"]))
+        other = next((one for one in parties if OrganisationName(one).peer), None)
+        if other is None:
+            return
+        path = f"/handoffs/{view['handoff']}/peer-receipts"
+        for one in list_of(self._exchange.read("handoff.read", path), "receipts"):
+            found = evidence_checks.read_receipt(one)
+            confirmed = evidence_checks.confirm_of(other, found, self.connection)
+            named = confirmed.event.get("handoff") == view["handoff"]
+            require(named, "a receipt of the other gateway is of another handoff")
+            yield confirmed
+
+    def _repeated(self, theirs: Iterable[VerifiedReceipt]) -> Iterator[str]:
+        """Name the events of one's own gateway that the other one repeats."""
+        for one in theirs:
+            for log, event in map(tuple, one.details(ORIGINAL)):
+                if log == self.connection.log_key.name:
+                    yield str(event)
+
+    def _under_one_checkpoint(self, given: Sequence[Receipt]) -> bundle.Joined:
+        """The receipts of each log under one checkpoint of it."""
+        by_log: dict[str, list[Receipt]] = {}
+        for one in given:
+            note = proof.parse(one.proof).checkpoint_note
+            by_log.setdefault(note.partition("\n")[0], []).append(one)
+        made: list[Receipt] = []
+        confirmed: list[ConfirmedCheckpoint] = []
+        for origin, of in by_log.items():
+            own = origin == self.connection.log_key.name
+            log = self._log if own else self._log_of(origin)
+            receipts, others = log.under_one_checkpoint(of)
+            made += receipts
+            confirmed += others
+        return made, confirmed
+
+    def _log_of(self, origin: str) -> ConfirmedLog:
+        """The public log of a peer gateway."""
+        trust = self.connection.trust
+        peer = trust.of_log(origin)
+        believed = replace(peer, witnesses=trust.witnesses, authorities=trust.authorities)
+        tile = self._peer_tile and self._peer_tile(peer.issuer)
+        return ConfirmedLog(believed, tile, lambda: None, lambda *_: None)
 
     def _own_keys(self, texts: Sequence[str]) -> tuple[Receipt, ...]:
         """Return what published the keys by which the gateway attested these documents, and those
@@ -357,7 +409,10 @@ class Exports(CaseClient, Directory, HandoffClient):
         """Where the members' own keys came from that signed these documents, each once."""
         bare = [read_unverified_claims(sd_jwt.parse(text)) for text in texts]
         own = [one for one in bare if "attested_for" not in one.claims]
-        used = {(handoff_documents.author(one.claims), str(one.header["kid"])) for one in own}
+        here, trust = self.connection.issuer, self.connection.trust
+        at = (handoff_documents.author_at(one.claims) for one in own)
+        names = [trust.name_at(*author, here) for author in at]
+        used = {(name, str(one.header["kid"])) for name, one in zip(names, own, strict=True)}
         for organisation, kid in sorted(used):
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.

@@ -18,12 +18,18 @@ from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.organisation import OrganisationName
 from gateway.evidence import receipt as receipts
+from gateway.evidence.handoff_moves import SENT
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.verification import key_history, mandates
 from gateway.verification.chain import VerifiedAnswer, VerifiedOffer
 from gateway.verification.mandates import RegisteredMandate
 from gateway.verification.stream import StreamHead, read_head
-from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
+from gateway.verification.trust import (
+    AuthoredDocument,
+    TrustAnchors,
+    confirm_receipt,
+    read_unverified_claims,
+)
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
@@ -69,7 +75,8 @@ def confirm_write(
     require(event["result"] == EventResult.ALLOWED, "the receipt is of a refused request")
     require(event.get("handoff") == write.handoff, "the receipt is of another handoff")
     typ = READABLE_EVENTS[write.action][0]
-    require(event["type"] == typ, "the receipt is of another kind of request")
+    known = event["type"] == typ or _is_sent(confirmed, write.action)
+    require(known, "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     _check_by(write, confirmed)
     _check_documents(write, result, event, connection)
@@ -212,6 +219,11 @@ def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> Strea
     return end
 
 
+def _is_sent(confirmed: VerifiedReceipt, action: str) -> bool:
+    """Tell whether an act was sent to the gateway that decides its handoff."""
+    return confirmed.type == SENT and confirmed.subject().get("action") == action
+
+
 def _check_party(confirmed: VerifiedReceipt, connection: PartnerConnection) -> None:
     require(
         bool(confirmed.stream_numbers(connection.organisation)),
@@ -233,7 +245,7 @@ def _check_documents(
     connection: PartnerConnection,
 ) -> None:
     """Each document in the result is the one that the event records."""
-    asked = write.asked
+    asked = _named(write, connection)
     if write.action in ("case.submit", "case.revise"):
         case = documents.check_case(result.get("document"), asked, connection)
         _same(event, case_digest=case.document.digest)
@@ -266,15 +278,27 @@ def _check_documents(
         _same(event, document_sha256=write.document.digest)
 
 
+def _named(write: PendingWrite, connection: PartnerConnection) -> Mapping[str, Any]:
+    """Return what was asked; of an offer that was signed here, whose document has an id of its
+    audience, with the recipient's name."""
+    asked = write.asked
+    if write.document is None or "to" not in asked:
+        return asked
+    audience = str(read_unverified_claims(write.document).claims.get("aud"))
+    identifier = str(asked["to"]["organisation"])
+    to = connection.trust.name_at(audience, identifier, connection.issuer)
+    return {**asked, "to": {**asked["to"], "organisation": to}}
+
+
 def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedAnswer) -> None:
-    """An offer or an answer is the one that the event records."""
-    _same(
-        event,
-        document_sha256=made.digest,
-        case_digest=made.claims.case_digest,
-        package_digest=made.claims.package_digest,
-        handoff=str(made.claims.handoff),
-    )
+    """An offer or an answer is the one that the event records; one that was sent tells of the
+    package that the handoff had."""
+    of = {"document_sha256": made.digest, "handoff": str(made.claims.handoff)}
+    package = {
+        "case_digest": made.claims.case_digest,
+        "package_digest": made.claims.package_digest,
+    }
+    _same(event, **of, **({} if event["type"] == SENT else package))
 
 
 def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:

@@ -108,13 +108,15 @@ class Gateway(
         assertion_key: Signer | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
         tile: ReadPublicTile | None = None,
+        peer_tile: Callable[[str], ReadPublicTile] | None = None,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
 
         ``clock`` gives aware times, ``ids`` UUIDv7s. ``store_before_send`` is a folder that keeps
         each write until it is answered (consultations not: nobody would be there to read).
         ``transport`` stands in for sockets and TLS in tests, and ``tile`` for the public log, from
-        whose tiles the client checks that the log grew and did not change. With a
+        whose tiles the client checks that the log grew and did not change; ``peer_tile`` likewise
+        for that of a peer gateway, by its issuer. With a
         ``document_key``, registered by the gateway, all documents are signed here, with
         ``random`` salts.
         ``encryption_keys`` open what others sealed to this member, by key id. With a
@@ -142,8 +144,9 @@ class Gateway(
             Outbox(store_before_send) if store_before_send else None,
             tile or (self._fetch_tile if transport is None else None),
         )
-        self._public: PublicLog | None = None
+        self._public: dict[str, PublicLog] = {}
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
+        self._peer_tile = peer_tile or (self._tiles_of if transport is None else None)
         self.conformance = Runs(exchange, author, organisation)
         self.administration = Administration(exchange, issuer)
 
@@ -228,8 +231,8 @@ class Gateway(
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self._line.close()
-        if self._public is not None:
-            self._public.close()
+        for one in self._public.values():
+            one.close()
 
     @property
     def heard(self) -> bool:
@@ -237,10 +240,15 @@ class Gateway(
         return self._line.heard
 
     def _fetch_tile(self, path: str) -> bytes:
-        if self._public is None:
-            issuer, ca = self.connection.issuer, self.connection.ca
-            self._public = PublicLog(issuer, ca, self._now, system_too=True)
-        return self._public.fetch(path)
+        return self._tiles_of(self.connection.issuer)(path)
+
+    def _tiles_of(self, issuer: str) -> ReadPublicTile:
+        """The public log of a gateway, under the root of one's own, or of any that the system
+        believes: what is read is verified by the log's key."""
+        if issuer not in self._public:
+            ca = self.connection.ca
+            self._public[issuer] = PublicLog(issuer, ca, self._now, system_too=True)
+        return self._public[issuer].fetch
 
     def may(self, scope: str) -> bool:
         """Tell whether this system has a scope, as far as its newest token says."""

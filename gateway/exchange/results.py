@@ -492,6 +492,14 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class PeerHandoffReceipts:
+    """What the other gateway recorded of a handoff between two, in the order of its stream."""
+
+    handoff: UUID
+    receipts: Sequence[Receipt]
+
+
+@dataclass(frozen=True)
 class NoticesView:
     """The correction notices of a handoff, and what is owed about it; of an erased case, all there
     is. The receipts of the two events prove the digests that an answer binds."""

@@ -42,6 +42,8 @@ class VerifiedRequest:
     verified: VerifiedSdJwt
     kid: str
     jti: str
+    peer: str | None = None
+    """The peer gateway that it is for, whose ids it has; None for this gateway."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class SignedRequestType:
             asked = handoff_documents.request_in(opened.verified)
         except (handoff_documents.StatementError, DocumentError) as error:
             raise InvalidDocument(f"the signed document is not accepted: {error}") from None
+        if opened.peer is not None and "to" in asked:
+            asked["to"]["organisation"] += f"@{opened.peer}"
         return {name: value for name, value in asked.items() if name not in self.elsewhere}
 
 
@@ -89,11 +93,13 @@ def open_signed(
         verified = sd_jwt.verify(text, typ=typ, keys=keys, issuer=names.uri(caller.organisation))
         document = sd_jwt.parse(text)
         _check_form(document, verified)
+        audience = verified.claims.get("aud")
         opened = VerifiedRequest(
             document,
             verified,
             str(verified.header["kid"]),
             str(handoff_documents.read_id(verified.claims)),
+            next((peer for peer, issuer in names.peers.items() if issuer == audience), None),
         )
         _check_claims(ports, verified, names)
     except DocumentError as error:

@@ -230,7 +230,7 @@ class HeardEvent:
     """One event of a peer gateway's stream of a member of ours, as it was taken in.
 
     ``event`` is the peer's, ``receipt`` its receipt (JSON); ``own_event`` is what it became here,
-    None where nothing followed from it.
+    None where nothing followed from it. ``handoff`` is the one that it is about.
     """
 
     peer: str
@@ -239,6 +239,7 @@ class HeardEvent:
     event: UUID
     own_event: UUID | None
     receipt: str
+    handoff: UUID | None = None
 
 
 @dataclass(frozen=True)

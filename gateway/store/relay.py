@@ -12,6 +12,7 @@ from gateway.store.tables import heard_event
 _HEARD = RecordTable(heard_event, HeardEvent, taken="this event was taken in already")
 _LAST = select(func.max(heard_event.c.stream_number)).where(matching(heard_event, "peer", "member"))
 _OF_OWN = _HEARD.by("own_event")
+_OF_HANDOFF = _HEARD.by("handoff", "member").order_by(heard_event.c.stream_number)
 
 
 class SqlRelay(StorePart):
@@ -28,6 +29,10 @@ class SqlRelay(StorePart):
     def of_own(self, event: UUID) -> Sequence[HeardEvent]:
         """The events of peers that became an event here."""
         return self._all(_HEARD, _OF_OWN, own_event=event)
+
+    def of_handoff(self, handoff: UUID, member: str) -> Sequence[HeardEvent]:
+        """Those of a handoff in a peer's stream of a member of ours, in order."""
+        return self._all(_HEARD, _OF_HANDOFF, handoff=handoff, member=member)
 
     def hear(self, event: HeardEvent) -> None:
         """Keep the next event of a stream; AlreadyExists when its number was heard."""

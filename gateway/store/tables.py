@@ -562,6 +562,7 @@ heard_event = Table(
     *columns.columns_of(values.HeardEvent, stream_number=columns.NUMBER),
     PrimaryKeyConstraint("peer", "member", "stream_number"),
     Index("heard_event_by_own", "own_event"),
+    Index("heard_event_by_handoff", "handoff", "member"),
 )
 
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------

@@ -82,6 +82,7 @@ API = {
     ("POST", "/handoffs/{handoff}/onward-by-law"): ("handoff.pass_on_by_law", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/go-ahead"): ("handoff.give_go_ahead", "handoffs.answer"),
     ("GET", "/handoffs/{handoff}/correction-notices"): ("handoff.read", "handoffs.read"),
+    ("GET", "/handoffs/{handoff}/peer-receipts"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/correction-notices"): (
         "handoff.notify_correction",
         "handoffs.answer",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.client.connection import gather_trust
 from gateway.verification import listing
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
@@ -37,6 +38,16 @@ def test_a_kept_file_verifies_as_it_did(folder):
         report = verify((folder / "files" / name).read_bytes(), trust)
         assert {"kind": report.kind, "code": report.code} == told, (name, report)
         assert (report.code in GOOD) is not name.startswith(NEVER_VALID), name
+
+
+def test_a_kept_file_over_two_logs_verifies_as_it_did():
+    folder = FOLDER / "two-gateways"
+    expected = json.loads((folder / "expected.json").read_text())
+    trust = gather_trust([folder / "trust/be", folder / "trust/fr"], [], [], [])
+    files = {one.name: one.read_bytes() for one in folder.glob("files/*")}
+    reports = {name: verify(data, trust) for name, data in files.items()}
+    found = {name: {"kind": one.kind, "code": one.code} for name, one in reports.items()}
+    assert found == expected
 
 
 def test_a_kept_export_verifies_with_its_table_and_checkpoint():

@@ -230,6 +230,7 @@ def tell_of_notice(story: Story) -> None:
     said = {"code": "inaccurate", "pointers": ["/urgency"]}
     story.post(HOTLINE, at + "correction-notices", {**BY, **said}, handoff=handoff)
     story.get(OFMIN, at + "correction-notices", handoff=handoff)
+    story.get(OFMIN, at + "peer-receipts", handoff=handoff)
 
 
 def tell_of_recalls(story: Story) -> None:

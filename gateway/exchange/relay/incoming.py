@@ -92,7 +92,8 @@ class TakenEvent:
         receipt = replace(receipt, disclosures=tuple(kept))
         text = canonical.encode(receipts.to_json(receipt)).decode()
         of = self.peer, self.own, self.message.stream_number
-        return HeardEvent(*of, self.event, own_event, text)
+        about = self.told.event.get("handoff")
+        return HeardEvent(*of, self.event, own_event, text, about and UUID(about))
 
 
 def open_event(context: RequestContext, message: RelayedEvent) -> TakenEvent:

@@ -44,6 +44,7 @@ REVISIONS = [
     "add_item_index",
     "add_member_proofs",
     "add_relay",
+    "add_heard_handoff",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -19,7 +19,14 @@ from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.handoffs.views import HandoffQuery
 from gateway.exchange.lifecycle import successions, worklist
-from gateway.exchange.results import HandoffView, NoticesView, Preview, SuccessionView
+from gateway.exchange.relay import heard
+from gateway.exchange.results import (
+    HandoffView,
+    NoticesView,
+    PeerHandoffReceipts,
+    Preview,
+    SuccessionView,
+)
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
@@ -306,6 +313,21 @@ def handoffs_list_notices(call: Call, handoff: UUID) -> NoticesView:
     `recall_event`.
     """
     return views.notices(call.ports, call.caller, handoff)
+
+
+@endpoint(
+    "GET /handoffs/<uuid:handoff>/peer-receipts",
+    "handoff.read",
+    "handoffs.read",
+    "PeerHandoffReceipts",
+    refusals=CONTENT,
+)
+def handoffs_list_peer_receipts(call: Call, handoff: UUID) -> PeerHandoffReceipts:
+    """Read what the other gateway recorded of a handoff between two gateways.
+
+    Each receipt is of that gateway's log, and ends in a checkpoint that this gateway cosigned.
+    """
+    return heard.list_receipts(call.ports, call.caller, handoff)
 
 
 @endpoint(
