@@ -41,7 +41,7 @@ NO_POLICY_SPOKE = PolicyDecision(False, ("R2.default",), (), "nobody")
 """The answer when nothing permits and nothing forbids."""
 
 _RESERVED = frozenset({*UNDECIDED.rules, *NO_POLICY_SPOKE.rules})
-_RULE_ID = r"R([1-9]|1[0-9]|2[01])(\.[a-z_]+)+"
+_RULE_ID = r"R([1-9]|1[0-9]|2[0-3])(\.[a-z_]+)+"
 _SENTENCE = r"[A-Z][^\n]*\."
 _ACTION = r'"[a-z_]+\.[a-z_]+"'
 _REMEMBERED = 2048

@@ -12,7 +12,7 @@ from typing import Any, Union
 
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, OrganisationName
 from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import onward_rank, tlp_rank
 
@@ -97,6 +97,7 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
             "regimes": organisation.regimes,
             "competences": organisation.competences_on(day),
             "mandated_matters": organisation.mandated_matters_on(day),
+            **({"home": home} if (home := OrganisationName(organisation.slug).peer) else {}),
         },
     )
 

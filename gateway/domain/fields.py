@@ -12,6 +12,7 @@ from gateway.domain.item_value import UNSAFE, has_unsafe_characters
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.media import find_media
 from gateway.domain.organisation import NAME, NO_NAME, NO_SLUG, SLUG
+from gateway.domain.peer import ADDRESS
 from gateway.domain.residue import bytes_of_texts
 from gateway.domain.vocabulary import Fault
 
@@ -134,6 +135,12 @@ MOMENT = read_by(
     parse_timestamp, "must be a time with its offset, as 2026-01-02T03:04:05Z", format="date-time"
 )
 ORGANISATION = like(SLUG.pattern, NO_SLUG)
+RELEASED = like(
+    rf"{SLUG.pattern}|{ADDRESS.pattern}(?:/organisations/{SLUG.pattern})?",
+    "must be an organisation id, or the address of a gateway, or of its organisation, as "
+    "https://gateway.fr.example/organisations/ofmin",
+)
+"""To whom a case may go."""
 NAMED = like(NAME.pattern, NO_NAME)
 """An organisation of this gateway or of a peer."""
 """The id of an organisation, of a system or of a person, as certificates have it."""

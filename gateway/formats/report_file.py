@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
-from gateway.domain.fields import ORGANISATION, SHOWN
+from gateway.domain.fields import RELEASED, SHOWN
 from gateway.domain.media import Media, find_media_in_link, sniff, sniff_encoded
 from gateway.domain.vocabulary import ONWARD, Fault, among
 
@@ -256,7 +256,7 @@ _MARKING: Mapping[str, Fault] = {
     "national": among([vocabulary.NationalMarking.NON_PROTEGE]),
     "permitted_actions": among(vocabulary.PERMITTED_ACTIONS),
     "attribution": among(vocabulary.ATTRIBUTIONS),
-    "release_to": _several(ORGANISATION.judge),
+    "release_to": _several(RELEASED.judge),
     "onward": among(ONWARD),
     "force": _table,
     "retention_rule": SHOWN.judge,

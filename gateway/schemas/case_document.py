@@ -78,7 +78,7 @@ class CaseMarking(field.StrictSchema):
     national = field.national(required=False)
     permitted_actions = field.word(words.PERMITTED_ACTIONS)
     attribution = field.word(words.ATTRIBUTIONS)
-    release_to = field.StrictArray(field.slug())
+    release_to = field.StrictArray(field.released())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
     force = field.part(Force, required=False)

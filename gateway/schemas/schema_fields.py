@@ -20,6 +20,7 @@ from gateway.domain.fields import (
     MOMENT,
     NAMED,
     ORGANISATION,
+    RELEASED,
     Validator,
     among,
     like,
@@ -290,6 +291,7 @@ vkey = _like("[!-~]{1,200}", "must be a verifier key, as NAME+ID+KEY")
 cosignature = _like("[A-Za-z0-9+/]{102}==|[A-Za-z0-9+/]{103}=", "must be 76 bytes in base64")
 slug = partial(StrictString, ORGANISATION)
 name = partial(StrictString, NAMED)
+released = partial(StrictString, RELEASED)
 digest = partial(StrictString, like(DIGEST.pattern, "must be a SHA-256 digest in base64url"))
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")

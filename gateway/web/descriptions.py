@@ -85,7 +85,7 @@ _WORDS: Mapping[str, str] = {
     "national": "The national marking.",
     "permitted_actions": "What recipients may do with it.",
     "attribution": "Whether the originator may, must or must not be named.",
-    "release_to": "The organisations that it is released to.",
+    "release_to": "Whom it is released to: ids here; elsewhere addresses.",
     "onward": "Whether and how it may be passed on.",
     "embargo": "What is forbidden, and until when.",
     "no_notice_to_host no_publication": "Whether this is forbidden.",

@@ -300,7 +300,7 @@ def test_without_a_schema_that_declares_actions_nothing_starts(folder, schema):
         (written(tell="press"), "R2.consult: @tell"),
         (written(reason="do it"), "R2.consult: @reason"),
         (written(rule="open"), "open: @id"),
-        (written(rule="R22.open"), "R22.open: @id"),
+        (written(rule="R24.open"), "R24.open: @id"),
         (written(rule="R2.default"), "R2.default: @id"),
         (written(rule="R2.error"), "R2.error: @id"),
         (written().replace("permit (", "permit [", 1), r"rules0\.cedar: "),

@@ -29,6 +29,7 @@ from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.case.measure_events import keep_as_evidence
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import identity, read_version
+from gateway.exchange.standing.conditions import is_released
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
@@ -56,9 +57,12 @@ def check_change(
         for name in one.elements
     }
     errors += shed_errors(was, after, measured)
-    listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier) if one.recall is None}
-    if left_out := sorted(held - set(listed)) if listed else []:
+    if left_out := [
+        one
+        for one in sorted(held)
+        if not is_released(context.names, after["marking"], earlier.originator, one)
+    ]:
         why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
         errors.append(("/content/marking/release_to", why))
     if errors:

@@ -56,7 +56,9 @@ def _check_tightened(given: Answering, repeated: Mapping[str, Any]) -> None:
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, offered, context.entity(originator), reader
     )
-    released = is_released(versions.now.said.content, handoff.recipient)
+    released = is_released(
+        context.names, versions.now.said.content, handoff.originator, handoff.recipient
+    )
     if len(permitted_disclosures) < len(offered) or not released:
         raise refusals.WrongState(
             "the case was marked more strictly after this offer, and could not be offered to you "

@@ -35,6 +35,7 @@ from gateway.exchange import results
 from gateway.exchange.case import cases
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs import addressing, police_first
+from gateway.exchange.handoffs.crossing import facts_of_crossing
 from gateway.exchange.handoffs.sending import is_remote, keep_sent
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
@@ -480,7 +481,10 @@ def authorize_offer(
         context,
         resource,
         {
-            **facts_of_offer(context.work, version, reader, day),
+            **facts_of_offer(context.ports, context.work, version, reader, day),
+            **facts_of_crossing(
+                context, version.said.content, context.organisation, reader, wanted.purpose
+            ),
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
@@ -511,6 +515,7 @@ def authorize_offer(
 
 
 def facts_of_offer(
+    ports: Ports,
     work: UnitOfWork,
     version: CaseVersion,
     recipient: Organisation,
@@ -522,10 +527,11 @@ def facts_of_offer(
     return {
         "basis": cases.regimes_of(content),
         "attribution": content.get("attribution", ""),
-        "released": is_released(content, recipient.slug),
+        "released": is_released(ports.names(work), content, version.originator, recipient.slug),
         "conflict": has_conflict_of_interest(recipient, day, named, content),
         "third_country": recipient.is_transfer_barred_on(day),
-        "addressable": work.organisations.has_system(recipient.slug),
+        "addressable": work.organisations.has_system(recipient.slug)
+        and recipient.is_attested(ports.now()),
     }
 
 

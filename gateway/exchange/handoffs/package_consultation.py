@@ -140,7 +140,7 @@ def _open_package(
     opened = _opened_package(context, found, opening)
     versions = access.versions_of(context.work, opened, standing.case)
     if in_danger:
-        _require_danger(found, versions)
+        _require_danger(context, found, versions)
     if standing.is_past_erasure(date.fromisoformat(versions.offered.said.claims["erase_on"])):
         raise WrongState(Closed.PAST_ERASURE)
     if not is_planned(standing.case, versions.now):
@@ -182,10 +182,12 @@ def _parties(
     return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
 
 
-def _require_danger(handoff: Handoff, versions: access.Versions) -> None:
+def _require_danger(context: RequestContext, handoff: Handoff, versions: access.Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
-    released = is_released(versions.now.said.content, handoff.recipient)
+    released = is_released(
+        context.names, versions.now.said.content, handoff.originator, handoff.recipient
+    )
     if not (states_danger(versions.offered) and released):
         raise WrongState("content opens after acceptance; accept the handoff, or decline it")
 

@@ -267,7 +267,7 @@ def _judged(
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
-    for question in _questions(work, succession, disposition, successor, (day, measures)):
+    for question in _questions((ports, work), succession, disposition, successor, (day, measures)):
         decided = ports.policy.decide(question)
         if not decided.allowed:
             why = "policy does not let it be offered to the successor"
@@ -310,7 +310,7 @@ def _obstacle(succession: Succession, disposition: HandoffDisposition, now: date
 
 
 def _questions(
-    work: UnitOfWork,
+    here: tuple[Ports, UnitOfWork],
     succession: Succession,
     disposition: HandoffDisposition,
     successor: Organisation,
@@ -318,7 +318,7 @@ def _questions(
 ) -> Iterator[PolicyQuestion]:
     """Return what an offer of the same to the successor would ask: of the version that was offered,
     and of the current one, in which its originator may let less of it go."""
-    (day, measures), handoff = today, disposition.handoff
+    (ports, work), (day, measures), handoff = here, today, disposition.handoff
     case = work.cases.get(handoff.originator, handoff.case)
     if case is None:
         raise EditConflict("the case of a handoff is gone")
@@ -330,7 +330,7 @@ def _questions(
             # It could be offered when it was, in danger before its clearance; no more is given now.
             entity_on(version, CaseState.CLEARED, day, originator, measures),
             {
-                **facts_of_offer(work, version, successor, day),
+                **facts_of_offer(ports, work, version, successor, day),
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),

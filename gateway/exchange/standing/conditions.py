@@ -12,6 +12,7 @@ from uuid import UUID
 
 from gateway.domain.case import conditions, tightened
 from gateway.domain.handoff import Handoff
+from gateway.domain.organisation import GatewayNames, OrganisationName
 from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
 
@@ -41,10 +42,15 @@ def offered_conditions(
     return conditions({**version.said.claims, **disclosed}, purpose, transfer_tool)
 
 
-def is_released(content: Mapping[str, Any], organisation: str) -> bool:
-    """Tell whether a case may go to an organisation, where it lists to whom it may."""
+def is_released(
+    names: GatewayNames, content: Mapping[str, Any], originator: str, recipient: str
+) -> bool:
+    """Tell whether a case may go to an organisation, where it lists to whom it may: by ids of the
+    originator's own gateway, or by URIs of organisations and gateways."""
     listed = content.get("release_to") or ()
-    return not listed or organisation in listed
+    home = names.home(recipient)
+    own = home == names.home(originator) and OrganisationName(recipient).id in listed
+    return not listed or own or names.uri(recipient) in listed or home in listed
 
 
 def binding_conditions(

@@ -22,6 +22,8 @@ from tests.exchange.relay.two_gateways import (
     FR,
     OFMIN_THERE,
     TwoGateways,
+    leaving,
+    released,
     two_gateways,
 )
 from tests.founding import (
@@ -31,7 +33,6 @@ from tests.founding import (
     consulted,
     offered,
     revised,
-    submitted,
 )
 
 UNLAWFUL = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
@@ -62,7 +63,7 @@ def suspend(two: TwoGateways, name: str) -> None:
 
 def test_what_waits_too_long_wakes_its_author_once() -> None:
     two = two_gateways()
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     handoff = UUID(offer.result["handoff"])
     following.tell_undelivered(two.be.ports)
     assert two.be.view(BE_HOTLINE, handoff)["waiting"][0]["action"] == "handoff.offer"
@@ -78,7 +79,7 @@ def test_what_waits_too_long_wakes_its_author_once() -> None:
 def test_the_due_time_is_that_of_the_recipients_home_at_both() -> None:
     two = two_gateways()
     two.be.ports = replace(two.be.ports, due={one: timedelta(1) for one in two.be.ports.due})
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     handoff = UUID(offer.result["handoff"])
     two.exchange()
     assert two.be.handoff(handoff).due_at == two.fr.handoff(handoff).due_at
@@ -87,7 +88,7 @@ def test_the_due_time_is_that_of_the_recipients_home_at_both() -> None:
 
 def test_a_recall_binds_at_home_at_once_and_abroad_after_the_outage() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case)
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
     two.be.clock.advance(timedelta(days=2))
@@ -102,7 +103,7 @@ def test_a_recall_binds_at_home_at_once_and_abroad_after_the_outage() -> None:
 
 def test_a_recall_of_a_case_binds_each_handoff_abroad_once() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     first = held(two, case)
     again = {"again": "for another unit"}
     second = accepted(two.fr, crossed_again(two, case, **again), recipient=OFMIN)
@@ -124,7 +125,7 @@ def crossed_again(two: TwoGateways, case: WriteResult, **changes: Any) -> WriteR
 
 def test_two_offers_of_one_version_unite_what_they_show() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     less = crossed_again(two, case, groups=("items",))
     more = crossed_again(two, case, groups=("items", "statements"), again="more is asked for")
     for offer in (less, more):
@@ -138,10 +139,10 @@ def test_two_offers_of_one_version_unite_what_they_show() -> None:
 
 def test_a_version_that_was_never_sent_leaves_a_gap_and_no_harm() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case)
-    second = revised(two.be, case, originator=BE_HOTLINE, urgency="urgent")
-    revised(two.be, second, originator=BE_HOTLINE, urgency="normal")
+    second = revised(two.be, case, originator=BE_HOTLINE, urgency="urgent", marking=leaving(two))
+    revised(two.be, second, originator=BE_HOTLINE, urgency="normal", marking=leaving(two))
     two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
     two.exchange()
     assert two.fr.handoff(handoff).case_version == 3
@@ -151,15 +152,15 @@ def test_a_version_that_was_never_sent_leaves_a_gap_and_no_harm() -> None:
 
 def test_a_gateway_that_was_restored_gets_all_again() -> None:
     two = two_gateways()
-    held(two, submitted(two.be, originator=BE_HOTLINE))
+    held(two, released(two))
     older, reads = two.fr.store.copy(), two.fr.checkpoint_signer.signed.copy()  # type: ignore[attr-defined]
-    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offered(two.be, released(two), originator=BE_HOTLINE)
     two.deliver(BE, OFMIN_THERE)
     cursor = two.cursors[BE, OFMIN_THERE]
     two.fr.store.put_back(older)  # type: ignore[attr-defined]
     two.fr.checkpoint_signer.signed.clear()
     two.fr.checkpoint_signer.signed.update(reads)
-    third = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    third = offered(two.be, released(two), originator=BE_HOTLINE)
     two.deliver(BE, OFMIN_THERE)
     assert two.cursors[BE, OFMIN_THERE] == cursor - 1, "it went back, and never forward"
     two.deliver(BE, OFMIN_THERE)
@@ -168,10 +169,10 @@ def test_a_gateway_that_was_restored_gets_all_again() -> None:
 
 def test_a_suspended_peer_brings_recalls_and_nothing_else() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case)
     suspend(two, BE)
-    other = submitted(two.be, originator=BE_HOTLINE)
+    other = released(two)
     returned = UUID(offered(two.be, other, originator=BE_HOTLINE).result["handoff"])
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
     two.exchange()
@@ -181,7 +182,7 @@ def test_a_suspended_peer_brings_recalls_and_nothing_else() -> None:
 
 def test_a_member_that_is_suspended_there_brings_nothing_but_recalls() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case)
     suspend(two, BE_HOTLINE_THERE)
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
@@ -191,7 +192,7 @@ def test_a_member_that_is_suspended_there_brings_nothing_but_recalls() -> None:
 
 def test_a_holder_abroad_keeps_by_law_what_was_erased_at_home() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case)
     basis = {"legal_basis": "CPP 60-1", "until": "2028-01-01"}
     two.fr.answer(OFMIN, answers.retain, handoff, **basis)
@@ -210,7 +211,7 @@ def test_a_holder_abroad_keeps_by_law_what_was_erased_at_home() -> None:
 
 def test_a_decline_that_was_erased_before_its_delivery_is_followed_by_its_receipt() -> None:
     two = two_gateways()
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     two.exchange()
     handoff = UUID(offer.result["handoff"])
     two.fr.answer(OFMIN, answers.decline, handoff, "not ours")
@@ -225,7 +226,7 @@ def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
     two = two_gateways()
     heard: list[Any] = []
     two.be.ports = replace(two.be.ports, differs=lambda *told: heard.append(told))
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     two.deliver(BE, OFMIN_THERE)
     handoff = accepted(two.fr, offer, recipient=OFMIN)
     two.fr.answer(OFMIN, answers.outcome, handoff, code="received")

@@ -20,6 +20,7 @@ from tests.exchange.relay.two_gateways import (
     BE_HOTLINE_THERE,
     OFMIN_THERE,
     TwoGateways,
+    released,
     two_gateways,
 )
 from tests.founding import (
@@ -30,13 +31,12 @@ from tests.founding import (
     enter_staff,
     offered,
     revised,
-    submitted,
 )
 
 
 def test_an_offer_crosses_and_its_acceptance_is_followed() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE)
     handoff = UUID(offer.result["handoff"])
     two.exchange()
@@ -63,7 +63,7 @@ KEPT = {
 
 def crossed(two: TwoGateways, **changes: Any) -> WriteResult:
     """An offer of the Belgian hotline to OFMIN, taken in there."""
-    case = changes.pop("case", None) or submitted(two.be, originator=BE_HOTLINE)
+    case = changes.pop("case", None) or released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE, **changes)
     two.exchange()
     return offer
@@ -145,9 +145,15 @@ def test_what_ends_unaccepted_is_erased_there_at_once() -> None:
 
 def test_a_correction_crosses_and_is_acknowledged() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case=case)
-    revised(two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION)
+    revised(
+        two.be,
+        case,
+        originator=BE_HOTLINE,
+        kind=ChangeKind.CORRECTION,
+        marking={"release_to": [two.fr.ports.issuer]},
+    )
     two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
     assert two.be.handoff(handoff).package == 1
     two.exchange()
@@ -160,7 +166,7 @@ def test_a_correction_crosses_and_is_acknowledged() -> None:
 
 def test_a_recall_crosses_and_is_answered() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = held(two, case=case)
     wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
@@ -183,7 +189,7 @@ def test_a_recall_crosses_and_is_answered() -> None:
 
 def test_an_early_erasure_reaches_the_holder_abroad() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     held(two, case=case)
     at = UUID(case.result["case"])
     early = EarlyErasure(

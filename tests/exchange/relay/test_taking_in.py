@@ -23,16 +23,17 @@ from tests.exchange.relay.two_gateways import (
     BE_HOTLINE_THERE,
     OFMIN_THERE,
     TwoGateways,
+    released,
     two_gateways,
 )
-from tests.founding import HOTLINE, OFMIN, check_log, offered, submitted
+from tests.founding import HOTLINE, OFMIN, check_log, offered
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
 
 
 def one_offer(two: TwoGateways, **changes: Any) -> dict[str, Any]:
     """The body of an offer that is on its way."""
-    offered(two.be, submitted(two.be, originator=BE_HOTLINE, **changes), originator=BE_HOTLINE)
+    offered(two.be, released(two, **changes), originator=BE_HOTLINE)
     (first,) = two.outgoing(BE, OFMIN_THERE)[:1]
     return deepcopy(dict(first.body))
 
@@ -87,7 +88,7 @@ def test_step_2_a_member_that_is_not_known_here_is_not_found_and_comes_again() -
 def test_step_3_a_number_ahead_of_the_next_one_names_what_is_expected() -> None:
     two = two_gateways()
     one_offer(two)
-    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offered(two.be, released(two), originator=BE_HOTLINE)
     _, second = two.outgoing(BE, OFMIN_THERE)
     assert unheard(two, dict(second.body), "UnexpectedNumber")["expected"] == 1
 
@@ -116,7 +117,7 @@ def test_step_3_another_event_under_a_number_that_was_heard_is_refused() -> None
     two = two_gateways()
     body = one_offer(two)
     two.post(BE, body)
-    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offered(two.be, released(two), originator=BE_HOTLINE)
     second = two.outgoing(BE, OFMIN_THERE)[1]
     unheard(two, dict(second.body) | {"stream_number": 1}, "InvalidDocument")
 
@@ -156,7 +157,7 @@ def test_step_4_a_checkpoint_that_was_not_cosigned_is_not_heard() -> None:
 def test_step_5_a_document_of_another_event_is_refused() -> None:
     two = two_gateways()
     body = one_offer(two)
-    offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offered(two.be, released(two), originator=BE_HOTLINE)
     other = two.outgoing(BE, OFMIN_THERE)[1].body["document"]
     refused(two, body | {"document": other}, "another one than its event")
 
@@ -165,15 +166,24 @@ def test_step_5_a_document_for_another_audience_is_refused(monkeypatch: Any) -> 
     two = two_gateways()
     with monkeypatch.context() as patched:
         patched.setattr(GatewayNames, "home", lambda names, _: names.issuer)
-        case = submitted(two.be, originator=BE_HOTLINE)
+        both = [two.fr.ports.issuer, two.be.ports.issuer]
+        case = released(two, marking={"release_to": both})
         offered(two.be, case, originator=BE_HOTLINE)
     (one,) = two.outgoing(BE, OFMIN_THERE)
     refused(two, dict(one.body), "audience")
 
 
 def test_step_5_a_gateway_attests_only_where_that_was_agreed() -> None:
-    two = two_gateways("signed")
-    refused(two, one_offer(two), "no key")
+    two = two_gateways()
+    body = one_offer(two)
+    with two.fr.past_events(BE) as work:
+        found = work.organisations.get(BE)
+        assert found is not None
+        assert found.peer is not None
+        agreed = tuple(replace(one, assurance="signed") for one in found.peer.agreements)
+        peer = replace(found.peer, agreements=agreed)
+        work.organisations.save(replace(found, peer=peer, version=found.version + 1))
+    refused(two, body, "no key")
 
 
 def test_step_5_a_peer_does_not_speak_for_another_of_its_members() -> None:
@@ -206,7 +216,7 @@ def test_step_6_without_its_case_an_offer_is_refused() -> None:
 def test_step_7_an_id_that_a_handoff_here_has_is_not_taken() -> None:
     two = two_gateways()
     taken = UUID(offered(two.fr).result["handoff"])
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offered(two.be, case, originator=BE_HOTLINE, handoff=taken)
     two.exchange()
     assert two.be.handoff(taken).state is HandoffState.RETURNED

@@ -15,7 +15,13 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HandoffFilter
 from gateway.store.tables import metadata
 from tests import answers
-from tests.exchange.relay.two_gateways import BE_HOTLINE, TwoGateways, two_gateways
+from tests.exchange.relay.two_gateways import (
+    BE_HOTLINE,
+    TwoGateways,
+    leaving,
+    released,
+    two_gateways,
+)
 from tests.founding import (
     OFMIN,
     Founded,
@@ -23,7 +29,6 @@ from tests.founding import (
     enter_staff,
     offered,
     revised,
-    submitted,
 )
 
 BELGIAN, FRENCH = "be-only-1", "fr-only-1"
@@ -62,13 +67,13 @@ def story() -> tuple[TwoGateways, UUID]:
     two = two_gateways()
     enter_staff(two.be.ports.begin, BE_HOTLINE, [BELGIAN])
     enter_staff(two.fr.ports.begin, OFMIN, [FRENCH])
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE, by=BELGIAN, note="for you")
     two.exchange()
     handoff = accepted(two.fr, offer, recipient=OFMIN)
     two.fr.answer(OFMIN, answers.outcome, handoff, by=FRENCH, code=CODE, note=WORDS)
     two.exchange()
-    revised(two.be, case, originator=BE_HOTLINE, urgency="urgent")
+    revised(two.be, case, originator=BE_HOTLINE, urgency="urgent", marking=leaving(two))
     two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest(BELGIAN))
     two.exchange()
     two.fr.answer(OFMIN, answers.acknowledge, handoff, by=FRENCH)
@@ -93,7 +98,7 @@ def test_persons_and_police_codes_stay_where_they_are() -> None:
 
 def test_content_that_was_not_offered_is_nowhere_there() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offered(two.be, case, originator=BE_HOTLINE, groups=("items",))
     two.exchange()
     here, there = all_of(two.be, BE_HOTLINE, "out"), all_of(two.fr, OFMIN, "in")

@@ -25,7 +25,7 @@ from gateway.domain.vocabulary import Matter, Purpose
 from gateway.exchange.relay import composing, taking_in
 from gateway.exchange.relay.composing import OutgoingEvent
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import Caller, CosignedCheckpoint
 from gateway.keys import KeyPurpose, SigningKey, generate_key
 from gateway.ledger import proof as tlog_proof
@@ -45,6 +45,7 @@ from tests.founding import (
     administrator,
     founded,
     key_of,
+    submitted,
     unfounded,
 )
 
@@ -171,7 +172,29 @@ def two_gateways(assurance: str = "any") -> TwoGateways:
     enter_member(
         be, Organisation(OCRVP_THERE, "OCRVP", "police_office", True, police, "FR", Status.ACTIVE)
     )
+    for office in (OFMIN, OCRVP):
+        show(fr, office)
     return TwoGateways(be, fr)
+
+
+def released(two: TwoGateways, **changes: Any) -> WriteResult:
+    """Submit a case of the hotline that may leave for the recipients' gateway."""
+    marking = {**leaving(two), **changes.pop("marking", {})}
+    return submitted(two.be, originator=BE_HOTLINE, marking=marking, **changes)
+
+
+def leaving(two: TwoGateways) -> dict[str, Any]:
+    """Mark a case, so that it may leave for the recipients' gateway."""
+    return {"release_to": [two.fr.ports.issuer]}
+
+
+def show(gateway: Founded, member: str) -> None:
+    """Let a member show itself to the originators' gateway, past all events."""
+    with gateway.past_events(member) as work:
+        found = work.organisations.get(member)
+        assert found is not None
+        shown = replace(found, shown_to=frozenset({BE}), version=found.version + 1)
+        work.organisations.save(shown)
 
 
 def _cosign(gateway: Founded, proof: str) -> None:
