@@ -572,6 +572,7 @@ def _dumped(server: OwnServer, dump: Path) -> str:
     return aside.replace("postgresql:", "postgresql+psycopg:")
 
 
+@pytest.mark.slow
 def test_a_dump_that_was_restored_aside_is_checked_whole_and_noted(tmp_path: Path) -> None:
     gw, dump = Operator(tmp_path / "gw"), tmp_path / "casegate.dump"
     with own_server() as server:

@@ -476,6 +476,7 @@ def test_the_mounts_tell_on_which_file_system_a_file_is(tmp_path: Path) -> None:
     assert doctor._file_system(tmp_path / "file") not in ("", None)
 
 
+@pytest.mark.slow
 def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     from gateway.cli.gateway_setup import make  # noqa: PLC0415 - this test alone founds one
     from tests.operating import PASSPHRASE, PERSONS, settings  # noqa: PLC0415, execute

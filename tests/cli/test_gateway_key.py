@@ -175,9 +175,15 @@ def _stops() -> Iterator[tuple[str, Any, str]]:
     yield "before the new key is published", registry_keys, "_record"
 
 
-@pytest.mark.parametrize(
-    ("key", "_when", "module", "name"), [(key, *one) for key in PURPOSES for one in _stops()]
-)
+KILLED = [
+    # Each key and each moment is in the default run, and all pairs are in the slow one.
+    pytest.param(key, *one, marks=[pytest.mark.slow] if (n + m) % 2 else [])
+    for n, key in enumerate(PURPOSES)
+    for m, one in enumerate(_stops())
+]
+
+
+@pytest.mark.parametrize(("key", "_when", "module", "name"), KILLED)
 def test_a_rotation_that_is_killed_anywhere_goes_on_and_says_each_thing_once(
     gw: Operator,
     monkeypatch: pytest.MonkeyPatch,
