@@ -14,9 +14,11 @@ from tests.exchange.relay.two_gateways import (
     BE_HOTLINE,
     BE_HOTLINE_THERE,
     TwoGateways,
+    leaving,
+    released,
     two_gateways,
 )
-from tests.founding import OFMIN, accepted, check_log, offered, revised, submitted
+from tests.founding import OFMIN, accepted, check_log, offered, revised
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 
@@ -48,7 +50,7 @@ def equal(two: TwoGateways, handoff: UUID) -> None:
 
 def test_each_answer_of_the_recipient_is_followed() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = crossed(two, case)
     until = {"code": "workload", "until": "2026-03-20T09:00:00Z"}
     two.fr.answer(OFMIN, answers.delay, handoff, **until)
@@ -59,7 +61,7 @@ def test_each_answer_of_the_recipient_is_followed() -> None:
     conditions = two.fr.view(OFMIN, handoff)["conditions"]
     two.fr.answer(OFMIN, answers.accept, handoff, conditions=conditions)
     two.exchange()
-    revised(two.be, case, originator=BE_HOTLINE, urgency="urgent")
+    revised(two.be, case, originator=BE_HOTLINE, urgency="urgent", marking=leaving(two))
     two.exchange()
     assert "handoff.change_announced" in two.fr.types(OFMIN)
     assert "handoff.change_announced" in two.fr.arrived(handoff)[OFMIN]
@@ -84,9 +86,9 @@ def test_each_answer_of_the_recipient_is_followed() -> None:
 
 def test_a_redirection_and_a_partial_acceptance_are_followed() -> None:
     two = two_gateways()
-    first = crossed(two, submitted(two.be, originator=BE_HOTLINE))
+    first = crossed(two, released(two))
     two.fr.answer(OFMIN, answers.redirect, first, "not ours")
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     two.exchange()
     second = accepted(two.fr, offer, recipient=OFMIN, groups=("items",))
     two.exchange()
@@ -98,7 +100,7 @@ def test_a_redirection_and_a_partial_acceptance_are_followed() -> None:
 
 def test_in_imminent_danger_an_offer_crosses_before_the_case_is_cleared() -> None:
     two = two_gateways()
-    case = submitted(two.be, originator=BE_HOTLINE, clearance=None, **DANGER)
+    case = released(two, clearance=None, **DANGER)
     handoff = crossed(two, case)
     assert two.fr.handoff(handoff).break_glass
     assert two.fr.case(UUID(case.result["case"]), BE_HOTLINE_THERE).state == "draft"
@@ -114,7 +116,7 @@ def test_a_mandate_that_moves_ends_the_handoff_and_names_no_reissue() -> None:
         found = work.organisations.get(BE_HOTLINE_THERE)
         signing = replace(found, signed_only=True, version=found.version + 1)
         work.organisations.save(signing)
-    handoff = crossed(two, submitted(two.be, originator=BE_HOTLINE))
+    handoff = crossed(two, released(two))
     succession = moving_mandates.agreed(two.fr)
     two.fr.day = moving_mandates.DAY
     moving_mandates.carry_out(two.fr, succession)
