@@ -121,14 +121,16 @@ def known(
     context: RequestContext, version: CaseVersion, items: Collection[str]
 ) -> Sequence[FoundItem] | None:
     """Find what the caller has already that has an item of a new case; not that case itself. None
-    where nothing is known, and of a further version."""
+    where nothing is known, and of a further version. What came later is left out, so that a
+    repetition is told the same."""
     if version.version > 1:
         return None
     rows = context.work.items.having_any(context.caller.organisation, items, _LOOKED_AT)
     found: list[FoundItem] = []
     for about in rows:
         if len(found) < KNOWN and about[0].case != version.case:
-            found += filter(None, [shown(context, about)])
+            one = shown(context, about)
+            found += [one] if one is not None and one.since < _made_at(version.event) else []
     return found or None
 
 

@@ -20,7 +20,16 @@ CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_
 CARRIER = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk" * 3
 """A picture in base64, which R1 refuses."""
 
-VARYING = ("document", "offer", "digest", "permitted_disclosures", "at", "due_at", "groups")
+VARYING = (
+    "document",
+    "offer",
+    "digest",
+    "permitted_disclosures",
+    "at",
+    "due_at",
+    "groups",
+    "known",
+)
 """Members of results that have a signature, a time or a salt of their own each time."""
 
 
