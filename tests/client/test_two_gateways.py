@@ -36,6 +36,7 @@ from tests.exchange.relay.two_gateways import (
     OFMIN_THERE,
     TwoGateways,
     be_attester,
+    released,
     two_gateways,
 )
 from tests.founding import (
@@ -48,7 +49,6 @@ from tests.founding import (
     key_of,
     offered,
     revised,
-    submitted,
 )
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
@@ -109,7 +109,7 @@ def both() -> Iterator[Both]:
 def handed(both: Both, case: WriteResult | None = None) -> UUID:
     """Offered, accepted, with an outcome."""
     two = both.two
-    case = case or submitted(two.be, originator=BE_HOTLINE)
+    case = case or released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE)
     two.exchange()
     handoff = accepted(two.fr, offer, recipient=OFMIN)
@@ -141,9 +141,12 @@ def test_each_party_shows_and_exports_a_handoff_between_two_gateways(both: Both)
 
 def test_updates_recalls_and_what_answers_them_are_proved_by_both_logs(both: Both) -> None:
     two = both.two
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     handoff = handed(both, case)
-    revised(two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION)
+    revised(
+        two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION,
+        marking={"release_to": [two.fr.ports.issuer]},
+    )  # fmt: skip
     two.be.act(BE_HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
     two.exchange()
     acknowledged(two.fr, handoff)
@@ -162,7 +165,7 @@ def test_updates_recalls_and_what_answers_them_are_proved_by_both_logs(both: Bot
 
 def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(both: Both) -> None:
     two = both.two
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     handoff = UUID(offer.result["handoff"])
     desk = both.desk(BE, BE_HOTLINE)
     assert desk.handoff(handoff)["state"] == "offered"
@@ -179,7 +182,7 @@ def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(bo
 
 def test_an_offer_that_was_returned_is_shown(both: Both) -> None:
     two = both.two
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE, to=OFMIN_THERE)
     two.exchange()
     view = both.desk(BE, BE_HOTLINE).handoff(UUID(offer.result["handoff"]))
@@ -188,7 +191,7 @@ def test_an_offer_that_was_returned_is_shown(both: Both) -> None:
 
 def test_the_command_shows_what_waits_at_the_other_gateway(both: Both) -> None:
     two = both.two
-    offer = offered(two.be, submitted(two.be, originator=BE_HOTLINE), originator=BE_HOTLINE)
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
     two.exchange()
     two.be.answer(BE_HOTLINE, answers.withdraw, UUID(offer.result["handoff"]), "a mistake")
     view = both.desk(BE, BE_HOTLINE).handoff(UUID(offer.result["handoff"]))
@@ -201,7 +204,7 @@ def test_the_command_shows_what_waits_at_the_other_gateway(both: Both) -> None:
 def test_a_member_signs_an_offer_for_the_gateway_that_decides(both: Both) -> None:
     two, key = both.two, document_key("the Belgian hotline's own")
     two.be.register_key(BE_HOTLINE, key)
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     desk = both.desk(BE, BE_HOTLINE, document_key=key)
     written = desk.offer(
         case.result["case"], "liaison-1", purpose=["identify_victim"], organisation=OFMIN_THERE,
@@ -218,14 +221,17 @@ def test_a_member_signs_an_offer_for_the_gateway_that_decides(both: Both) -> Non
 
 def test_what_an_originator_does_is_sent_and_counts_once_it_was_taken_in(both: Both) -> None:
     two = both.two
-    case = submitted(two.be, originator=BE_HOTLINE)
+    case = released(two)
     offer = offered(two.be, case, originator=BE_HOTLINE)
     two.exchange()
     handoff, here, there = UUID(offer.result["handoff"]), both.desk(BE, BE_HOTLINE), OFMIN
     desk = both.desk(FR, there)
     desk.accept(desk.handoff(handoff), "officer-1")
     two.exchange()
-    revised(two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION)
+    revised(
+        two.be, case, originator=BE_HOTLINE, kind=ChangeKind.CORRECTION,
+        marking={"release_to": [two.fr.ports.issuer]},
+    )  # fmt: skip
     here.update(handoff, "liaison-1")
     here.step(
         "case.recall", {"handoff": handoff}, "liaison-1", code="unlawful", reason="why",
