@@ -5,20 +5,38 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import HandoffState
-from gateway.exchange.handoffs import updates
+from gateway.evidence import sd_jwt
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.handoffs import offers, updates
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.signed_requests import CASE, OFFER, open_signed
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.exchange import moving_mandates
 from tests.exchange.relay.two_gateways import (
     BE_HOTLINE,
     BE_HOTLINE_THERE,
+    BE_ISSUER,
     TwoGateways,
     leaving,
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, accepted, check_log, offered, revised
+from tests.founding import (
+    ISSUER,
+    OFMIN,
+    accepted,
+    caller,
+    case_content,
+    check_log,
+    document_key,
+    offer_of,
+    offered,
+    revised,
+)
+from tests.signing import signed_case, signed_offer
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 
@@ -125,3 +143,51 @@ def test_a_mandate_that_moves_ends_the_handoff_and_names_no_reissue() -> None:
     assert two.be.handoff(handoff).state is HandoffState.REISSUED
     assert two.be.view(BE_HOTLINE, handoff)["answers"][-1]["kind"] == "reissue"
     check_log(two.be)
+
+
+def test_what_a_member_signed_itself_crosses_as_it_is() -> None:
+    two = two_gateways("signed")
+    key = document_key("be-hotline")
+    two.be.register_key(BE_HOTLINE, key)
+    two.enter_key(BE_HOTLINE_THERE)
+    content = case_content(two.be.new_id(), marking=leaving(two))
+    clearance = {"assessed_by": "analyst-1", "cleared_by": "approver-1"}
+    by = {"iss": f"{BE_ISSUER}/organisations/{BE_HOTLINE}"}
+    persons = {"by": "intake-1", "clearance": clearance}
+    signed = signed_case(
+        two.be, BE_HOTLINE, key, content, persons=persons, aud=BE_ISSUER, **by
+    ).compact()
+    case = two.be.do(cases.submit, caller(BE_HOTLINE), two.be.key(), opened_case(two, signed))
+    wanted = offer_of(two.be)
+    seen = to_json(
+        offers.preview(two.be.ports, caller(BE_HOTLINE), UUID(case.result["case"]), wanted)
+    )
+    to = {**seen["to"], "organisation": OFMIN}  # an id of the audience
+    offer = signed_offer(two.be, BE_HOTLINE, key, seen, aud=ISSUER, to=to, **by)
+    opened = opened_by(two, offer.compact(), "handoff.offer", OFFER)
+    body = OFFER.body(opened)
+    asked = replace(
+        wanted, handoff=UUID(body["handoff"]), digests=tuple(body["digests"]), groups=()
+    )
+    given = replace(asked, signed=opened)
+    at = UUID(case.result["case"])
+    two.be.do(offers.offer, caller(BE_HOTLINE), two.be.key(), at, given)
+    two.exchange()
+    there = two.fr.view(OFMIN, asked.handoff)
+    assert there["assurance"] == "signed"
+    assert sd_jwt.parse(there["answers"][0]["document"]).digest == offer.digest
+    check_log(two.be)
+    check_log(two.fr)
+
+
+def opened_by(two: TwoGateways, text: str, action: str, form: Any) -> Any:
+    """A signed document, opened as the gateway does."""
+    at = two.be.ports, caller(BE_HOTLINE), text
+    return open_signed(*at, typ=form.typ, action=action, key="")
+
+
+def opened_case(two: TwoGateways, text: str) -> Submission:
+    """A signed case, as it is submitted."""
+    opened = opened_by(two, text, "case.submit", CASE)
+    body = CASE.body(opened)
+    return Submission(body["by"], body["content"], Clearance(**body["clearance"]), opened)

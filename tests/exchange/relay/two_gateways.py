@@ -128,6 +128,14 @@ class TwoGateways:
             gateway.receipts.append(receipt)
         return 200, {"event": heard.event}
 
+    def enter_key(self, member: str) -> None:
+        """Let the recipients' gateway know the document keys that a member has at home."""
+        keys = self.be.organisation(member.partition("@")[0]).document_keys
+        with self.fr.past_events(member) as work:
+            found = work.organisations.get(member)
+            known = replace(found, document_keys=keys, version=found.version + 1)
+            work.organisations.save(known)
+
     def enter_there(self, member: str) -> None:
         """Let the recipients' gateway know one more member of the other one."""
         gdpr = frozenset({"gdpr"})
