@@ -122,7 +122,7 @@ def known(
 ) -> Sequence[FoundItem] | None:
     """Find what the caller has already that has an item of a new case; not that case itself. None
     where nothing is known, and of a further version. What came later is left out, so that a
-    repetition is told the same."""
+    repetition gets the same."""
     if version.version > 1:
         return None
     rows = context.work.items.having_any(context.caller.organisation, items, _LOOKED_AT)
