@@ -182,6 +182,13 @@ class PartnerConnection:
             learn()
         raise KeyNotHeld(f"the gateway of {organisation} is no peer of {self.issuer}")
 
+    def root_of(self, issuer: str) -> Path:
+        """The root certificate of a gateway's public listener: of a peer `peers/<id>.pem` beside
+        the connection file, one's own where there is none."""
+        alias = next((one.alias for one in self.trust.others if one.issuer == issuer), "")
+        file = self.ca.with_name("peers") / f"{alias}.pem"
+        return file if alias and file.exists() else self.ca
+
     @property
     def address(self) -> str:
         """Where this system's requests go: the partners' listener."""

@@ -64,9 +64,6 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
     return signed
 
 
-_RETURNED = "returned"
-"""The state of an offer that the recipient's gateway refused: no document says it."""
-
 _OF_THEIR_HOME = (handoff_documents.CASE_TYP, handoff_documents.RECALL_TYP)
 """The documents that are for the gateway of their author, whoever decides a handoff."""
 
@@ -379,7 +376,7 @@ def _check_answers(
     with _compared():
         made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
         course = fold(made)
-    returned = view.get("state") == _RETURNED and links[0].offered.audience
+    returned = view.get("state") == HandoffState.RETURNED and links[0].offered.audience
     require(
         view.get("state") == course.state
         or (returned not in (False, connection.issuer) and course.state == HandoffState.OFFERED),

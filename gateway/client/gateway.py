@@ -243,10 +243,10 @@ class Gateway(
         return self._tiles_of(self.connection.issuer)(path)
 
     def _tiles_of(self, issuer: str) -> ReadPublicTile:
-        """The public log of a gateway, under the root of one's own, or of any that the system
-        believes: what is read is verified by the log's key."""
+        """The public log of a gateway, under its own root, or any that the system believes: what is
+        read is verified by the log's key."""
         if issuer not in self._public:
-            ca = self.connection.ca
+            ca = self.connection.root_of(issuer)
             self._public[issuer] = PublicLog(issuer, ca, self._now, system_too=True)
         return self._public[issuer].fetch
 

@@ -95,6 +95,16 @@ def test_a_document_of_a_peers_member_is_read_by_its_name_here(joined):
             open_ours(text, handoff_documents.RECALL_TYP, desk.connection)
 
 
+def test_the_root_of_a_peers_listener_lies_beside_ones_own(joined, tmp_path):
+    desk = desk_of(joined, ca=tmp_path / "ca.pem")
+    desk.peers()
+    assert desk.connection.root_of(PEER_ISSUER) == tmp_path / "ca.pem"
+    (tmp_path / "peers").mkdir()
+    (tmp_path / "peers" / f"{PEER}.pem").touch()
+    assert desk.connection.root_of(PEER_ISSUER) == tmp_path / "peers" / f"{PEER}.pem"
+    assert desk.connection.root_of(ISSUER) == tmp_path / "ca.pem"
+
+
 def test_a_gateway_without_peers_has_none(stage):
     assert desk_of(stage).peers() == []
 
