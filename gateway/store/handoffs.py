@@ -287,7 +287,9 @@ _SENT = select(*(sent_act.c[name] for name in SentAct.__dataclass_fields__))
 _SENT_BY = _SENT.where(matching(sent_act, "event"))
 _SENT_IN = _SENT.where(matching(sent_act, "handoff")).order_by(sent_act.c.at)
 _WAITS_SINCE = (
-    _SENT.where(
+    _SENT.join(handoff, handoff.c.id == sent_act.c.handoff)
+    .where(
+        handoff.c.urgency == bindparam("urgency", type_=handoff.c.urgency.type),
         sent_act.c.ended_at.is_(null()),
         sent_act.c.undelivered_at.is_(null()),
         sent_act.c.at <= bindparam("before"),
@@ -494,10 +496,11 @@ class SqlHandoffs(StorePart):
         row = self._transaction.first(_SENT_BY, {"event": event})
         return row and self._sent(row)
 
-    def waiting_since(self, before: datetime, limit: int) -> Sequence[SentAct]:
-        """Acts that wait since then or longer, and of which their authors were not told so; without
-        their documents."""
-        rows = self._transaction.rows(_WAITS_SINCE, {"before": before, "limit": limit})
+    def waiting_since(self, urgency: Urgency, before: datetime, limit: int) -> Sequence[SentAct]:
+        """Acts about handoffs of an urgency that wait since then or longer, and of which their
+        authors did not hear that; without their documents."""
+        values = {"urgency": urgency, "before": before, "limit": limit}
+        rows = self._transaction.rows(_WAITS_SINCE, values)
         return [SentAct(**row._asdict() | {"document": ""}) for row in rows]
 
     def _sent(self, row: Row[Any]) -> SentAct:

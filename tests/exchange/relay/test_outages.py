@@ -76,6 +76,18 @@ def test_what_waits_too_long_wakes_its_author_once() -> None:
     sound(two)
 
 
+def test_what_is_urgent_is_told_before_whatever_else_waits(monkeypatch: Any) -> None:
+    two = two_gateways()
+    monkeypatch.setattr(following, "AT_ONCE", 1)
+    offered(two.be, released(two, urgency="normal"), originator=BE_HOTLINE)
+    urgent = released(two, urgency="urgent")
+    handoff = UUID(offered(two.be, urgent, originator=BE_HOTLINE).result["handoff"])
+    two.be.clock.advance(timedelta(hours=1))
+    following.tell_undelivered(two.be.ports)
+    assert two.be.arrived(handoff)[BE_HOTLINE] == ["handoff.undelivered"]
+    assert two.be.types(BE_HOTLINE).count("handoff.undelivered") == 1
+
+
 def test_the_due_time_is_that_of_the_recipients_home_at_both() -> None:
     two = two_gateways()
     two.be.ports = replace(two.be.ports, due={one: timedelta(1) for one in two.be.ports.due})
