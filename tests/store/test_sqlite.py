@@ -143,7 +143,7 @@ FILTERS = [(), ("state",), ("urgency",), ("state", "overdue_at")]
         *(handoffs._page(box, *filters) for box in ("in", "out") for filters in FILTERS),
         handoffs._RECEIVED,
         duties._DUE,
-        *(cases._PAGE, log._STREAM, log._ENTRIES),
+        *(cases._page(), log._STREAM, log._ENTRIES),
     ],
 )
 def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
