@@ -580,6 +580,10 @@ def _counted(
     yield "notifications_unacknowledged", sum(one.lag for one in receivers)
     yield "notifications_refused", sum(one.refused for one in receivers)
     yield "notification_receivers_failing", sum(one.cursor.failures > 0 for one in receivers)
+    remote = work.notifications.states(DeliveryWay.RELAY)
+    yield "relay_events_waiting", sum(one.lag for one in remote)
+    failing = {one.cursor.organisation.partition("@")[2] for one in remote if one.cursor.failures}
+    yield "peer_gateways_failing", len(failing)
     late = [kind for kind, _ in confirming.late(gateway.config, work, now)]
     yield "time_stamp_authorities_late", late.count(ConfirmationKind.STAMP)
     yield "witnesses_late", late.count(ConfirmationKind.COSIGNATURE)

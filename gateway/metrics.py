@@ -109,6 +109,10 @@ class Counts:
         """So many notifications were accepted or refused, or an attempt failed."""
         self._child("notification_attempts", result).inc(count)
 
+    def relayed(self, result: str, count: int) -> None:
+        """So many events were heard by a peer gateway, or an attempt failed."""
+        self._child("relay_attempts", result).inc(count)
+
     def differed(self) -> None:
         """An answer or a consultation was about a handoff that is not what its documents say."""
         self._child("handoff_differences").inc()
@@ -134,6 +138,7 @@ _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "connection_errors": ("Connections that came to no answer of the application.", ("trouble",)),
     "write_seconds": ("Seconds of a writing transaction: wait for the turn, commit.", ("step",)),
     "notification_attempts": ("Notifications accepted or refused; failed attempts.", ("result",)),
+    "relay_attempts": ("Events that peer gateways heard; failed attempts.", ("result",)),
     "handoff_differences": ("Answers and consultations about a handoff that was changed.", ()),
     "policy_decisions": ("Answers of the policy.", ("action", "result")),
 }
@@ -218,6 +223,8 @@ _GAUGES: Mapping[str, str] = {
     "notifications_unacknowledged": "Notifications that receivers have not acknowledged yet.",
     "notifications_refused": "Notifications that receivers refused, and that are kept.",
     "notification_receivers_failing": "Receivers whose last attempt got no answer.",
+    "relay_events_waiting": "Events of remote members that their gateways have not heard yet.",
+    "peer_gateways_failing": "Peer gateways of which the last attempt got no answer.",
     "time_stamp_authorities_late": "Authorities that stamped nothing in time of a log that grew.",
     "witnesses_late": "Witnesses that cosigned nothing in time of a log that grew.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",

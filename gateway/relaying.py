@@ -1,12 +1,18 @@
-"""Follows peer gateways, by the connection that `casegate peer enrol` made: one peer in one thread,
-so that none waits for another. Each cosigns the log of the other as it grows.
+"""Sends peer gateways what concerns their members, and asks them who their members are: by the
+connection that `casegate peer enrol` made, one peer in one thread, so that none waits for another.
+
+A remote member's stream is its outbox, and a cursor says how far its gateway heard it. Before
+events go, that gateway cosigns the checkpoint in which their receipts end. What is not heard comes
+again, after pauses of a second to an hour, and at once when the peer answers again.
 """
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,13 +26,15 @@ from gateway.client.mirror import PublicListener
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse, HttpTransport
 from gateway.config import Config
 from gateway.confirming import AGAIN, EVERY, UNCHANGED, cosign
+from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay
 from gateway.domain.peer import PeerPins
 from gateway.evidence import canonical
 from gateway.evidence.declarations import MAX_SKEW
-from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
+from gateway.exchange.relay import composing
+from gateway.kernel.ports import HighWaterMark, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger.note import VerificationKey, parse_checkpoint, split
-from gateway.registry import witnessing
+from gateway.registry import remote_members, witnessing
 from gateway.verification.log_copy import CHECKPOINT
 from gateway.web.security_log import failure_place
 from gateway.wiring import GatewayRuntime
@@ -39,6 +47,12 @@ LOOK_EVERY = 0.5
 
 PEERS_EVERY = 5.0
 """Seconds until a peer that was enrolled, and a member that was recorded, is known here."""
+
+MEMBERS_EVERY = timedelta(seconds=30)
+"""Between two questions for a peer's members."""
+
+TURN = timedelta(seconds=45)
+"""Of one turn: it ends before its lease does."""
 
 BEHIND = 1000
 """Entries by which what was cosigned here may be behind what a busy peer shows."""
@@ -98,6 +112,17 @@ class PeerLine:
         self._line.close()
         self._public.close()
 
+    def deliver(self, key: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """Bring the peer one event under its idempotency key: status and JSON of the answer."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Idempotency-Key": key,
+        }
+        sent = HttpRequest("POST", "/relay/events", json.dumps(body).encode(), headers)
+        reply = self._access.send(sent)
+        return reply.status, _members(reply)
+
     def ask(self, path: str, **headers: str) -> HttpResponse:
         """Read something with the token."""
         return self._access.send(HttpRequest("GET", path, None, headers))
@@ -131,6 +156,15 @@ def _members(reply: HttpResponse) -> dict[str, Any]:
 
 
 @dataclass
+class _MemberTurn:
+    """How far a member's gateway heard its stream, and how many events of this turn."""
+
+    member: str
+    reached: int
+    heard: int = 0
+
+
+@dataclass
 class PeerRelay:
     """What goes to one peer; ``alarm`` hears once what fails, and once that it goes on."""
 
@@ -140,8 +174,12 @@ class PeerRelay:
     stopping: threading.Event = field(default_factory=threading.Event)
     _line: PeerLine | None = None
     _read: bytes = b""
+    _members_at: datetime | None = None
+    _tag: str = ""
     _confirmed_at: datetime | None = None
     _failing: dict[str, str] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
+    _named_at: datetime | None = None
 
     def run(self) -> None:
         """Send until the process stops, or the peer's connection is gone."""
@@ -155,11 +193,108 @@ class PeerRelay:
             self._line.close()
 
     def step(self) -> None:
-        """Have the logs cosigned where that is due."""
+        """Ask who the peer's members are where that is due, and send what waits for them."""
         now = self.gateway.ports.now()
+        if self._members_at is None or now >= self._members_at:
+            self._members_at, away = now + MEMBERS_EVERY, "members" in self._failing
+            if self._try("members", self.follow) and away:
+                wake(self.gateway.ports, self.peer)
         if self._confirmed_at is None or now >= self._confirmed_at:
             good = self._try("log", self.confirm)
             self._confirmed_at = now + (EVERY[WITNESSED] if good else AGAIN)
+        for member in self._due():
+            if self.stopping.is_set():
+                return
+            self._try(f"events for {member}", partial(self._turn, member))
+
+    # --- Turns of its members ---
+
+    def _due(self) -> list[str]:
+        """The members of the peer for whom something waits."""
+        now, found = self.gateway.ports.now(), list[str]()
+        with suppress(Exception), self.gateway.store.begin(TransactionMode.READ) as work:
+            if self._named_at is None or now >= self._named_at + timedelta(seconds=PEERS_EVERY):
+                self._names, self._named_at = (
+                    [one.slug for one in work.organisations.members_of(self.peer)],
+                    now,
+                )
+            states = {one.cursor.organisation: one for one in states_of(work, self.peer)}
+            for name in self._names:
+                state = states.get(name)
+                if state is None or (state.lag > 0 and state.cursor.is_due(now)):
+                    found.append(name)
+        return found
+
+    def _turn(self, member: str) -> None:
+        """Send what follows in a member's stream; NotHeard, ClientError, ValueError."""
+        ports, until = self.gateway.ports, self.gateway.ports.now() + TURN
+        with ports.begin(TransactionMode.WRITE) as work:
+            cursor = work.notifications.cursor(member, DeliveryWay.RELAY)
+            if not cursor.is_due(ports.now()):
+                return
+            leased = cursor.lease(ports.now())
+            work.notifications.save(leased)
+            work.commit()
+        turn, failed = _MemberTurn(member, cursor.acknowledged), True
+        try:
+            self._send(turn, until)
+            failed = False
+        finally:
+            self._end(leased, turn.reached, failed=failed)
+            self._count(turn.heard, failed=failed)
+
+    def _send(self, turn: "_MemberTurn", until: datetime) -> None:
+        outgoing = composing.compose(self.gateway.ports, turn.member, turn.reached)
+        if outgoing is None:
+            return
+        line = self._opened()
+        self._have_cosigned(line, outgoing.note)
+        for one in outgoing.events:
+            if self.stopping.is_set() or self.gateway.ports.now() >= until:
+                return
+            status, answer = line.deliver(str(one.event), one.body)
+            moved = composing.cursor_after(one, status, answer)
+            if moved is None:
+                told = str(answer.get("type", "")).rpartition("/")[2]
+                raise NotHeard(f"it answers {status}{told and f' ({told})'}")
+            turn.reached, turn.heard = moved, turn.heard + 1
+            if moved != one.stream_number:
+                return  # it expects an earlier one
+
+    def _end(self, leased: Cursor, reached: int, *, failed: bool) -> None:
+        """Note how far the peer has heard; it may have gone back to an older copy of its own."""
+        ports = self.gateway.ports
+        with ports.begin(TransactionMode.WRITE) as work:
+            cursor = work.notifications.cursor(leased.organisation, leased.way)
+            if cursor.leased_until == leased.leased_until:
+                moved = replace(cursor, acknowledged=reached)
+                jitter = ports.random(1)[0] / 255
+                moved = moved.fail(ports.now(), jitter) if failed else moved.succeed()
+                work.notifications.save(moved)
+                work.commit()
+
+    # --- The peer itself ---
+
+    def follow(self) -> None:
+        """Ask who the peer's members are, and record what changed."""
+        ports, line = self.gateway.ports, self._opened()
+        with ports.begin(TransactionMode.READ) as work:
+            pins = pins_of(work, self.peer)
+        marked = ports.witnessed(pins.origin).read() if ports.witnessed else None
+        if marked is None:  # what it tells ends in a checkpoint that was cosigned here
+            self._members_at = None
+            return
+        known = {"If-None-Match": self._tag} if self._tag else {}
+        reply = line.ask(f"/relay/members?size={marked.head.size}", **known)
+        if reply.status == 304:
+            return
+        told = _members(reply).get("members")
+        if reply.status != 200 or not isinstance(told, list):
+            raise NotHeard(f"it answers {reply.status}")
+        self._tag = reply.headers.get("etag", "")
+        if wrong := remote_members.record(ports, self.peer, told):
+            self._tag = ""
+            raise NotHeard("; ".join(wrong))
 
     def confirm(self) -> None:
         """Have the peer cosign the log, where that is due, and hold the peer's own log against what
@@ -216,6 +351,8 @@ class PeerRelay:
             work.confirmations.keep(kept)
             work.commit()
 
+    # --- What fails ---
+
     def _opened(self) -> PeerLine:
         """The line; another one after a renewal, or where two persons compared other keys."""
         folder = folder_of(self.gateway.config, self.peer)
@@ -239,6 +376,11 @@ class PeerRelay:
         elif before is not None:
             self.alarm(f"{what} of the peer gateway {self.peer}: it goes on")
         return failure is None
+
+    def _count(self, heard: int, *, failed: bool) -> None:
+        if self.gateway.counts is not None:
+            self.gateway.counts.relayed("heard", heard)
+            self.gateway.counts.relayed("failed", int(failed))
 
 
 def failure_of(do: Callable[[], None]) -> str | None:
@@ -268,13 +410,18 @@ def pins_of(work: UnitOfWork, peer: str) -> PeerPins:
 
 @dataclass(frozen=True)
 class PeerState:
-    """How a peer stands: until when the connection to it holds, where there is one, and how many
-    entries were cosigned, of the log here and of its own."""
+    """How a peer stands: until when the connection to it holds, where there is one; how many of its
+    members are known, what waits for it, and how many entries were cosigned, of the log here and
+    of its own."""
 
     peer: str
     status: str
     certificate_until: datetime | None
     diverged: bool
+    members: int
+    waiting: int
+    failures: int
+    next_attempt_at: datetime | None
     cosigned_there: int
     cosigned_at: datetime | None
     cosigned_here: int
@@ -282,7 +429,7 @@ class PeerState:
 
 def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -> PeerState:
     """How a peer stands; LookupError where its keys were not compared."""
-    found, pins = work.organisations.get(peer), pins_of(work, peer)
+    found, pins, states = work.organisations.get(peer), pins_of(work, peer), states_of(work, peer)
     size, at = work.confirmations.newest(WITNESSED, _witness(pins)) or (0, None)
     marked = mark.of(pins.origin).read()
     return PeerState(
@@ -290,10 +437,33 @@ def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -
         status=str(found.status) if found else "",
         certificate_until=_certificate_until(config, peer),
         diverged=bool(found and found.peer and found.peer.diverged),
+        members=len(work.organisations.members_of(peer)),
+        waiting=sum(one.lag for one in states),
+        failures=max((one.cursor.failures for one in states), default=0),
+        next_attempt_at=max(
+            (one.cursor.next_at for one in states if one.cursor.next_at), default=None
+        ),
         cosigned_there=size,
         cosigned_at=at,
         cosigned_here=marked.head.size if marked else 0,
     )
+
+
+def states_of(work: UnitOfWork, peer: str) -> Sequence[DeliveryState]:
+    """How far a peer heard the streams of its members."""
+    every = work.notifications.states(DeliveryWay.RELAY)
+    return [one for one in every if one.cursor.organisation.endswith(f"@{peer}")]
+
+
+def wake(ports: Ports, peer: str) -> int:
+    """End the pauses before what a peer is sent next; how many there were."""
+    with ports.begin(TransactionMode.WRITE) as work:
+        waiting = [one.cursor for one in states_of(work, peer) if one.cursor.next_at is not None]
+        for one in waiting:
+            cursor = work.notifications.cursor(one.organisation, one.way)
+            work.notifications.save(replace(cursor, failures=0, next_at=None))
+        work.commit()
+    return len(waiting)
 
 
 def _certificate_until(config: Config, peer: str) -> datetime | None:

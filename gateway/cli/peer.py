@@ -122,7 +122,7 @@ def _enrol(gateway: GatewayRuntime, name: str, pins: Any, invitation: Invitation
 @_peer
 @json_option
 def check(folder: Path, peer: str) -> None:
-    """Check the connection to a peer: token, and cosignatures both ways.
+    """Check the connection to a peer: token, members, cosignatures.
 
     Exit status 1 when something does not work.
     """
@@ -130,6 +130,7 @@ def check(folder: Path, peer: str) -> None:
         relay = relaying.PeerRelay(gateway, peer, lambda _: None)
         checks = {
             "token": relay.check_token,
+            "members": relay.follow,
             "cosigned there": relay.confirm,
             "cosigned here": relay.check_cosigned,
         }
@@ -147,7 +148,7 @@ def check(folder: Path, peer: str) -> None:
 @click.argument("peer", metavar="[PEER]", required=False, callback=organisation_id)
 @json_option
 def show(folder: Path, peer: str | None) -> None:
-    """Show how peers stand, and cosignatures both ways."""
+    """Show how peers stand: members, what waits for them, cosignatures."""
     with _opened(folder) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         names = [peer] if peer else [one.slug for one in witnessing.peers_here(work)]
         mark = gateway.mark
@@ -157,3 +158,14 @@ def show(folder: Path, peer: str | None) -> None:
     for one in found:
         output.say(f"{one.peer}, {one.status}")
         output.print_fields({**vars(one), "peer": None, "status": None})
+
+
+@peer.command()
+@home_option
+@_peer
+@json_option
+def retry(folder: Path, peer: str) -> None:
+    """Send what waits for a peer at once."""
+    with _opened(folder) as gateway:
+        ended = relaying.wake(gateway.ports, peer)
+    output.reply({"peer": peer, "pauses": ended}, f"{ended} pauses ended", word="Retried")

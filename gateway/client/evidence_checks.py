@@ -18,6 +18,7 @@ from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.organisation import OrganisationName
 from gateway.evidence import receipt as receipts
+from gateway.evidence import sd_jwt
 from gateway.evidence.handoff_moves import SENT
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.verification import key_history, mandates
@@ -238,6 +239,17 @@ def _check_by(write: PendingWrite, confirmed: VerifiedReceipt) -> None:
     )
 
 
+def _named_here(write: PendingWrite, connection: PartnerConnection) -> dict[str, Any]:
+    """Return what was asked, the recipient by its name here: a signed offer has an id of its
+    audience."""
+    asked, to = write.asked, write.asked.get("to", {})
+    if write.document is None or "organisation" not in to:
+        return asked
+    audience = sd_jwt.read_own(write.document).claims["aud"]
+    named = connection.trust.name_at(audience, to["organisation"], connection.issuer)
+    return {**asked, "to": {**to, "organisation": named}}
+
+
 def _check_documents(
     write: PendingWrite,
     result: Mapping[str, Any],
@@ -255,6 +267,7 @@ def _check_documents(
         _same(event, case_digest=result.get("digest"))
     elif write.action in ("handoff.offer", "handoff.update"):
         text, handoff = result.get("offer"), str(write.handoff)
+        asked = _named_here(write, connection)
         offered = (
             documents.check_offer(text, asked, connection)
             if write.action == "handoff.offer"

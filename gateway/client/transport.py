@@ -172,7 +172,7 @@ class HttpTransport:
             content=message.body,
             headers=dict(message.headers),
         ) as response:
-            if response.is_redirect or 300 <= response.status_code < 400:
+            if 300 <= response.status_code < 400 and response.status_code != 304:
                 raise errors.UnexpectedAnswer(
                     "the gateway answers with a redirection, which is never followed: "
                     "check the address in the connection file"

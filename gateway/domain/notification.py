@@ -30,10 +30,12 @@ DESCRIPTION = note(LONGEST_DESCRIPTION, lines=False, blank=True)
 
 
 class DeliveryWay(StrEnum):
-    """How an organisation hears of its events: as notifications, or by the operator's mail."""
+    """How an organisation hears of its events: as notifications, by the operator's mail, or as a
+    remote member by its own gateway."""
 
     NOTIFICATION = "notification"
     MAIL = "mail"
+    RELAY = "relay"
 
 
 @dataclass(frozen=True)

@@ -536,18 +536,13 @@ _NO_PART = "your organisation does not take part at present"
 
 
 def _require_active(
-    work: UnitOfWork,
-    organisation: Organisation,
-    caller: Caller,
-    request: ActionRequest,
-    day: date,
+    work: UnitOfWork, organisation: Organisation, caller: Caller, request: ActionRequest
 ) -> None:
     """Require that an organisation, and the peer gateway through which it acts, take part."""
     through = caller.through and work.organisations.get(OrganisationName(caller.through))
     for one in (organisation, through):
-        status = one and one.standing_on(day)
-        if status and not may_act(status, request.action):
-            why = _NOT_ACTIVE.get(status, _NO_PART)
+        if one and not may_act(one.status, request.action):
+            why = _NOT_ACTIVE.get(one.status, _NO_PART)
             inactive = refusals.Forbidden(why, (INACTIVE,))
             raise _Denied(inactive, EventResult.DENIED, inactive.rules)
 
@@ -569,8 +564,7 @@ def _admit(
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
-            day = ports.reference_date(ports.now()).day
-            _require_active(work, organisation, actor, request, day)
+            _require_active(work, organisation, actor, request)
             known[organisation.slug] = organisation
         case actors.EnrollingSystem():
             if (member := work.organisations.get(actor.invitation.organisation)) is None:

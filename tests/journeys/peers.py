@@ -11,8 +11,19 @@ from typing import Any, TypeVar
 
 from pytest_socket import enable_socket
 
-from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.harness import casegate
+from gateway.cli.demo.environment import MEMBERS, DemoEnvironment, _set
+from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE
+from tests.journeys.harness import (
+    ABROAD,
+    CONTENT,
+    OFMIN,
+    admit,
+    case_content,
+    casegate,
+    clearance,
+    config_of,
+    grant,
+)
 from tests.peering import AGREED, APPLICATION, DECISION
 
 T = TypeVar("T")
@@ -80,7 +91,7 @@ def enrol(stage: DemoEnvironment, peer: DemoEnvironment) -> None:
 def join(one: DemoEnvironment, other: DemoEnvironment) -> None:
     """Make two gateways peers."""
     for stage, peer in ((one, other), (other, one)):
-        trust(stage, peer)
+        trust(stage, peer, tlp="RED")
     for stage, peer in ((one, other), (other, one)):
         enrol(stage, peer)
 
@@ -98,3 +109,49 @@ def check(stage: DemoEnvironment, peer: DemoEnvironment) -> dict[str, str | None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     return dict(json.loads(done.stdout)["checks"])
+
+
+def admit_signing(stage: DemoEnvironment, slug: str, peer: DemoEnvironment) -> None:
+    """Admit a member that signs its own documents, and shows itself to a peer."""
+    member = next(one for one in MEMBERS if one.slug == slug)
+    admit(stage, member)
+    if slug == OFMIN:
+        grant(stage, OFMIN, "csam")
+    home, issuer = stage.folder / slug, config_of(stage).issuer
+    whose = ("--organisation", slug, "--gateway", issuer)
+    casegate("key", "create", home / "keys", "--use", "signing", *whose)
+    jwk = json.loads((home / "keys" / JWK_FILE).read_text())
+    proof = (home / "keys" / PROOF_FILE).read_text()
+    stage.administer("key.register", slug, {"jwk": jwk, "proof": proof})
+    _set(home / "connection.toml", "document_key", f"keys/{KEY_FILE}")
+    shown = ("--to", config_of(peer).issuer, *whose)
+    declaration = casegate("key", "show", home / "keys" / KEY_FILE, *shown).strip()
+    said = {"peer": name_of(peer), "declaration": declaration}
+    stage.administer("organisation.show_to_peer", slug, said)
+
+
+def parties(be: DemoEnvironment, fr: DemoEnvironment) -> None:
+    """A hotline at one of two peers, and at the other the police office that is competent."""
+    admit_signing(be, ABROAD, fr)
+    admit_signing(fr, OFMIN, be)
+    said = {"member": OFMIN, "led": True, "legal_act": "a decree"}
+    be.administer("peer.recognise", name_of(fr), said)
+    until(lambda: state(be, fr)["members"] and state(fr, be)["members"], 120)
+    shown = ("organisation", "show", f"{OFMIN}@{name_of(fr)}")
+    until(lambda: "csam/FR" in casegate("admin", "--home", be.operator, *shown), 120)
+
+
+def offer(be: DemoEnvironment, fr: DemoEnvironment) -> str:
+    """A case of the hotline, offered to the police office at the peer; the handoff."""
+    content = case_content()
+    content["marking"]["release_to"] = [config_of(fr).issuer]
+    with be.client(ABROAD) as hotline:
+        hotline.submit(content, "be-1", clearance(content))
+        written = hotline.offer(
+            content["case"],
+            "be-1",
+            competence="csam/FR",
+            groups=CONTENT,
+            purpose=["investigate"],
+        )
+    return str(written.result["handoff"])
