@@ -172,7 +172,8 @@ class HttpTransport:
             content=message.body,
             headers=dict(message.headers),
         ) as response:
-            if 300 <= response.status_code < 400 and response.status_code != 304:
+            known = response.status_code == 304 and "If-None-Match" in message.headers
+            if 300 <= response.status_code < 400 and not known:
                 raise errors.UnexpectedAnswer(
                     "the gateway answers with a redirection, which is never followed: "
                     "check the address in the connection file"

@@ -398,6 +398,11 @@ class Organisation:
         """Tell whether it takes part now."""
         return self.status is Status.ACTIVE
 
+    def standing_on(self, day: date) -> Status:
+        """Its status; a peer gateway with which nothing is agreed on a day counts as suspended."""
+        agreed = self.peer is None or self.peer.agreement_on(day) is not None
+        return self.status if agreed or not self.active else Status.SUSPENDED
+
     def is_attested(self, now: datetime) -> bool:
         """Tell whether what is known of it is of today: of a remote member its gateway says so."""
         return self.remote is None or now < self.remote.attested_until

@@ -140,6 +140,11 @@ class PeerGateway:
         """The agreement in force on ``day``; None where nothing is agreed."""
         return next((one for one in self.agreements if one.period.holds(day)), None)
 
+    def newest_agreement(self, day: date) -> PeerAgreement | None:
+        """The agreement in force on ``day``, else the last: answers count by that, too."""
+        last = self.agreements[-1] if self.agreements else None
+        return self.agreement_on(day) or last
+
     def recognition_of(self, member: str) -> RecognisedMember | None:
         """The recognition of a member, by its id at its own gateway."""
         return next((one for one in self.recognised if one.id == member), None)

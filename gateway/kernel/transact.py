@@ -536,13 +536,18 @@ _NO_PART = "your organisation does not take part at present"
 
 
 def _require_active(
-    work: UnitOfWork, organisation: Organisation, caller: Caller, request: ActionRequest
+    work: UnitOfWork,
+    organisation: Organisation,
+    caller: Caller,
+    request: ActionRequest,
+    day: date,
 ) -> None:
     """Require that an organisation, and the peer gateway through which it acts, take part."""
     through = caller.through and work.organisations.get(OrganisationName(caller.through))
     for one in (organisation, through):
-        if one and not may_act(one.status, request.action):
-            why = _NOT_ACTIVE.get(one.status, _NO_PART)
+        status = one and one.standing_on(day)
+        if status and not may_act(status, request.action):
+            why = _NOT_ACTIVE.get(status, _NO_PART)
             inactive = refusals.Forbidden(why, (INACTIVE,))
             raise _Denied(inactive, EventResult.DENIED, inactive.rules)
 
@@ -564,7 +569,8 @@ def _admit(
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
-            _require_active(work, organisation, actor, request)
+            day = ports.reference_date(ports.now()).day
+            _require_active(work, organisation, actor, request, day)
             known[organisation.slug] = organisation
         case actors.EnrollingSystem():
             if (member := work.organisations.get(actor.invitation.organisation)) is None:

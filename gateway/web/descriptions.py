@@ -255,6 +255,26 @@ _WORDS: Mapping[str, str] = {
     "answered": "Its last answer to a change or recall.",
     "answered_by_event": "The event of that answer.",
     "consultations": "The events of the consultations that were reviewed.",
+    # what crosses between two gateways
+    "ReceiptBody.document": "The event document, as it was hashed.",
+    "ReceiptBody.nonce": "What keeps the document from being guessed, in base64url.",
+    "ReceiptBody.disclosures": "The details that its reader may have.",
+    "ReceiptBody.proof": "The C2SP tlog-proof, which ends in a checkpoint that was cosigned here.",
+    "DueBody.acknowledgement": "By when an update is to be acknowledged.",
+    "DueBody.recall_acknowledgement": "By when a recall is to be acknowledged.",
+    "DueBody.recall_answer": "By when a recall is to be answered.",
+    "RelayedEventBody.document": "The offer, update, answer or recall, as its reader may have it.",
+    "RelayedEventBody.shown": "How something is read that the document withholds.",
+    "RelayedEventBody.persons": "How many persons decided at home; the sender's word.",
+    "RelayedEventBody.cleared": "Whether two persons cleared the case; the sender's word.",
+    # a search by an item, and by one's own events
+    "FoundItem.counterparts": "To whom it was offered, or who offered it.",
+    "ItemSearchResult.searched": "What the system's scopes let it look at.",
+    "Submitted.known": "Up to five cases and handoffs of one's own that have an item of it.",
+    "ItemSearchBody.url": "The address that is looked for.",
+    "ItemSearchBody.account": "The account that is looked for.",
+    "ItemSearchBody.limit": "How many are listed at most.",
+    "OwnFiltersBody.types": "Only events of these types.",
     # events and notifications
     "stream_number": "The number in your own stream.",
     "index": "The number of the entry in the log.",
@@ -500,6 +520,12 @@ _ID = "0198c1f2-7a00-7000-8000-000000000001"
 _DIGEST = "o05A2lYQIVC6QQgyi1E9mAsHyXJrkWMvbLtH3F7KS6Y"
 
 SAMPLES: Mapping[str, Any] = {
+    "ItemSearchBody": {
+        "by": "analyst-1",
+        "reason_code": "investigation",
+        "reason": "A second report of the same address.",
+        "url": "https://image.example/1",
+    },
     "date-time": "2026-01-02T03:04:05+00:00",
     "date": "2026-01-02",
     "uuid": _ID,

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.domain import consultation, organisation, revision
 from gateway.domain import vocabulary as words
-from gateway.domain.audit import CoverageKind
+from gateway.domain.audit import SEARCH_REASONS, CoverageKind
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState, RecallCode
@@ -39,6 +39,7 @@ _LISTS: Mapping[str, Iterable[str]] = {
     "PermittedActions": words.PERMITTED_ACTIONS,
     "Purpose": words.Purpose,
     "RecallCode": RecallCode,
+    "SearchReason": SEARCH_REASONS,
     "Regime": words.Regime,
     "Tlp": words.TLP,
     "Urgency": words.Urgency,

@@ -174,7 +174,7 @@ def test_the_sentence_of_a_name_goes_to_no_field_of_another_name():
 
 def test_no_machine_and_no_real_host_stands_in_it():
     text = COMMITTED.read_text("utf-8")
-    for url in re.findall(r"https?://([^/\"{}\s]+)", text):
+    for url in re.findall(r"https?://([^/\"{}\s(]+)", text):
         assert url.endswith((".example", ".example.org", "example.org")), url
     assert str(COMMITTED.parents[1]) not in text
     assert str(Path.home()) not in text

@@ -399,6 +399,9 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, "/peers")
     assert_fits({"members": peering().tell()}, {"$ref": "#/components/schemas/ShownMembers"}, "")
     story.told.add(("GET", "/relay/members"))
+    heard = {"stream_number": 1, "event": event}
+    assert_fits(heard, {"$ref": "#/components/schemas/Heard"}, "")
+    story.told.add(("POST", "/relay/events"))
     gateway, by = story.line.gateway, witness(witness_name(ISSUER, HOTLINE))
     line = by.cosign(note.split(story.line.anybody().get("/checkpoint").text)[0], gateway.clock())
     value = {"size": gateway.size(), "cosignature": line.split()[2]}

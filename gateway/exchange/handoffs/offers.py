@@ -590,7 +590,15 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
 def take(
     context: RequestContext, case: Case, version: CaseVersion, wanted: OfferRequest
 ) -> results.OfferResult:
-    """Make the offer of a remote member, of a version that its gateway presented."""
+    """Make the offer of a remote member, of a version that its gateway presented; Forbidden beyond
+    what its gateway may offer in a day."""
+    gateway, day = str(context.caller.through), context.today.day
+    peer = context.require(gateway).peer
+    agreement = peer and peer.agreement_on(day)
+    most, window = agreement.offers_a_day if agreement else 0, f"offers/{day.isoformat()}"
+    if agreement and not context.work.budgets.consume(gateway, window, most):
+        why = "your gateway made as many offers today as was agreed: make it on another day"
+        raise refusals.Forbidden(why, ("R23.agreement",))
     inputs = _inputs(context, case, version, wanted, assurance(wanted.signed))
     return _make(context, select_parts(context, wanted, version, inputs), wanted)
 

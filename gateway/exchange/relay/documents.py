@@ -70,7 +70,10 @@ def _keys_for(
     """The keys by which a document may be signed, and the issuer that it then has. Raises
     DocumentError for one that is attested for another organisation than its author."""
     peer, uri = peer_of(context, incoming), context.names.uri(author)
-    agreement, claims = peer.agreement_on(context.today.day), sd_jwt.read_unverified(text).claims
+    agreement, claims = (
+        peer.newest_agreement(context.today.day),
+        sd_jwt.read_unverified(text).claims,
+    )
     attests = by_gateway or (agreement is not None and agreement.assurance == ANY)
     if attests and claims.get("iss") == peer.pins.issuer:
         if claims.get("attested_for") != uri:

@@ -315,7 +315,7 @@ def test_a_measure_waits_at_the_originator_and_at_each_other_holder(gateway):
     opened(gateway, other, "assessment", ABROAD)
     _, handoff, made = embargoed(gateway, case)
     assert gateway.arrived(handoff) == {HOTLINE: ["case.embargoed"]}
-    assert gateway.arrived(other) == {ABROAD: ["case.embargoed"]}
+    assert gateway.arrived(other) == {ABROAD: ["case.held"]}
     seen(gateway, other, ABROAD)
     end = MeasureEnd(UUID(made.result["measure"]), "officer-1")
     gateway.act(OFMIN, measures.on_handoff, handoff, end)

@@ -1,11 +1,12 @@
 """What goes wrong between two gateways, and what becomes of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import HandoffState, RecallCode
+from gateway.domain.mandate import Period
 from gateway.domain.organisation import Status
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
@@ -189,6 +190,25 @@ def test_a_suspended_peer_brings_recalls_and_nothing_else() -> None:
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
     two.exchange()
     assert two.be.handoff(returned).state is HandoffState.RETURNED
+    assert two.fr.handoff(handoff).recall is not None
+
+
+def test_an_agreement_that_ended_lets_recalls_through_and_nothing_else() -> None:
+    two = two_gateways()
+    case = released(two)
+    handoff = held(two, case)
+    other = UUID(offered(two.be, released(two), originator=BE_HOTLINE).result["handoff"])
+    with two.fr.past_events(BE) as work:
+        found = work.organisations.get(BE)
+        assert found is not None
+        assert found.peer is not None
+        past = Period(date(2000, 1, 1), date(2026, 1, 1))
+        ended = tuple(replace(one, period=past) for one in found.peer.agreements)
+        peer = replace(found.peer, agreements=ended)
+        work.organisations.save(replace(found, peer=peer, version=found.version + 1))
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.exchange()
+    assert two.be.handoff(other).state is HandoffState.RETURNED
     assert two.fr.handoff(handoff).recall is not None
 
 

@@ -75,8 +75,24 @@ def test_step_1_an_agreement_that_ended_is_no_agreement() -> None:
         past = replace(agreed, period=Period(date(2000, 1, 1), date(2026, 1, 1)))
         peer = replace(found.peer, agreements=(past,))
         work.organisations.save(replace(found, peer=peer, version=found.version + 1))
-    status, _ = two.post(BE, body)
-    assert status == 403
+    refused(two, body, "suspended")
+
+
+def test_a_peer_makes_as_many_offers_in_a_day_as_was_agreed() -> None:
+    two = two_gateways()
+    with two.fr.past_events(BE) as work:
+        found = work.organisations.get(BE)
+        assert found is not None
+        assert found.peer is not None
+        agreed = tuple(replace(one, offers_a_day=1) for one in found.peer.agreements)
+        peer = replace(found.peer, agreements=agreed)
+        work.organisations.save(replace(found, peer=peer, version=found.version + 1))
+    handoffs = [
+        UUID(offered(two.be, released(two), originator=BE_HOTLINE).result["handoff"])
+        for _ in range(2)
+    ]
+    two.exchange()
+    assert [two.be.handoff(one).state for one in handoffs] == ["offered", "returned"]
 
 
 def test_step_2_a_member_that_is_not_known_here_is_not_found_and_comes_again() -> None:
