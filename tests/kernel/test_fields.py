@@ -65,14 +65,13 @@ RESOLUTION = {"decision_ref": "board", "decided_on": "2026-03-01", "document_sha
 REASON = {"reason": "a reason"}
 SYSTEM_REASON = {"system": "desk", **REASON}
 COMPETENCE = {"function": "receive", "matter": "grooming", "territory": "FR", "legal_act": "act"}
-PLAN = {
+PREVIEW = {
     "competence": "receive/csam/FR",
     "effective_on": "2026-04-01",
     "successor": OCRVP,
     "read_until": "2026-05-01",
-    "legal_act": "Decree",
-    "permissions": False,
 }
+PLAN = {**PREVIEW, "legal_act": "Decree", "permissions": False}
 GRANT = {"decision_ref": "order", **DAYS}
 PASSKEY = Authenticator()
 ADMIN = {"person": "c-new", "name": "C. N.", "jwk": key_of("c-new").public_jwk(), "proof": "a.b.c"}
@@ -89,6 +88,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.reinstate", HOTLINE, REASON),
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
+    ("contact.consult", HOTLINE, REASON),
     ("staff.establish", HOTLINE, {"entries": ["head,analyst", "approver"]}),
     ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
@@ -113,7 +113,9 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("peer.agree", "fr", AGREED),
     ("peer.recognise", "fr", {"member": "ofmin", "led": True, "legal_act": "act"}),
     ("peer.end", "fr", {"event": UNKNOWN, "until": "2026-04-01"}),
+    ("peer.resume", "fr", REASON),
     ("retention.end", OFMIN, {"retention": UNKNOWN, "until": "2026-04-01"}),
+    ("succession.preview", OFMIN, PREVIEW),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),
     ("system.register", HOTLINE, {"system": "mill", "scopes": ["cases.read"]}),
