@@ -155,3 +155,11 @@ def offer(be: DemoEnvironment, fr: DemoEnvironment) -> str:
             purpose=["investigate"],
         )
     return str(written.result["handoff"])
+
+
+def view(stage: DemoEnvironment, slug: str, handoff: str) -> dict[str, Any]:
+    """A handoff as a party reads it; empty where its gateway does not know it yet."""
+    with stage.client(slug) as party:
+        boxes = (party.inbox, party.sent)
+        found = [one for box in boxes for one in box() if one["handoff"] == handoff]
+        return dict(party.handoff(handoff)) if found else {}
