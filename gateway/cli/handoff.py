@@ -357,7 +357,8 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
     handoff_ = ("handoff", lambda one: output.short(one["handoff"]))
-    output.print_items(found, urgency, ("due (UTC)", _due), handoff_, party)
+    references = ["reference"] if any(one.get("reference") for one in found) else []
+    output.print_items(found, urgency, ("due (UTC)", _due), handoff_, party, *references)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -402,6 +403,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     )
     lines = {
         "id": view["handoff"],
+        "reference": view.get("reference"),
         "from": organisation(view["originator"], names),
         "to": organisation(view["recipient"], names),
         "competence": view["competence"],

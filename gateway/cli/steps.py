@@ -166,6 +166,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Taken": lambda result: (
         f"handoff {output.short(result['handoff'])} is taken by {result['taken_by']}"
     ),
+    "Referred": lambda result: f"handoff {output.short(result['handoff'])} has your reference",
     "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
     "StaffEnded": lambda result: f"{result['pseudonym']} is not in force any more",
     "ReplayedNotification": lambda result: (

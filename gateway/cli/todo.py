@@ -119,7 +119,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         what = say("question", what=what) if kind == DutyKind.QUESTION else what
     elif len(row["acts"]) > 1:
         what = say("acts", what=what, acts=", ".join(map(verb_of, row["acts"])))
-    # What is received has no reference of one's own: the end of its id tells it from others.
+    # Where one gave no reference of one's own, the end of the id tells it from others.
     reference = defang_text(
         str(row["reference"] or output.short(row["handoff"] or row["case"] or ""))
     )

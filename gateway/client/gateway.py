@@ -305,7 +305,10 @@ class Gateway(
             paths = [f"/{noun}s?{box}{asked}" for box in _BOXES[noun]]
             return [one for path in paths for one in self._exchange.items(f"{noun}.read", path)]
         rows = [dict(one) for one in self.worklist()["items"]]
-        return [one for one in rows if one[noun] and (by == "ends" or one["reference"] == name)]
+        if by == "reference":
+            own = [one for one in rows if one["reference"] == name]
+            rows = [one for one in own if noun == "handoff" or not one["received"]]
+        return [one for one in rows if one[noun]]
 
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.

@@ -50,7 +50,8 @@ Shown = list[dict[str, Any]]
 class BoxFilters(TypedDict, total=False):
     """Which handoffs of a box are listed; what is None is not asked for.
 
-    ``reference`` is that of one's own case; offered ``since`` a day, and ``until`` another, in UTC.
+    ``reference`` is one's own, of a case or of what one received; offered ``since`` a day, and
+    ``until`` another, in UTC.
     """
 
     urgency: "UrgencyWord | None"

@@ -47,6 +47,7 @@ StepAction = Literal[
     "staff.end",
     "succession.approve",
     "handoff.take",
+    "handoff.refer",
 ]
 """The steps on a case: see `Gateway.step`."""
 
@@ -259,6 +260,7 @@ class HandoffSummary(TypedDict):
     package: int
     recalled: bool
     corrected: bool
+    reference: str | None
 
 
 class AnswerView(TypedDict):

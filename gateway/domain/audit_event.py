@@ -163,6 +163,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
     "handoff.mark_seen": ("handoff.seen", Operation.CONSULTATION),
     "handoff.take": ("handoff.taken", Operation.ALTERATION),
+    "handoff.refer": ("handoff.referred", Operation.ALTERATION),
     "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
     "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "handoff.end_retention": ("handoff.retention_ended", Operation.ERASURE),

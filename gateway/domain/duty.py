@@ -183,6 +183,9 @@ MARK_SEEN = "handoff.mark_seen"
 TAKE = "handoff.take"
 """The action by which one says who of its own side works on a handoff."""
 
+REFER = "handoff.refer"
+"""The action by which a recipient gives a handoff its own reference."""
+
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(
         _RECIPIENT,

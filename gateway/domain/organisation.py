@@ -197,6 +197,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "handoff.review",
         "handoff.mark_seen",
         "handoff.take",
+        "handoff.refer",
         "handoff.call",
         "handoff.notify_correction",
         "handoff.answer_proposal",

@@ -54,6 +54,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "handoff.review": ALL_ROLES,  # a dpo reviews a derogation, and nothing else
     "handoff.mark_seen": WORKING,
     "handoff.take": WORKING,
+    "handoff.refer": WORKING,
     "notification.replay": WORKING,
     "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},

@@ -366,6 +366,27 @@ _KINDS = (
         "--mine` lists what a person took; the other party does not hear of it.",
         ("handoff",),
     ),
+    StepKind(
+        "handoff.refer",
+        "reference",
+        "Referred",
+        StepBody(
+            "ReferenceBody",
+            "A recipient gives a handoff its own reference.",
+            (
+                RequestField(
+                    "reference",
+                    FieldType.LINE,
+                    "Your own reference, in up to 100 characters; no name of a person.",
+                    required=True,
+                    longest=100,
+                ),
+            ),
+        ),
+        "Give a handoff that you received your own reference.\n\nIt replaces the one before. Lists "
+        "show it, and commands take it for the id; the other party does not hear of it.",
+        ("handoff",),
+    ),
 )
 
 STEPS: Mapping[str, StepKind] = {kind.action: kind for kind in _KINDS}

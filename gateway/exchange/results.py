@@ -492,6 +492,13 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Referred:
+    """A handoff that its recipient gave its own reference."""
+
+    handoff: UUID
+
+
+@dataclass(frozen=True)
 class PeerHandoffReceipts:
     """What the other gateway recorded of a handoff between two, in the order of its stream."""
 
@@ -552,6 +559,7 @@ class HandoffSummary:
     corrected: Annotated[
         bool, "Whether its recipient heard of a correction whose package has not come: wait for it."
     ]
+    reference: Annotated[str | None, "The recipient's own reference, shown to it alone."]
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,16 @@ class TakenHandoff:
 
 
 @dataclass(frozen=True)
+class HandoffReference:
+    """The recipient's own reference of a handoff: a keyed digest of it, and itself."""
+
+    handoff: UUID
+    organisation: str
+    reference: str
+    said: bytes
+
+
+@dataclass(frozen=True)
 class MemberProof:
     """What a peer gateway said of a key, or a mandate, of a remote member, as JSON.
 
@@ -256,7 +266,7 @@ class HeldRemoval:
 @dataclass(frozen=True)
 class WorkRow:
     """A row of a worklist: a handoff, what is owed about it or arrived there (None: it is late at
-    the other party), who works on it, and the originator's reference, for that alone."""
+    the other party), who works on it, and the reference that the worklist's owner gave it."""
 
     duty: HandoffDuty | None
     handoff: Handoff
@@ -267,10 +277,11 @@ class WorkRow:
 @dataclass(frozen=True)
 class ListedHandoff:
     """A handoff in a list; ``corrected``: its recipient holds the case and heard of a correction,
-    and the package is still to come."""
+    and the package is still to come. ``reference`` is the recipient's own, in its own list."""
 
     handoff: Handoff
     corrected: bool
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -302,7 +313,7 @@ class HandoffFilter:
     ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
     whose case is there still, and is erased before that day; ``case``: those of a case of the
     sender, which in the box received is the ``counterpart``; ``ends``: those whose id has its last
-    six digits.
+    six digits; ``reference``: those with that keyed digest of their recipient's own reference.
     """
 
     state: str | None = None
@@ -312,6 +323,7 @@ class HandoffFilter:
     counterpart: str | None = None
     case: UUID | None = None
     ends: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)

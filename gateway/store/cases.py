@@ -61,6 +61,7 @@ from gateway.store.tables import (
     case_version,
     doomed_key,
     handoff,
+    handoff_reference,
     held_removal,
     indexed_item,
     retry,
@@ -224,6 +225,7 @@ _FORGET_ITEMS = delete(indexed_item).where(
 )
 _FORGET_SENT = update(sent_act).where(sent_act.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
+_FORGET_REFERENCES = delete(handoff_reference).where(handoff_reference.c.handoff.in_(_handoff_ids))
 _HELD = RecordTable(held_removal, HeldRemoval)
 _HELD_OF = (
     _HELD.by("originator")
@@ -538,7 +540,7 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        beside = _FORGET_TAKEN, _FORGET_SENT, _FORGET_HELD, _FORGET_ITEMS
+        beside = _FORGET_TAKEN, _FORGET_REFERENCES, _FORGET_SENT, _FORGET_HELD, _FORGET_ITEMS
         for forget in (*_FORGET_RETRIES, *beside):
             self._transaction.run(forget, of)
         return Erasure(versions, statements)

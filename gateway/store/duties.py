@@ -21,12 +21,14 @@ from gateway.domain.worklist import COUNTED
 from gateway.kernel.values import WorkRow
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import CellRef
+from gateway.store.references import REFERRED, read_references
 from gateway.store.tables import (
     DUTY_PLACE,
     WAITING,
     case_version,
     duty,
     handoff,
+    handoff_reference,
     sweep,
     taken_handoff,
 )
@@ -76,13 +78,14 @@ _taken_by = and_(
     taken_handoff.c.handoff == handoff.c.id,
     taken_handoff.c.organisation == bindparam("organisation"),
 )
-_beside = (taken_handoff.c.person, case_version.c.summary)
+_beside = (taken_handoff.c.person, case_version.c.summary, handoff_reference.c.said)
 
 
 def _worked_on(found: Select[Any]) -> Any:
     """With who works on it, and what a list shows of the version of its case."""
     return (
         found.outerjoin(taken_handoff, _taken_by)
+        .outerjoin(handoff_reference, REFERRED)
         .outerjoin(case_version, case_version.c.digest == handoff.c.case_digest)
         .limit(bindparam("limit"))
     )
@@ -201,13 +204,16 @@ class SqlDuties(StorePart):
     def _shown(
         self, organisation: str, found: Sequence[tuple[HandoffDuty | None, Any]], size: int
     ) -> Sequence[WorkRow]:
-        """Rows with what their originator alone reads: its reference, where the key is there."""
+        """Rows with what their reader gave them: the originator's reference, or the recipient's,
+        where the key is there."""
         rows = [(owed, _HANDOFFS.read(row[:size]), *row[size:]) for owed, row in found]
         own = [row[3] for row in rows if row[3] and row[1].originator == organisation]
         readable = self._cipher.fetch(own) if own else ()
+        received = [(of.id, said) for _, of, _, _, said in rows]
+        named = read_references(self._cipher, organisation, received)
         made = list[WorkRow]()
-        for owed, of, person, summary in rows:
-            reference = None
+        for (owed, of, person, summary, _), received_as in zip(rows, named, strict=True):
+            reference = received_as
             if of.originator == organisation and summary in readable:
                 cell = CellRef(case_version.name, of.case_digest, "summary")
                 said = json.loads(self._cipher.decrypt(summary, cell))

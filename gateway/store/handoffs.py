@@ -48,6 +48,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
     HandoffFilter,
+    HandoffReference,
     ListedHandoff,
     RetainedCopy,
     SentAct,
@@ -70,6 +71,7 @@ from gateway.store.content_encryption import (
     header_of,
 )
 from gateway.store.duties import FOLLOW_URGENCY
+from gateway.store.references import REFERRED, read_references, reference_cell
 from gateway.store.tables import (
     KEPT,
     announcement,
@@ -81,6 +83,7 @@ from gateway.store.tables import (
     duty,
     erasure_notice,
     handoff,
+    handoff_reference,
     header,
     index_key,
     retained_copy,
@@ -145,13 +148,18 @@ _corrected = and_(
         duty.c.closed_at.is_(null()),
     ),
 )
-_LISTED = _HANDOFFS.all.add_columns(_corrected.label("corrected")).limit(bindparam("limit"))
+_LISTED = (
+    _HANDOFFS.all.add_columns(_corrected.label("corrected"), handoff_reference.c.said)
+    .outerjoin(handoff_reference, REFERRED)
+    .limit(bindparam("limit"))
+)
 _PAGE = _LISTED.where(stands_after(*_place)).order_by(*_place)
 # As their index has them: by their places the whole box would be read.
 _PAGE_BY_END = _LISTED.where(handoff.c.id > bindparam("after_id")).order_by(handoff.c.id)
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _OTHERS = {"in": handoff.c.originator, "out": handoff.c.recipient}
 _of = handoff.alias("of_case")
+_named = handoff_reference.alias("named")
 _FILTERS = {
     "state": matching(handoff, "state"),
     "urgency": matching(handoff, "urgency"),
@@ -160,14 +168,18 @@ _FILTERS = {
         _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
     ),
     "ends": id_end(handoff.c.id) == bindparam("ends"),
+    "reference": handoff.c.id.in_(
+        select(_named.c.handoff).where(matching(_named, "organisation", "reference"))
+    ),
 }
+_BY_ID = frozenset({"case", "reference"})
 
 
 @cache
 def _page(box: str, *filters: str) -> Any:
     """The page of a box under some of the filters; each is made once."""
-    # Of a case no index of the box is read: joined with nothing, SQLite takes none by it.
-    box_of = _BOXES[box].concat("") if "case" in filters else _BOXES[box]
+    # By ids no index of the box is read: joined with nothing, SQLite takes none by it.
+    box_of = _BOXES[box] if _BY_ID.isdisjoint(filters) else _BOXES[box].concat("")
     owner = box_of == bindparam("organisation")
     filtered = _FILTERS | {"counterpart": _OTHERS[box] == bindparam("counterpart")}
     originator = "organisation" if box == "out" else "counterpart"
@@ -215,6 +227,12 @@ _taking = postgresql_insert(taken_handoff)
 _TAKE = _taking.on_conflict_do_update(
     index_elements=[taken_handoff.c.handoff, taken_handoff.c.organisation],
     set_={name: _taking.excluded[name] for name in ("person", "since")},
+)
+_REFERENCES = RecordTable(handoff_reference, HandoffReference)
+_referring = postgresql_insert(handoff_reference)
+_REFER = _referring.on_conflict_do_update(
+    index_elements=[handoff_reference.c.handoff, handoff_reference.c.organisation],
+    set_={name: _referring.excluded[name] for name in ("reference", "said")},
 )
 _OPEN_OF = select(func.count()).where(
     matching(handoff, "originator", "case"),
@@ -459,10 +477,12 @@ class SqlHandoffs(StorePart):
             **wanted,
         }
         rows = self._transaction.rows(statement, values)
-        read = (_HANDOFFS.read(row[:_FIELDS]) for row in rows)
+        found = [_HANDOFFS.read(row[:_FIELDS]) for row in rows]
+        sealed = [(one.id, row.said) for one, row in zip(found, rows, strict=True)]
+        named = read_references(self._cipher, organisation, sealed)
         return [
-            ListedHandoff(one, corrected=bool(row[_FIELDS]) and one.is_held)
-            for one, row in zip(read, rows, strict=True)
+            ListedHandoff(one, bool(row.corrected) and one.is_held, reference)
+            for one, row, reference in zip(found, rows, named, strict=True)
         ]
 
     # --- What was sent to the gateway that decides ---
@@ -520,6 +540,19 @@ class SqlHandoffs(StorePart):
         """Tell who of a party works on a handoff."""
         found = self._get(_TAKEN, handoff=handoff, organisation=organisation)
         return None if found is None else found.person
+
+    def refer(self, handoff: UUID, organisation: str, digest: str, reference: str) -> None:
+        """Keep a recipient's own reference of a handoff, encrypted with its case, in place of that
+        before."""
+        key, cell = self._key_of(handoff, organisation), reference_cell(handoff, organisation)
+        said = self._cipher.encrypt(reference, key, cell)
+        self._write(_REFER, vars(HandoffReference(handoff, organisation, digest, said)))
+
+    def reference_of(self, handoff: UUID, organisation: str) -> str | None:
+        """A recipient's own reference of a handoff."""
+        found = self._get(_REFERENCES, handoff=handoff, organisation=organisation)
+        sealed = [(handoff, None if found is None else found.said)]
+        return read_references(self._cipher, organisation, sealed)[0]
 
     def with_counterparts(self, organisation: str, most: int) -> Sequence[Handoff]:
         """The first handoffs, by their place, that are open or held with each counterpart of an

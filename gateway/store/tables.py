@@ -411,6 +411,14 @@ sent_act = Table(
 )
 _partial("sent_act_waiting", sent_act.c.ended_at.is_(null()), sent_act.c.at)
 
+# A recipient's own reference of a handoff, for that alone; it goes with the case.
+handoff_reference = _small(
+    "handoff_reference",
+    *columns.columns_of(values.HandoffReference, handoff=ForeignKey(handoff.c.id)),
+    PrimaryKeyConstraint("handoff", "organisation"),
+    Index("handoff_reference_of", "organisation", "reference"),
+)
+
 # What a key still seals is asked before it is destroyed.
 SEALED = (
     case_version.c.summary,
@@ -419,6 +427,7 @@ SEALED = (
     sent_act.c.document,
     retained_copy.c.content,
     contact.c.said,
+    handoff_reference.c.said,
 )
 BY_KEY = [Index(f"{one.table.name}_{one.name}_by_key", header(one)) for one in SEALED]
 

@@ -237,6 +237,15 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed(desks: Desks) -
     desks.done(*acknowledge, *BY, at=OFMIN)
 
 
+def test_a_recipient_names_a_handoff_by_its_own_reference(desks: Desks) -> None:
+    handoff, _ = desks.offered(), desks.offered()
+    desks.done("handoff", "refer", handoff, "--reference", "PV 2026/17", *BY, at=OFMIN)
+    for shown in (("todo",), ("handoff", "list"), ("handoff", "show", "PV 2026/17")):
+        assert "PV 2026/17" in desks.done(*shown, at=OFMIN)
+    desks.done("handoff", "accept", "PV 2026/17", *BY, "--yes", at=OFMIN)
+    assert desks.told("handoff", "show", handoff, at=OFMIN)["state"] == "accepted"
+
+
 def test_a_person_sees_what_it_took_and_any_filter_leaves_the_rest_away(desks: Desks) -> None:
     first, second = desks.offered(), desks.offered()
     desks.done("handoff", "take", second, *BY, at=OFMIN)

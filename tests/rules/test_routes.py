@@ -72,6 +72,7 @@ API = {
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/seen"): ("handoff.mark_seen", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/taking"): ("handoff.take", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/reference"): ("handoff.refer", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/dispute"): ("handoff.dispute", "handoffs.answer"),

@@ -292,6 +292,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     answer(HOTLINE, "seen", refused)
     answer(HOTLINE, "taking", refused)
+    answer(OFMIN, "reference", refused, reference="PV 2026/17")
     tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
         for handoff in (taken, refused, redirected):

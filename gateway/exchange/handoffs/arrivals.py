@@ -1,5 +1,5 @@
 """What arrived at a party of a handoff: as it is shown, and marked as seen by a person there; and
-who of that side works on it."""
+who of that side works on it. And its recipient's own reference of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import MARK_SEEN, TAKE, HandoffDuty
+from gateway.domain.duty import MARK_SEEN, REFER, TAKE, HandoffDuty
 from gateway.domain.handoff import NEVER
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import CaseErased, ValidationFailed, WrongState
-from gateway.exchange.results import Arrival, Seen, Taken
+from gateway.exchange.case.cases import reference
+from gateway.exchange.results import Arrival, Referred, Seen, Taken
 from gateway.exchange.standing import access
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
@@ -86,6 +87,34 @@ def take(ports: Ports, caller: Caller, key: str, handoff: UUID, asked: TakeReque
         return to_json(Taken(handoff, asked.by))
 
     request = ActionRequest(TAKE, asked.by, key, {"handoff": str(handoff)})
+    return transact(ports, caller, request, act)
+
+
+@dataclass(frozen=True)
+class ReferRequest(Asked):
+    """The recipient's own reference, as the file number of the police."""
+
+    by: str
+    reference: str
+
+
+def refer(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReferRequest
+) -> WriteResult:
+    """Give a received handoff the recipient's own reference, in place of that before; that side
+    alone hears of it, and its event does not say it."""
+
+    def act(context: RequestContext) -> Any:
+        found = access.authorized(context, handoff)
+        if not found.conditions_digest:
+            raise CaseErased("the case was erased: it takes no reference any more")
+        own = caller.organisation
+        digest = reference(ports, own, asked.reference)
+        context.work.handoffs.refer(handoff, own, digest, asked.reference)
+        context.record((Party(own, "recipient"),))
+        return to_json(Referred(handoff))
+
+    request = ActionRequest(REFER, asked.by, key, {"handoff": str(handoff), **asked.asked()})
     return transact(ports, caller, request, act)
 
 

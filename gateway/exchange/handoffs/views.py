@@ -58,9 +58,9 @@ class HandoffPage(Page[results.HandoffSummary]):
 class HandoffQuery:
     """Which handoffs of a box are listed; what is None is not asked for.
 
-    ``reference`` is that of the caller's own case; the id ``ends`` so. ``since`` and ``until``
-    bound when it was offered, the second left out; ``erase_before``: those whose case is erased
-    before that day.
+    ``reference`` is the caller's own, of its case or of what it received; the id ``ends`` so.
+    ``since`` and ``until`` bound when it was offered, the second left out; ``erase_before``: those
+    whose case is erased before that day.
     """
 
     state: HandoffState | None = None
@@ -125,20 +125,20 @@ def page(
 def _filters(context: RequestContext, box: str, wanted: HandoffQuery) -> HandoffFilter:
     """Return what indexes are read by. Of one counterpart the state is asked of each row: one
     index is read, and no other."""
-    own, case, counterpart = context.caller.organisation, None, wanted.counterpart
-    if wanted.reference is not None and box == "in":
-        case, counterpart = _NO_CASE, own  # it received none of its own
-    elif wanted.reference is not None:
+    own, case, named = context.caller.organisation, None, None
+    if wanted.reference is not None:
         named = reference(context.ports, own, wanted.reference)
+    if named is not None and box == "out":
         case = context.work.cases.referred_to(own, named) or _NO_CASE
     return HandoffFilter(
         state=wanted.state if wanted.counterpart is None else None,
         urgency=wanted.urgency,
         overdue_at=context.now if wanted.overdue else None,
         erase_before=wanted.erase_before,
-        counterpart=counterpart,
+        counterpart=wanted.counterpart,
         case=case,
         ends=wanted.ends,
+        reference=named if box == "in" else None,
     )
 
 
@@ -162,11 +162,11 @@ def in_list(context: RequestContext, listed: ListedHandoff) -> results.HandoffSu
     found = listed.handoff
     if not access.is_listed(context, found):
         return None
-    return summary(context, found, corrected=listed.corrected)
+    return summary(context, found, corrected=listed.corrected, own=listed.reference)
 
 
 def summary(
-    context: RequestContext, handoff: Handoff, *, corrected: bool
+    context: RequestContext, handoff: Handoff, *, corrected: bool, own: str | None
 ) -> results.HandoffSummary:
     """Show of a handoff what lists do, and its own view first."""
     return shown(
@@ -181,6 +181,7 @@ def summary(
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         recalled=handoff.recall is not None,
         corrected=corrected,
+        reference=own,
     )
 
 
@@ -217,8 +218,9 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     made = context.work.successions.moved_to(found.id)
     parts = elements(version.said, context.require(found.originator))
     accepted, opens = found.accepted_groups, standing.opens
+    own = context.work.handoffs.reference_of(found.id, standing.organisation)
     return results.HandoffView(
-        **vars(summary(context, found, corrected=standing.is_corrected)),
+        **vars(summary(context, found, corrected=standing.is_corrected, own=own)),
         assurance=version.assurance,
         routing=_routing(version, found.permitted_disclosures),
         permitted_disclosures=sorted(found.permitted_disclosures),

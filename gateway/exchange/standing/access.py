@@ -7,7 +7,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
-from gateway.domain.duty import MARK_SEEN, TAKE
+from gateway.domain.duty import MARK_SEEN, REFER, TAKE
 from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseKeysUnavailable
@@ -75,6 +75,7 @@ _BARRED = {
     "handoff.read",
     MARK_SEEN,
     TAKE,
+    REFER,
     "case.consult",
     *(k.action for k in ANSWERS.values() if k.accepts),
 }

@@ -45,6 +45,7 @@ REVISIONS = [
     "add_member_proofs",
     "add_relay",
     "add_heard_handoff",
+    "add_handoff_reference",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

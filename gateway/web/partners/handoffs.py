@@ -241,9 +241,9 @@ def handoffs_list(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`).
 
     By urgency, then due time. The first page counts those that wait for an answer. `reference` is
-    that of one's own case; the id `ends` so, without dashes: such a page counts nothing. `from` and
-    `to` are days (UTC) of the offer. A page looks at 1,000 handoffs: it may have few of what is
-    asked for, or none, and a `next`.
+    one's own, of a case or of what one received; the id `ends` so, without dashes: such a page
+    counts nothing. `from` and `to` are days (UTC) of the offer. A page looks at 1,000 handoffs: it
+    may have few of what is asked for, or none, and a `next`.
     """
     query = call.query
     state, urgency, (since, until) = query.get("state"), query.get("urgency"), days_of(query)

@@ -16,7 +16,7 @@ from gateway.domain.steps import STEPS, StepBody, StepKind, ids_in
 from gateway.exchange.case import cases, measures
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import arrivals, package_consultation, recalls
-from gateway.exchange.handoffs.arrivals import SeenRequest, TakeRequest
+from gateway.exchange.handoffs.arrivals import ReferRequest, SeenRequest, TakeRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
 from gateway.exchange.handoffs.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.lifecycle import erasure, successions
@@ -103,6 +103,9 @@ _TAKEN: Mapping[str, _Taken] = {
     ),
     "handoff.mark_seen": _Taken("handoffs_mark_seen", SeenRequest, {"handoff": arrivals.mark_seen}),
     "handoff.take": _Taken("handoffs_take", TakeRequest, {"handoff": arrivals.take}, (CaseErased,)),
+    "handoff.refer": _Taken(
+        "handoffs_refer", ReferRequest, {"handoff": arrivals.refer}, (CaseErased,)
+    ),
 }
 """What each step does, by its action."""
 

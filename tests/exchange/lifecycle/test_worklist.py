@@ -9,14 +9,14 @@ import pytest
 
 from gateway.domain.duty import DUE
 from gateway.domain.organisation import Certificate
-from gateway.domain.refusals import CaseErased, NotFound
+from gateway.domain.refusals import CaseErased, Forbidden, NotFound
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import EVERYTHING, WorklistFilter
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest, VersionChange
-from gateway.exchange.handoffs import arrivals, offers
-from gateway.exchange.handoffs.arrivals import TakeRequest
+from gateway.exchange.handoffs import arrivals, offers, views
+from gateway.exchange.handoffs.arrivals import ReferRequest, TakeRequest
 from gateway.exchange.lifecycle import worklist
 from gateway.kernel.results import to_json
 from tests import answers
@@ -301,6 +301,48 @@ def test_who_worked_on_it_is_forgotten_with_the_case(gateway):
     on_the_day(gateway)
     assert not gateway.store.tables("taken_handoff")["taken_handoff"]
     gateway.refused(CaseErased, OFMIN, arrivals.take, handoff, TakeRequest("officer-1"))
+
+
+# --- The recipient's own reference ---
+
+
+def test_a_recipient_finds_a_handoff_by_its_own_reference_which_nobody_else_is_shown(gateway):
+    handoff, _ = accepted(gateway), accepted(gateway)
+    before = len(streamed(gateway, HOTLINE, "handoff.referred"))
+    for number in ("PV 1", "PV 2026/17"):
+        gateway.act(OFMIN, arrivals.refer, handoff, ReferRequest("officer-1", number))
+    assert gateway.view(OFMIN, handoff)["reference"] == "PV 2026/17"
+    assert gateway.view(HOTLINE, handoff)["reference"] is None
+
+    def found(number: str, organisation: str = OFMIN, box: str = "in") -> list[str]:
+        wanted = views.HandoffQuery(reference=number)
+        asked = {"box": box, "after": None, "limit": 9, "wanted": wanted}
+        listed = views.page(gateway.ports, caller(organisation), **asked)
+        return [str(one.handoff) for one in listed.items]
+
+    assert found("PV 2026/17") == [str(handoff)]
+    assert found("PV 1") == found("PV 2026/17", HOTLINE, "out") == []
+    assert len(streamed(gateway, HOTLINE, "handoff.referred")) == before
+    said = streamed(gateway, OFMIN, "handoff.referred")
+    assert len(said) == 2
+    assert "2026/17" not in str(said)
+    gateway.refused(Forbidden, HOTLINE, arrivals.refer, handoff, ReferRequest("analyst-1", "ours"))
+
+
+def test_what_waits_shows_the_recipients_own_reference(gateway):
+    handoff = UUID(offered(gateway).result["handoff"])
+    gateway.act(OFMIN, arrivals.refer, handoff, ReferRequest("officer-1", "PV 17"))
+    assert [one["reference"] for one in waits(gateway, OFMIN)] == ["PV 17"]
+
+
+def test_a_reference_ends_with_the_case(gateway):
+    handoff = accepted(gateway)
+    gateway.act(OFMIN, arrivals.refer, handoff, ReferRequest("officer-1", "PV 17"))
+    (row,) = gateway.store.tables("handoff_reference")["handoff_reference"]
+    assert "PV 17" not in str(row)
+    on_the_day(gateway)
+    assert not gateway.store.tables("handoff_reference")["handoff_reference"]
+    gateway.refused(CaseErased, OFMIN, arrivals.refer, handoff, ReferRequest("officer-1", "PV 18"))
 
 
 # --- Removals that wait for the police ---
