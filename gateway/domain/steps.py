@@ -383,7 +383,7 @@ _KINDS = (
                 ),
             ),
         ),
-        "Give a handoff that you received your own reference.\n\nIt replaces the one before. Lists "
+        "Give a handoff that you received your own reference.\n\nIt replaces an earlier one. Lists "
         "show it, and commands take it for the id; the other party does not hear of it.",
         ("handoff",),
     ),

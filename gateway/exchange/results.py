@@ -559,7 +559,7 @@ class HandoffSummary:
     corrected: Annotated[
         bool, "Whether its recipient heard of a correction whose package has not come: wait for it."
     ]
-    reference: Annotated[str | None, "The recipient's own reference, shown to it alone."]
+    reference: Annotated[str | None, "The recipient's own reference, shown only to it."]
 
 
 @dataclass(frozen=True)

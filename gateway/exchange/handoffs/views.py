@@ -218,7 +218,8 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     made = context.work.successions.moved_to(found.id)
     parts = elements(version.said, context.require(found.originator))
     accepted, opens = found.accepted_groups, standing.opens
-    own = context.work.handoffs.reference_of(found.id, standing.organisation)
+    reference_of = context.work.handoffs.reference_of
+    own = None if originates else reference_of(found.id, standing.organisation)
     return results.HandoffView(
         **vars(summary(context, found, corrected=standing.is_corrected, own=own)),
         assurance=version.assurance,
