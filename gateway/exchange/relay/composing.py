@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.domain.duty import OWED_TO_ORIGINATOR
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import OrganisationName
+from gateway.domain.organisation import OrganisationName, Status
 from gateway.domain.refusals import CaseErased
 from gateway.evidence import event as event_document
 from gateway.evidence import handoff_documents, receipt, sd_jwt
@@ -128,18 +128,35 @@ def _asked(context: RequestContext, event: UUID, type_: str, handoff: Handoff) -
     if type_ == ADVANCED:
         return {"persons": _advising(context, handoff)}
     offer = context.work.handoffs.answer_of(event)
-    act = None if offer else context.work.handoffs.sent_by(event)
+    act = context.work.handoffs.sent_by(event)
     text = offer.document if offer else act.document if act else ""
     if not text:
+        return {}
+    verified = sd_jwt.read_stored(text)
+    gives = verified.header.get("typ") == handoff_documents.OFFER_TYP
+    if gives and not _may_leave(context, handoff, verified, heard=bool(act and act.ended_at)):
         return {}
     document = sd_jwt.parse(text)
     said = {one.name: one.value for one in document.disclosures if one.name in PERSONS}
     open_ = [one.digest for one in document.disclosures if one.name not in PERSONS]
     found = {"document": document.present(open_).compact(), "persons": len({*said.values()})}
-    verified = sd_jwt.read_stored(text)
-    if verified.header.get("typ") == handoff_documents.OFFER_TYP:
+    if gives:
         found |= _presented(context, handoff, verified)
     return found
+
+
+def _may_leave(
+    context: RequestContext, handoff: Handoff, offered: sd_jwt.VerifiedSdJwt, *, heard: bool
+) -> bool:
+    """Tell whether what was offered may leave still: what waited until its case was recalled, or
+    its recipient's gateway was suspended, goes as its receipt, and is returned. What was ``heard``
+    there comes again where that gateway lost it, so that its recall is of something."""
+    peer = context.require(str(OrganisationName(handoff.recipient).peer))
+    if not context.organisation.active or peer.standing_on(context.today.day) is not Status.ACTIVE:
+        return False
+    version = read_version(context.work, handoff_documents.read_offer(offered).case_digest)
+    made = context.work.cases.recalls(handoff.originator, handoff.case)
+    return heard or not any(one.covers(version.version, handoff.recipient) for one in made)
 
 
 def _presented(

@@ -55,8 +55,8 @@ def sound(two: TwoGateways) -> None:
 
 
 def suspend(two: TwoGateways, name: str) -> None:
-    """Let an entry of the recipients' gateway be suspended."""
-    with two.fr.past_events(name) as work:
+    """Let an entry of the recipients' gateway, or of the originators', be suspended."""
+    with (two.be if name == FR else two.fr).past_events(name) as work:
         found = work.organisations.get(name)
         suspended = replace(found, status=Status.SUSPENDED, version=found.version + 1)
         work.organisations.save(suspended)
@@ -191,6 +191,30 @@ def test_a_suspended_peer_brings_recalls_and_nothing_else() -> None:
     two.exchange()
     assert two.be.handoff(returned).state is HandoffState.RETURNED
     assert two.fr.handoff(handoff).recall is not None
+
+
+def test_what_waited_until_the_peer_was_suspended_does_not_leave() -> None:
+    two = two_gateways()
+    handoff = UUID(offered(two.be, released(two), originator=BE_HOTLINE).result["handoff"])
+    suspend(two, FR)
+    (one,) = two.outgoing(BE, OFMIN_THERE)
+    assert one.body.keys() == {"stream_number", "receipt", "member"}
+    two.exchange()
+    assert two.fr.handoff(handoff) is None
+    assert two.be.handoff(handoff).state is HandoffState.RETURNED
+    sound(two)
+
+
+def test_what_waited_until_its_case_was_recalled_does_not_leave() -> None:
+    two = two_gateways()
+    case = released(two)
+    handoff = UUID(offered(two.be, case, originator=BE_HOTLINE).result["handoff"])
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    assert [set(one.body) & {"case"} for one in two.outgoing(BE, OFMIN_THERE)] == [set(), set()]
+    two.exchange()
+    assert two.fr.handoff(handoff) is None
+    assert two.be.handoff(handoff).state is HandoffState.RETURNED
+    sound(two)
 
 
 def test_an_agreement_that_ended_lets_recalls_through_and_nothing_else() -> None:
