@@ -261,6 +261,10 @@ class RememberingSigner:
     opened: _Open
     signed: dict[int, bytes] = field(default_factory=dict)
 
+    @property
+    def origin(self) -> str:
+        return self.signer.name
+
     def sign(self, head: TreeHead) -> str:
         assert not self.opened.works, "a checkpoint is signed while a transaction is open"
         assert self.signed.setdefault(head.size, head.root) == head.root, "the log has forked"

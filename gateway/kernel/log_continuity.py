@@ -180,6 +180,11 @@ class CheckpointSigner:
         self._mark = mark
         self._continuity = continuity
 
+    @property
+    def origin(self) -> str:
+        """The name of the log."""
+        return self._signers[0].name
+
     def sign_own(self, base: TreeHead, head: TreeHead) -> str | None:
         """The checkpoint of a head that a commit of this process has just made of ``base``.
 

@@ -83,12 +83,25 @@ def trust(context: ChangeContext) -> Mapping[str, Any]:
         raise ValidationFailed((("/issuer", "is this gateway, or a peer that has another id"),))
     if found.peer is not None and found.peer.pins.issuer != pins.issuer:
         raise ValidationFailed((("/issuer", "stays: a gateway of another address is another"),))
+    _require_own_log(context, pins)
     peer = found.peer
     if peer is None:
         _save(context, PeerGateway(pins))
     else:
         _save(context, replace(peer, pins=pins, earlier=(*peer.earlier, peer.pins)))
     return {"organisation": found.slug, "issuer": pins.issuer}
+
+
+def _require_own_log(context: ChangeContext, pins: PeerPins) -> None:
+    """Require that a log is called as neither the one here nor another peer's: its keys would
+    speak for that one, too."""
+    taken = {context.request.ports.checkpoint_signer.origin}
+    for slug in context.work.organisations.peers():
+        other = context.work.organisations.get(slug)
+        if slug != context.organisation.slug and other is not None and other.peer is not None:
+            taken |= {one.origin for one in (other.peer.pins, *other.peer.earlier)}
+    if pins.origin in taken:
+        raise ValidationFailed((("/log_keys", "are of a log of this gateway, or of another peer"),))
 
 
 def agree(context: ChangeContext) -> Mapping[str, Any]:

@@ -38,8 +38,11 @@ class Rebuild:
 
     def __init__(self, issuer: str, civil_day: Callable[[datetime], date]) -> None:
         """``issuer`` is the gateway's address, ``civil_day`` the day of a moment where it is."""
-        # A change asks for nothing else.
-        self._ports = cast(Ports, SimpleNamespace(issuer=issuer, fingerprint_key=b""))
+        # A change asks for nothing else; how the log here is called was asked when it was made.
+        signer = SimpleNamespace(origin="")
+        self._ports = cast(
+            Ports, SimpleNamespace(issuer=issuer, fingerprint_key=b"", checkpoint_signer=signer)
+        )
         self._civil_day = civil_day
 
     def __call__(self, logged: LoggedEvent, work: UnitOfWork) -> None:

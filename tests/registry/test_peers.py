@@ -118,6 +118,15 @@ def test_what_a_gateway_is_called_and_where_it_is_stays(joined):
         refused(joined, ValidationFailed, "peer.trust", of=whose, **{**PINS, **values})
 
 
+def test_no_peer_is_trusted_with_a_log_of_this_gateway_s_or_another_peer_s_name(joined):
+    joined.administer("organisation.apply", "france", **APPLICATION)
+    own = {**PINS, "issuer": "https://gateway.xx.example"}
+    for log_keys in (PINS["log_keys"], [joined.checkpoint_signer.signer.vkey]):
+        values = {**own, "log_keys": log_keys}
+        why = refused(joined, ValidationFailed, "peer.trust", of="france", **values)
+        assert [where for where, _ in why.errors] == ["/log_keys"]
+
+
 def test_keys_that_were_replaced_count_for_what_came_under_them(joined):
     before = joined.organisation(PEER).peer.pins
     joined.administer("peer.trust", PEER, **{**PINS, "root_sha256": "cd" * 32})
