@@ -6,6 +6,7 @@ cosigned of its log; each change is an event here, by which the entry is made, a
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
@@ -28,7 +29,14 @@ from gateway.domain.organisation import (
 from gateway.domain.peer import GATEWAY_KIND, PeerPins, RemoteMember
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.vocabulary import COUNTRIES, Regime
-from gateway.evidence import canonical, declarations, membership_attestation, receipt, signature
+from gateway.evidence import (
+    canonical,
+    declarations,
+    membership_attestation,
+    receipt,
+    sd_jwt,
+    signature,
+)
 from gateway.evidence.event import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.kernel import transact
@@ -373,23 +381,41 @@ class _Proving:
         self, name: OrganisationName, told: Sequence[Any], before: Sequence[MemberDocumentKey]
     ) -> list[MemberDocumentKey]:
         """The keys that the peer's log registered; a new one counts where one that is known here
-        vouches for it, a first one by the log alone."""
+        vouches for it, a first one by the log alone. What is known stays, revoked too, whatever is
+        told of it: a peer that leaves a key out does not replace it."""
         found = [self._key(name, one) for one in told]
-        kept = {one.kid for one in before} or {key.kid for key, _ in found if key.kid}
-        vouching = {one.kid: self._public(one.jwk) for one in before}
-        for key, countersignature in found:
-            if key.kid not in kept and countersignature is not None:
+        ends = {key.kid: key for key, _ in found if key.valid_until is not None}
+        kept = {
+            one.kid: one if one.valid_until is not None else ends.get(one.kid, one)
+            for one in before
+        }
+        for key, countersignature in sorted(found, key=lambda one: one[0].valid_from):
+            if not before or self._vouched(name, key, countersignature, kept.values()):
+                kept.setdefault(key.kid, key)
+        return [*kept.values()]
+
+    def _vouched(
+        self,
+        name: OrganisationName,
+        key: MemberDocumentKey,
+        countersignature: str | None,
+        known: Iterable[MemberDocumentKey],
+    ) -> bool:
+        """Tell whether a known key, not revoked before, says that another one follows."""
+        holding = (one for one in known if one.holds(key.valid_from))
+        with suppress(sd_jwt.DocumentError):
+            return countersignature is not None and bool(
                 declarations.verify_declaration(
                     countersignature,
                     organisation=organisation_uri(self.pins.issuer, name.id),
                     audience=self.pins.issuer,
                     says=declarations.KEY_SUCCESSION,
                     kid=key.kid,
-                    keys=vouching,
+                    keys={one.kid: self._public(one.jwk) for one in holding},
                     now=None,
                 )
-                kept.add(key.kid)
-        return [key for key, _ in found if key.kid in kept]
+            )
+        return False
 
     def _public(self, jwk: str) -> signature.PublicKey:
         return signature.read_document_key(json.loads(jwk))[1]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -152,6 +153,34 @@ def test_a_new_key_counts_where_one_that_is_known_vouches_for_it(two):
     two.there.register_key(POLICE, third)
     two.record()
     assert third.kid not in {key.kid for key in two.member().document_keys}
+
+
+def test_a_peer_replaces_no_key_by_leaving_it_out_and_takes_no_revocation_back(two):
+    two.record()
+    first, second = map(document_key, (POLICE, "police-2"))
+    two.there.administer("key.revoke", POLICE, kid=first.kid, reason="lost")
+    two.record()
+    revoked = two.member().document_keys
+    (told,) = two.tell()
+    (known,) = told["keys"]
+    two.record([{**told, "keys": [{**known, "revocations": []}]}])
+    assert two.member().document_keys == revoked
+    two.record([{**told, "keys": []}])
+    two.there.register_key(POLICE, second)
+    (told,) = two.tell()
+    two.record([{**told, "keys": told["keys"][-1:]}])
+    assert two.member().document_keys == revoked
+    assert registry_compared(two.here) == SAME
+
+
+def test_keys_that_followed_one_another_meanwhile_are_taken_in_their_order(two):
+    two.record()
+    keys = [document_key(one) for one in (POLICE, "police-2", "police-3")]
+    for before, one in pairwise(keys):
+        two.there.register_key(POLICE, one, before)
+        two.there.clock.advance(timedelta(minutes=1))
+    assert two.record() == []
+    assert {one.kid for one in two.member().document_keys} == {one.kid for one in keys}
 
 
 def test_receipts_end_in_a_checkpoint_that_was_cosigned_and_what_is_newer_waits(two):
