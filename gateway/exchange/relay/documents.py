@@ -28,6 +28,12 @@ def peer_of(context: RequestContext, incoming: TakenEvent) -> PeerGateway:
     return context.require(incoming.peer).peer or deny_as_not_found()
 
 
+def may_attest(context: RequestContext, incoming: TakenEvent) -> bool:
+    """Tell whether the gateway that brings an event may attest for its members."""
+    agreement = peer_of(context, incoming).newest_agreement(context.today.day)
+    return agreement is not None and agreement.assurance == ANY
+
+
 def open_document(
     context: RequestContext,
     incoming: TakenEvent,
@@ -70,11 +76,8 @@ def _keys_for(
     """The keys by which a document may be signed, and the issuer that it then has. Raises
     DocumentError for one that is attested for another organisation than its author."""
     peer, uri = peer_of(context, incoming), context.names.uri(author)
-    agreement, claims = (
-        peer.newest_agreement(context.today.day),
-        sd_jwt.read_unverified(text).claims,
-    )
-    attests = by_gateway or (agreement is not None and agreement.assurance == ANY)
+    claims = sd_jwt.read_unverified(text).claims
+    attests = by_gateway or may_attest(context, incoming)
     if attests and claims.get("iss") == peer.pins.issuer:
         if claims.get("attested_for") != uri:
             raise DocumentError("it is attested for another organisation")

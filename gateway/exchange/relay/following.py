@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.domain import answers
 from gateway.domain.answers import ANSWERS, AnswerAuthor, AnswerKind
 from gateway.domain.audit_event import Party
+from gateway.domain.case import erasure_is_due
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import (
     ACCEPTING,
@@ -33,7 +34,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_moves import TYPES
 from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs import offers
-from gateway.exchange.relay.documents import open_document
+from gateway.exchange.relay.documents import may_attest, open_document
 from gateway.exchange.relay.incoming import TakenEvent
 from gateway.exchange.signed_requests import ANSWER
 from gateway.exchange.standing import duties
@@ -143,7 +144,14 @@ def _answer(
     if kind is None:
         raise NotFound
     if incoming.message.document is None:  # it was erased there with its case
-        return _Followed(kind.move({}), "", {})
+        step = kind.move({})
+        if (
+            step in _GIVING
+            and not may_attest(context, incoming)
+            and not _is_over(standing, context)
+        ):
+            raise InvalidDocument("what the recipient signed is missing, and its case is not over")
+        return _Followed(step, "", {})
     opened = open_document(
         context,
         incoming,
@@ -161,6 +169,13 @@ def _answer(
         raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
     fields = opened.verified.disclosed
     return _Followed(kind.move(fields), opened.document.compact(), fields)
+
+
+def _is_over(standing: Standing, context: RequestContext) -> bool:
+    """Tell whether the case may be erased at its recipient's gateway by now."""
+    case = standing.case
+    recalled = context.work.cases.recalls(case.originator, case.id)
+    return bool(recalled) or erasure_is_due(case, context.civil_day)
 
 
 def _moved(

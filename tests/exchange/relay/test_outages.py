@@ -278,6 +278,25 @@ def test_a_decline_that_was_erased_before_its_delivery_is_followed_by_its_receip
     sound(two)
 
 
+def test_where_a_recipient_signs_its_gateway_accepts_nothing_in_its_place() -> None:
+    for recalled, state in ((False, HandoffState.OFFERED), (True, HandoffState.ACCEPTED)):
+        two = two_gateways()
+        case = released(two)
+        offer = offered(two.be, case, originator=BE_HOTLINE)
+        two.exchange()
+        handoff = accepted(two.fr, offer, recipient=OFMIN)
+        with two.be.past_events(FR) as work:
+            found = work.organisations.get(FR)
+            signing = tuple(replace(one, assurance="signed") for one in found.peer.agreements)
+            peer = replace(found.peer, agreements=signing)
+            work.organisations.save(replace(found, peer=peer, version=found.version + 1))
+        if recalled:  # it may be erased there by now
+            two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+        (accepting,) = two.outgoing(FR, BE_HOTLINE_THERE)
+        two.post(FR, {name: said for name, said in accepting.body.items() if name != "document"})
+        assert two.be.handoff(handoff).state is state
+
+
 def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
     two = two_gateways()
     heard: list[Any] = []
