@@ -26,7 +26,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.refusals import InvalidDocument, NotFound, WrongState
+from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
@@ -146,12 +146,14 @@ def _answer(
     if incoming.message.document is None:  # it was erased there with its case
         step = kind.move({})
         if (
-            step in _GIVING
+            step in ACCEPTING
             and not may_attest(context, incoming)
             and not _is_over(standing, context)
         ):
             raise InvalidDocument("what the recipient signed is missing, and its case is not over")
         return _Followed(step, "", {})
+    if incoming.message.faults:
+        raise ValidationFailed(incoming.message.faults)
     opened = open_document(
         context,
         incoming,

@@ -9,7 +9,9 @@ from gateway.domain import case as cases
 from gateway.domain import refusals
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.duty import OWED_TO_ORIGINATOR
+from gateway.domain.handoff import RecallAnswer
 from gateway.domain.json_values import parse_timestamp, read_record
+from gateway.domain.revision import REASONS
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError, VerifiedSdJwt
 from gateway.exchange.handoffs.answering import AnswerRequest
@@ -29,6 +31,16 @@ _PERSONS = ("by", "approved_by")
 """What a document has for its own gateway alone."""
 
 
+_SHOWN = tuple(
+    sorted(
+        {"received", "closed", *RecallAnswer}.union(
+            *(one.words for one in ANSWERS["outcome"].fields if one.name in ("code", "release"))
+        )
+    )
+)
+"""As which an outcome, or the answer to a recall, may be shown to the other side."""
+
+
 class ReceiptBody(StrictSchema):
     """A receipt of the peer's log, as its member of ours may read it."""
 
@@ -41,8 +53,8 @@ class ReceiptBody(StrictSchema):
 class ShownBody(StrictSchema):
     """Stands in place of what is withheld, or beside a document."""
 
-    code = field.free(40, lines=False, required=False)
-    reason_code = field.free(40, lines=False, required=False)
+    code = field.word(_SHOWN, required=False)
+    reason_code = field.word(REASONS, required=False)
 
 
 DueBody = field.schema_of(

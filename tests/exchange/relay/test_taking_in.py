@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from marshmallow import ValidationError
 
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import Period
@@ -17,6 +18,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller, HandoffFilter
 from gateway.web.partners.relay import RelayedEventBody, relay_message
+from tests import answers
+from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
@@ -213,6 +216,23 @@ def test_step_6_media_is_accepted_from_nobody() -> None:
     two = two_gateways()
     body = one_offer(two, statements=[statement_of(PNG)])
     refused(two, body, "/case/statements/0/text")
+
+
+def test_step_6_media_comes_with_no_answer_either() -> None:
+    two = two_gateways()
+    handoff = UUID(offered(two.be, released(two), originator=BE_HOTLINE).result["handoff"])
+    two.exchange()
+    two.fr.answer(OFMIN, answers.decline, handoff, PNG)
+    two.exchange()
+    assert any("403" in said and "/document/reason" in said for _, _, said in two.log)
+    assert two.be.handoff(handoff).state is HandoffState.OFFERED
+
+
+@each("name", ["code", "reason_code"])
+def test_step_6_what_stands_in_place_of_an_answer_is_of_its_words(name: str) -> None:
+    body = one_offer(two_gateways()) | {"shown": {name: "whoever reads this"}}
+    with pytest.raises(ValidationError):
+        RelayedEventBody().load(body)
 
 
 def test_step_6_a_case_is_presented_with_exactly_what_its_offer_lists() -> None:
