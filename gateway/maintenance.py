@@ -511,7 +511,8 @@ def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
 
 
 def index_items(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """Let cases from before an upgrade be found by their items."""
+    """Let cases be found by their items from before an upgrade, or a loss of keys."""
+    item_index.begin_lost_again(upkeep.gateway.ports)
     return TaskReport(more=item_index.index_earlier(upkeep.gateway.ports))
 
 

@@ -13,7 +13,16 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Select, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    LargeBinary,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from gateway.domain.audit import CaseId
 from gateway.domain.refusals import EditConflict
@@ -22,7 +31,7 @@ from gateway.kernel.values import IndexedItem
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.content_encryption import KEY_BYTES, CellRef, ContentCipher
-from gateway.store.tables import case_file, doomed_key, index_key, indexed_item
+from gateway.store.tables import case_file, doomed_key, handoff, index_key, indexed_item
 from gateway.store.transaction import Transaction, insert_new
 
 TOKEN_BYTES = 16
@@ -64,6 +73,17 @@ _INDEXED = (
     .where(case_file.c.id == bindparam("of_case"))
     .values(indexed=True)
 )
+_SECRETS = select(index_key.c.organisation, index_key.c.secret).order_by(index_key.c.organisation)
+_received = select(handoff.c.originator, handoff.c.case).where(
+    handoff.c.recipient == bindparam("of_organisation")
+)
+_UNINDEX = [
+    update(case_file).where(of).values(indexed=False)
+    for of in (
+        case_file.c.originator == bindparam("of_organisation"),
+        tuple_(case_file.c.originator, case_file.c.id).in_(_received),
+    )
+]
 _NO_ID = UUID(int=0)
 MOST_OPENED = 1000
 _OPENED: dict[bytes, bytes] = {}
@@ -145,6 +165,19 @@ class SqlItems(StorePart):
             self._write(_DOOM, {"content_key": key})
             self._transaction.run(_END_ITEMS, {"of_organisation": organisation})
             self._transaction.run(_END_KEY, {"of_organisation": organisation})
+
+    def lost(self) -> Sequence[str]:
+        """Organisations whose index key is sealed by a key that is not there. Raises
+        CaseKeysUnavailable where no key can be read."""
+        rows = self._transaction.rows(_SECRETS, {})
+        readable = self._cipher.fetch([row.secret for row in rows]) if rows else ()
+        return [row.organisation for row in rows if row.secret not in readable]
+
+    def begin_again(self, organisation: str) -> None:
+        """Take an index away whose key is lost, so that maintenance makes it anew."""
+        self.end(organisation)
+        for statement in _UNINDEX:
+            self._transaction.run(statement, {"of_organisation": organisation})
 
     def _secret(self, organisation: str) -> bytes | None:
         """An organisation's index key, where it has one; read once in a transaction."""

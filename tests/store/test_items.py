@@ -9,7 +9,8 @@ from gateway.domain.searched_item import SearchedKind
 from gateway.exchange.handoffs import item_search
 from gateway.exchange.handoffs.item_search import ItemSearch
 from gateway.exchange.standing import item_index
-from gateway.store import tables
+from gateway.kernel.transact import RecordedRefusal
+from gateway.store import items, tables
 from tests.founding import ABROAD, HOTLINE, OFMIN, accepted, caller, offered, submitted
 from tests.store.test_contents import erase, opened, told, written
 
@@ -75,3 +76,24 @@ def test_what_was_there_before_the_index_is_found_once_maintenance_went_over_it(
     assert not item_index.index_earlier(gateway.ports)
     assert [one.handoff for one in search(gateway, OFMIN).items] == [handoff]
     assert len(search(gateway, HOTLINE).items) == 1
+
+
+def test_an_index_whose_key_is_lost_is_made_anew_and_what_is_submitted_meanwhile_is_found(
+    place, monkeypatch
+):
+    gateway = opened(place)
+    handoff = accepted(gateway, offered(gateway))
+    monkeypatch.setattr(items, "_OPENED", {})
+    with place.connected() as connection:
+        secret = connection.execute(
+            select(tables.index_key.c.content_key).where(tables.index_key.c.organisation == OFMIN)
+        ).scalar_one()
+    gateway.ports.keys.destroy([secret])
+    with pytest.raises(RecordedRefusal):
+        search(gateway, OFMIN)
+    item_index.begin_lost_again(gateway.ports)
+    submitted(gateway)
+    while item_index.index_earlier(gateway.ports):
+        pass
+    assert [one.handoff for one in search(gateway, OFMIN).items] == [handoff]
+    assert len(search(gateway, HOTLINE).items) == 2

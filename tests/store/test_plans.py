@@ -57,6 +57,7 @@ WHOLE: Mapping[str, str] = {
     "handoffs._OVER": "of retentions and copies alone, once a day",
     "handoffs._OF_HOLDER": "the same, of an organisation that has left",
     "handoffs._HOLDERS": "the same",
+    "items._SECRETS": "one for each organisation, once in a run of maintenance",
     "handoff_proof._ASTRAY": "the proof goes through all of them",
     "handoff_proof._WITHOUT": "the same",
     "proved._INDEX": "the same",

@@ -35,6 +35,7 @@ from gateway.exchange.standing.differences import differences_of_case
 from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.handoff_standing import stored_differences
 from gateway.exchange.standing.interests import is_barred
+from gateway.exchange.standing.item_index import begin_lost_again
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -447,6 +448,7 @@ def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
 def _destroyed_now(ports: Ports) -> str:
     try:
         destroy_keys(ports)
+        begin_lost_again(ports)
     except Refusal:  # what was decided stands, and its receipt is returned
         return "will be destroyed by maintenance"
     return "destroyed"

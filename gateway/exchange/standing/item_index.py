@@ -83,6 +83,18 @@ def index_earlier(ports: Ports) -> bool:
             return True
 
 
+def begin_lost_again(ports: Ports) -> None:
+    """Take each index away whose key is lost: under another key maintenance makes it anew from the
+    cases that can be read. As long as it stands, nothing more can be submitted."""
+    with ports.begin(TransactionMode.READ) as work:
+        if not work.items.lost():
+            return
+    with ports.begin(TransactionMode.WRITE) as work:
+        for organisation in work.items.lost():
+            work.items.begin_again(organisation)
+        work.commit()
+
+
 def _index_again(ports: Ports, of: CaseId) -> bool:
     with ports.begin(TransactionMode.WRITE) as work:
         found = work.cases.current(of.originator, of.case)
