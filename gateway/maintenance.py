@@ -38,7 +38,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import erasure, succession_execution
-from gateway.exchange.relay import following
+from gateway.exchange.relay import ending, following
 from gateway.exchange.standing import duties, item_index
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
@@ -695,6 +695,13 @@ TIMETABLE: tuple[Task, ...] = (
         _MINUTE,
         _of_ports(following.tell_undelivered),
         "nobody hears of what waits at a peer gateway",
+        records=True,
+    ),
+    Task(
+        "peers that left",
+        _MINUTE,
+        _of_ports(ending.end_with_left),
+        "handoffs with members of a peer gateway that left stay open",
         records=True,
     ),
     Task(

@@ -17,8 +17,8 @@ from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
-from gateway.domain.course import fold
-from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.course import Course, fold
+from gateway.domain.handoff import KEPT, RETURNED, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
@@ -365,6 +365,14 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
     return offers
 
 
+def _ends(view: Mapping[str, Any], course: Course) -> Sequence[HandoffState]:
+    """Where a handoff may stand whose answers lead there: the other gateway may have refused its
+    offer, or left, of which an event tells, and no answer."""
+    if all("@" not in str(view.get(party)) for party in ("originator", "recipient")):
+        return (course.state,)
+    return course.state, RETURNED.get(course.state, course.state)
+
+
 def _check_answers(
     view: Mapping[str, Any], links: Sequence[Link], connection: PartnerConnection
 ) -> None:
@@ -376,10 +384,8 @@ def _check_answers(
     with _compared():
         made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
         course = fold(made)
-    returned = view.get("state") == HandoffState.RETURNED and links[0].offered.audience
     require(
-        view.get("state") == course.state
-        or (returned not in (False, connection.issuer) and course.state == HandoffState.OFFERED),
+        view.get("state") in _ends(view, course),
         "the handoff is shown in another state than its answers lead to",
     )
     groups = course.accepted_groups and sorted(course.accepted_groups)

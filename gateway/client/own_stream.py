@@ -53,7 +53,7 @@ class ToldHandoff:
     moves: list[tuple[int, str]] = field(default_factory=list)
     newest: int = 0
     consulted: bool = False
-    returned: bool = False
+    returned: int | None = None
 
     @property
     def types(self) -> list[str]:
@@ -63,10 +63,16 @@ class ToldHandoff:
     def course(self, erased: int | None) -> Course:
         """Where its moves lead, whose case was ``erased`` at a number. Raises Impossible."""
         moves = (
-            Moved(sequence, _STEPS[kind], readable=False, late=at > (erased or at))
+            Moved(
+                sequence,
+                _STEPS[kind],
+                readable=False,
+                late=at > (erased or at),
+                returned=at > (self.returned or at),
+            )
             for sequence, (at, kind) in enumerate(self.moves, 1)
         )
-        ended = {"erased": erased is not None, "returned": self.returned}
+        ended = {"erased": erased is not None, "returned": self.returned is not None}
         return fold(moves, consulted=self.consulted, **ended)
 
     def recalled(self, course: Course) -> bool | None:
@@ -141,7 +147,7 @@ class ToldStream:
         if kind == _ERASED:
             self._erased[box, about] = number
         elif kind == RETURNED and told is not None:
-            told.returned = True
+            told.returned = number
         elif kind == _INTEREST:
             self.interested = True
         elif told and kind in _STEPS:

@@ -16,6 +16,7 @@ from gateway.domain.handoff import (
     AGREEMENTS,
     OPEN,
     RETAINING,
+    RETURNED,
     Handoff,
     HandoffAction,
     HandoffState,
@@ -46,6 +47,7 @@ class Moved:
     offer, an update and a recall; ``groups`` are those of a partial acceptance, ``done`` is a final
     answer to a recall, ``until`` the end of what is retained by the move. They are None where the
     document is not ``readable``: the case was erased after it. ``late``: it was erased before.
+    ``returned``: the handoff was returned before.
     ``under`` is the digest of the case's version when it was made, None where that is not known.
     """
 
@@ -53,6 +55,7 @@ class Moved:
     step: HandoffAction | None
     readable: bool = True
     late: bool = False
+    returned: bool = False
     digest: str | None = None
     claims: Mapping[str, Any] | None = None
     groups: frozenset[str] | None = None
@@ -99,7 +102,7 @@ def fold(
 
     ``consulted``: the recipient opened the content before an acceptance, so that a recall stands on
     it. ``erased``: the case was erased, now or before a move that is `late`. ``returned``: the
-    recipient's gateway refused the offer. Raises Impossible.
+    other gateway refused the offer, or left, now or before a move that is. Raises Impossible.
     """
     course: Course | None = None
     for one in moves:
@@ -108,8 +111,8 @@ def fold(
                 raise Impossible("its first document is no offer")
             course = Course(one)
             continue
-        if one.late:
-            course = _lapsed(course)
+        course = _returned(course) if one.returned else course
+        course = _lapsed(course) if one.late else course
         if one.sequence != course.sequence + 1:
             raise Impossible(f"document {course.sequence + 1} is missing")
         if one.step is None or (course.state, one.step) not in READABLE_MOVES:
@@ -117,9 +120,12 @@ def fold(
         course = _after(course, one, one.step, consulted=consulted)
     if course is None:
         raise Impossible("it has no document")
-    if returned:
-        return replace(course, state=HandoffState.RETURNED)
+    course = _returned(course) if returned else course
     return _lapsed(course) if erased else course
+
+
+def _returned(course: Course) -> Course:
+    return replace(course, state=RETURNED.get(course.state, course.state))
 
 
 def _lapsed(course: Course) -> Course:

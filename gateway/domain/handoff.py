@@ -26,7 +26,7 @@ class HandoffState(StrEnum):
     CLOSED = "closed"
     REISSUED = "reissued"
     LAPSED = "lapsed"  # its case was erased: no answer leads here
-    RETURNED = "returned"  # the recipient's gateway refused the offer: no answer leads here
+    RETURNED = "returned"  # the other gateway refused the offer, or left: no answer leads here
 
 
 class HandoffAction(StrEnum):
@@ -75,6 +75,13 @@ OF_RECALL = frozenset(
 """What is done and answered also after the case was erased: copies of holders live on."""
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
+RETURNED = {
+    HandoffState.OFFERED: HandoffState.RETURNED,
+    HandoffState.ACCEPTED: HandoffState.CLOSED,
+    HandoffState.PARTIALLY_ACCEPTED: HandoffState.CLOSED,
+}
+"""The state of an open handoff once the other gateway refused its offer, or left: who accepted
+holds the case as before."""
 READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, HandoffState.CLOSED})
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
 readable, too, while a succession lets its former recipient read on."""

@@ -72,6 +72,7 @@ def read_moves(
     if named is not None and not named >= {handoff.originator, handoff.recipient}:
         raise Impossible("its parties are not those of its offer")
     erased = next((one.index for one in told if one.type == ERASED), None)
+    returned = next((one.index for one in told if one.type == RETURNED), None)
     moves = []
     for stored, event in zip(answers, moving, strict=True):
         if stored.document:
@@ -89,7 +90,8 @@ def read_moves(
         # What was there at the erasure can be read no more.
         is_new = move.readable and not handoff.conditions_digest
         late = is_new or (erased is not None and erased < event.index)
-        moves.append(replace(move, digest=event.digest or move.digest, late=late, under=under))
+        move = replace(move, digest=event.digest or move.digest, late=late, under=under)
+        moves.append(replace(move, returned=returned is not None and returned < event.index))
     return moves
 
 

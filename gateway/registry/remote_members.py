@@ -234,6 +234,8 @@ def _record(ports: Ports, peer: str, told: _Told) -> None:
         if before is None or not _same(before, after, now):
             for proof in told.proofs:
                 work.organisations.keep_proof(proof)
+            if after is not None and after.status is Status.LEFT:
+                work.duties.end_with(after.slug, now)
             parties = gateway_and(peer)
             record_by_gateway(
                 ports, work, "peer.record_member", parties, said=told.said, event=event, at=now
@@ -381,8 +383,8 @@ class _Proving:
         self, name: OrganisationName, told: Sequence[Any], before: Sequence[MemberDocumentKey]
     ) -> list[MemberDocumentKey]:
         """The keys that the peer's log registered; a new one counts where one that is known here
-        vouches for it, a first one by the log alone. What is known stays, revoked too, whatever is
-        told of it: a peer that leaves a key out does not replace it."""
+        vouches for it, a first one by the log alone. What is known stays, revoked too, whatever
+        the peer says of it: one that leaves a key out does not replace it."""
         found = [self._key(name, one) for one in told]
         ends = {key.kid: key for key, _ in found if key.valid_until is not None}
         kept = {

@@ -288,7 +288,7 @@ class _HandoffProof:
         told = [
             ToldEvent(one.index, one.id, one.type, one.digest)
             for one in self.events
-            if one.type in MOVING or one.type in (CONSULTED, ERASED)
+            if one.type in MOVING or one.type in (CONSULTED, ERASED, RETURNED)
         ]
         self.early = was_consulted_early(told)
         self.elsewhere = OrganisationName(row.recipient).peer is not None
@@ -737,7 +737,8 @@ class _HandoffProof:
             ends = [one for one in self._of_types("handoff.reviewed") if party in one.details]
         elif duty.kind in _ARRIVED:
             ends = [one for one in self.events if _has_seen(one, duty)]
-        ends = [*ends, *self._of_types(RETURNED)]
+        if not self.row.held or duty.kind in OWED_TO_ORIGINATOR:
+            ends = [*ends, *self._of_types(RETURNED)]
         yield from (one for one in ends if one.index > index)
         if duty.ends_with_case:
             yield from (one for one in self._of_types(ERASED) if one.index >= index)

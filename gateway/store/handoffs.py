@@ -32,6 +32,7 @@ from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
     OPEN,
+    RETURNED,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -219,8 +220,8 @@ _RECEIVED = (
 )
 _RETURN = (
     update(handoff)
-    .where(matching(handoff, "id", prefix="of_"), handoff.c.state == HandoffState.OFFERED)
-    .values(state=HandoffState.RETURNED, due_at=NEVER)
+    .where(matching(handoff, "id", prefix="of_"), handoff.c.state == bindparam("was"))
+    .values(state=bindparam("becomes", type_=handoff.c.state.type))
 )
 _TAKEN = RecordTable(taken_handoff, TakenHandoff)
 _taking = postgresql_insert(taken_handoff)
@@ -487,10 +488,12 @@ class SqlHandoffs(StorePart):
 
     # --- What was sent to the gateway that decides ---
 
-    def return_offer(self, handoff: UUID) -> None:
-        """End a handoff whose offer the recipient's gateway refused. EditConflict where it does not
-        stand offered."""
-        if not self._write(_RETURN, {"of_id": handoff}):
+    def end_returned(self, handoff: Handoff) -> None:
+        """End an open handoff whose offer the other gateway refused, or which left. EditConflict
+        where it stands otherwise."""
+        becomes = RETURNED.get(handoff.state)
+        row = {"of_id": handoff.id, "was": handoff.state, "becomes": becomes}
+        if becomes is None or not self._write(_RETURN, row):
             raise EditConflict("the handoff has changed: read it again")
 
     def add_sent(self, act: SentAct, author: str) -> None:

@@ -19,6 +19,7 @@ from gateway.evidence.signature import public_keys
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.relay.ending import end_with_left
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
@@ -187,6 +188,20 @@ def test_an_offer_that_was_returned_is_shown(both: Both) -> None:
     two.exchange()
     view = both.desk(BE, BE_HOTLINE).handoff(UUID(offer.result["handoff"]))
     assert view["state"] == "returned"
+
+
+def test_what_ended_with_the_other_gateway_is_shown_and_verifies(both: Both) -> None:
+    two = both.two
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
+    two.exchange()
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.exchange()
+    desk = both.desk(BE, BE_HOTLINE)
+    before = exported(both, BE, BE_HOTLINE, handoff).code
+    two.be.administer("organisation.leave", FR, reason="it closes")
+    end_with_left(two.be.ports)
+    assert desk.handoff(handoff)["state"] == "closed"
+    assert exported(both, BE, BE_HOTLINE, handoff).code is before
 
 
 def test_the_command_shows_what_waits_at_the_other_gateway(both: Both) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.evidence import declarations
+from gateway.exchange.standing.leaving import left_on
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -106,6 +107,9 @@ def test_who_is_suspended_there_is_suspended_here_and_comes_back(two):
     two.there.administer("organisation.leave", POLICE, reason="dissolved")
     two.record()
     assert two.member().status is Status.LEFT
+    with two.here.ports.begin(TransactionMode.READ) as work:
+        since = left_on(two.here.ports, work, NAME)
+    assert since == two.here.ports.civil_day(two.here.clock())
     assert registry_compared(two.here) == SAME
 
 

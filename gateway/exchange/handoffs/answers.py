@@ -95,7 +95,7 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     every, read = standing.duties, steps.read(given)
     duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
     steps.follow(given, moved)
-    end_unaccepted(context, moved)
+    end_unaccepted(context.ports, context.work, moved)
     parties = events.parties_of(moved)
     sequence = events.shared("sequence", str(moved.sequence), parties)
     package, sha256 = moved.package_digest, document.digest

@@ -299,7 +299,7 @@ def _touch(
     duties.store_answer(context.ports, work, moved, stored, every)
     if moved.recall is not None:
         duties.owe_for_recall(work, moved, stored)
-    end_unaccepted(context, moved)
+    end_unaccepted(context.ports, context.work, moved)
     about, context.about = context.about, EventSubject.of_handoff(moved)
     parties = events.parties_of(moved)
     context.record(

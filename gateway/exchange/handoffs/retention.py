@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin, start_of
 from gateway.domain.handoff import Handoff
-from gateway.domain.json_values import parse_timestamp
-from gateway.domain.organisation import Status
 from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
 from gateway.domain.retention import (
@@ -22,16 +19,14 @@ from gateway.domain.retention import (
     retention_errors,
     review_day,
 )
-from gateway.evidence import event
 from gateway.exchange.results import RetentionView
 from gateway.exchange.standing.disclosure import reads_acts_of
 from gateway.exchange.standing.handoff_standing import stored_differences
+from gateway.exchange.standing.leaving import left_on
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext, allows
-from gateway.ledger import tree
-from gateway.ledger.tree import entry_commitment
 
 ENDED = "handoff.end_retention"
 
@@ -201,29 +196,9 @@ def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, Ret
 
 
 def _has_left(ports: Ports, work: UnitOfWork, organisation: str, day: date) -> bool:
-    """Tell whether an organisation left so long ago that nothing is kept for it; not by its row
-    alone, for what ends does not come back: its event has to be in the log."""
-    found = work.organisations.get(organisation)
-    if found is None or found.status is not Status.LEFT:
-        return False
-    since, logged = found.history[-1].since, work.log.logged(found.history[-1].event)
-    if since + AFTER_LEAVING > day or logged is None:
-        return False
-    document, stored = logged.event.document, logged.event.disclosures
-    try:
-        told = event.read(document)
-        shown = event.open_disclosures(document, [one.encoded for one in stored]).shown
-        leaf = tree.leaf_hash(entry_commitment(document, logged.event.nonce))
-        tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
-    except ValueError:
-        return False
-    at = ports.civil_day(parse_timestamp(told["time"]))
-    allowed = (told["type"], told["result"]) == (LEFT, EventResult.ALLOWED)
-    parties = {value["organisation"] for kind, value in shown if kind == event.PARTY}
-    return allowed and organisation in parties and at + AFTER_LEAVING <= day
-
-
-LEFT = EVENT_TYPES["organisation.leave"].name
+    """Tell whether an organisation left so long ago that nothing is kept for it."""
+    left = left_on(ports, work, organisation)
+    return left is not None and left + AFTER_LEAVING <= day
 
 
 def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: RetentionEnd) -> None:

@@ -39,13 +39,21 @@ def telling(changes: Mapping[str, ChangeType]) -> Mapping[str, ChangeType]:
 def _tell(context: ChangeContext) -> None:
     """Let each counterpart hear, and wait at it what it heard: at the most urgent handoff that is
     open or held between the two, and that no interest keeps from it (R9)."""
-    about, action = context.change.organisation, _TOLD_AS[context.change.action]
+    about = context.change.organisation
+    # Members of a peer gateway take part as that does.
+    members = context.work.organisations.members_of(about)
+    for one in (about, *(member.slug for member in members)):
+        _tell_of(context, one)
+
+
+def _tell_of(context: ChangeContext, about: str) -> None:
+    action = _TOLD_AS[context.change.action]
     if action == "counterpart.leave":
         context.work.duties.end_with(about, context.now)
     said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
-    where = _where_told(context, 1)
+    where = _where_told(context, about, 1)
     if any(handoff is None for _, handoff in where.values()):
-        where = _where_told(context, LOOKED_AT)
+        where = _where_told(context, about, LOOKED_AT)
     for counterpart, (side, handoff) in sorted(where.items()):
         ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
         if handoff is not None:
@@ -63,11 +71,11 @@ def _tell(context: ChangeContext) -> None:
 
 
 def _where_told(
-    context: ChangeContext, most: int
+    context: ChangeContext, about: str, most: int
 ) -> Mapping[str, tuple[AnswerAuthor, Handoff | None]]:
     """At which handoff each counterpart hears, of the first ``most`` with it; None where an
     interest keeps all of these from it."""
-    about, work = context.change.organisation, context.work
+    work = context.work
     found = dict[str, tuple[AnswerAuthor, Handoff | None]]()
     for one in sorted(work.handoffs.with_counterparts(about, most), key=lambda one: one.place):
         side = AnswerAuthor.RECIPIENT if one.originator == about else AnswerAuthor.ORIGINATOR

@@ -258,7 +258,7 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     context.work.handoffs.end_sent(act.event, context.now)
     action = "handoff.return" if act.action == "handoff.offer" else "handoff.return_act"
     if act.action == "handoff.offer":
-        context.work.handoffs.return_offer(handoff.id)
+        context.work.handoffs.end_returned(handoff)
         for duty in context.work.duties.of(handoff.id, open_only=True):
             context.work.duties.save(duty.close(context.now))
     context.about = EventSubject.of_handoff(handoff)

@@ -8,15 +8,15 @@ from gateway.domain.organisation import OrganisationName
 from gateway.exchange.standing.duties import is_holder
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.ports import Ports, UnitOfWork
 
 
-def end_unaccepted(context: RequestContext, handoff: Handoff) -> None:
+def end_unaccepted(ports: Ports, work: UnitOfWork, handoff: Handoff) -> None:
     """Let the case of a handoff end today, where its originator is a remote member, and nobody here
     holds it any more or may take it: maintenance erases what is due."""
     if OrganisationName(handoff.originator).peer is None or handoff.hears:
         return
-    work, day = context.work, context.civil_day
+    day = ports.civil_day(ports.now())
     for one in work.handoffs.of_case(handoff.originator, handoff.case):
         found = handoff if one.id == handoff.id else one
         if found.hears or is_holder(work, found):
@@ -27,7 +27,7 @@ def end_unaccepted(context: RequestContext, handoff: Handoff) -> None:
     ended = replace(case, erase_on=day, early=True, revision=case.revision + 1)
     work.cases.save(ended)
     events.record_by_gateway(
-        context.ports,
+        ports,
         work,
         "case.advance_erasure",
         events.gateway_and(handoff.originator, role="originator"),
