@@ -244,6 +244,11 @@ _SENT_OF = (
     .where(matching(handoff, "originator", "case"))
     .order_by(handoff.c.id)
 )
+_CROSSED = (
+    select(handoff.c.id)
+    .where(matching(handoff, "originator"), handoff.c.recipient.like(bindparam("like")))
+    .limit(1)
+)
 _OF_CASE = _HANDOFFS.by("originator", "case").order_by(handoff.c.id)
 _stands = or_(
     *(handoff.c.state == state for state in sorted(OPEN)),
@@ -595,6 +600,11 @@ class SqlHandoffs(StorePart):
         values = {"originator": originator, "case": case}
         rows = self._transaction.rows(_SENT_OF, values)
         return [SentHandoff(*row) for row in rows]
+
+    def has_sent(self, originator: str, peer: str) -> bool:
+        """Tell whether an originator ever offered a case to a member of a peer gateway."""
+        values = {"originator": originator, "like": f"%@{peer}"}
+        return self._transaction.first(_CROSSED, values) is not None
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed; AlreadyExists when its event recorded another."""

@@ -56,7 +56,7 @@ def store_presented(
         raise CaseErased("the case was erased here: begin another one")
     known = context.work.cases.version(presented.document.digest)
     if known is not None and earlier is not None and known.digest == earlier.digest:
-        return earlier, _with_more(context, known, presented.document)
+        return earlier, _with_more(context, known, presented, earlier)
     if earlier is not None and content["version"] <= earlier.version:
         raise WrongState(f"version {earlier.version} of the case is here: offer the newest one")
     verified = sd_jwt.read_own(presented.document)
@@ -65,15 +65,19 @@ def store_presented(
     return _stored(context, presented, version, earlier), version
 
 
-def _with_more(context: RequestContext, known: CaseVersion, document: SdJwt) -> CaseVersion:
-    """A version with the disclosures of two presentations."""
+def _with_more(
+    context: RequestContext, known: CaseVersion, presented: PresentedVersion, case: Case
+) -> CaseVersion:
+    """A version with the disclosures of two presentations, which is judged as a whole."""
     there = sd_jwt.parse(known.document)
-    new = [one for one in document.disclosures if one not in there.disclosures]
+    new = [one for one in presented.document.disclosures if one not in there.disclosures]
     if not new:
         return known
     both = replace(there, disclosures=(*there.disclosures, *new))
-    said = cases.summary(sd_jwt.read_own(both).content)
-    more = replace(known, document=both.compact(), summary=said)
+    verified = sd_jwt.read_own(both)
+    more = replace(known, document=both.compact(), summary=cases.summary(verified.content))
+    whole = cases.case_from_claims(sd_jwt.merge_disclosures(verified))
+    _authorize(context, replace(presented, content=whole), verified, more, case)
     context.work.cases.present(more)
     return more
 

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import OrganisationName
+from gateway.domain.organisation import NAME, OrganisationName
 from gateway.domain.peer import PeerGateway
 from gateway.domain.refusals import InvalidDocument, NotFound, NotWitnessed, UnexpectedNumber
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.offers import OfferRequest
@@ -111,6 +112,8 @@ def open_event(context: RequestContext, message: RelayedEvent) -> TakenEvent:
     member = _member(context, message)
     # 3. and 4. The receipt is of the peer's own log, of this stream, and the next in it.
     told = _confirmed(peer, message.receipt)
+    if told.time > context.now + MAX_SKEW:
+        raise InvalidDocument("the event is dated after now: set your clock, and bring it again")
     own = _whose_stream(context, told, message.stream_number)
     incoming = TakenEvent(message, told, context.caller.organisation, member, own)
     if message.key not in ("", str(incoming.event)):
@@ -154,13 +157,18 @@ def _confirmed(peer: PeerGateway, receipt: Receipt) -> VerifiedReceipt:
 
 
 def _whose_stream(context: RequestContext, told: VerifiedReceipt, number: int) -> str:
-    """Our member whose stream at the peer has the event under a number."""
+    """Our member whose stream at the peer has the event under a number: one that shows itself to
+    that peer, or did, or offered its members a case. Of any other the peer learns nothing."""
+    peer, work = context.caller.organisation, context.work
     for party in told.details(events.PARTY):
-        name = OrganisationName(party["organisation"])
-        if name.peer is not None and party["stream_number"] == number:
-            if context.see(name.id) is None:
-                break
+        name = NAME.fullmatch(party["organisation"]) and OrganisationName(party["organisation"])
+        if not name or name.peer is None or party["stream_number"] != number:
+            continue
+        found, last = context.see(name.id), work.relay.last(peer, name.id)
+        sent = work.handoffs.has_sent(name.id, peer)
+        if found is not None and (sent or last or peer in found.shown_to):
             return name.id
+        break
     raise InvalidDocument("the receipt does not show the event under this number of the stream")
 
 

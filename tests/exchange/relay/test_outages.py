@@ -150,6 +150,21 @@ def test_two_offers_of_one_version_unite_what_they_show() -> None:
     sound(two)
 
 
+def test_what_a_second_offer_shows_besides_is_judged_too(monkeypatch: Any) -> None:
+    two = two_gateways()
+    case = released(two)
+    crossed_again(two, case, groups=("items",))
+
+    def of_another_matter(content: Any, *_: Any, **__: Any) -> frozenset[str]:
+        shown = {"items", "statements"} <= content.keys()
+        return frozenset({"other_matter"} if shown else ())
+
+    monkeypatch.setattr("gateway.exchange.case.presented.findings", of_another_matter)
+    more = crossed_again(two, case, groups=("statements",), again="more is asked for")
+    assert two.be.handoff(UUID(more.result["handoff"])).state is HandoffState.RETURNED
+    sound(two)
+
+
 def test_a_version_that_was_never_sent_leaves_a_gap_and_no_harm() -> None:
     two = two_gateways()
     case = released(two)

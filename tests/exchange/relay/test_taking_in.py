@@ -3,7 +3,7 @@
 import base64
 from copy import deepcopy
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import Period
-from gateway.domain.organisation import GatewayNames
+from gateway.domain.organisation import GatewayNames, Status
 from gateway.exchange.relay import taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -162,6 +162,28 @@ def test_step_4_a_receipt_that_does_not_show_the_number_is_refused() -> None:
     body = one_offer(two)
     body["receipt"]["disclosures"] = []
     unheard(two, body, "InvalidDocument")
+
+
+def test_step_4_who_does_not_show_itself_is_as_one_that_is_not_here() -> None:
+    told = []
+    for hidden in (True, False):
+        two = two_gateways()
+        body = one_offer(two)
+        with two.fr.past_events(OFMIN) as work:
+            found = work.organisations.get(OFMIN)
+            gone = {"shown_to": frozenset()} if hidden else {"status": Status.APPLIED}
+            work.organisations.save(replace(found, **gone, version=found.version + 1))
+        told.append(unheard(two, body, "InvalidDocument"))
+    assert told[0] == told[1]
+
+
+def test_step_4_an_event_of_times_to_come_is_not_heard_yet() -> None:
+    two = two_gateways()
+    two.be.clock.advance(timedelta(minutes=6))
+    body = one_offer(two)
+    assert "clock" in unheard(two, body, "InvalidDocument")["why"]
+    two.fr.clock.advance(timedelta(minutes=6))
+    assert two.post(BE, body)[0] == 200
 
 
 def test_step_4_a_checkpoint_that_was_not_cosigned_is_not_heard() -> None:
