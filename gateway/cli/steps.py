@@ -64,11 +64,17 @@ _SHOWN_FIRST: Mapping[str, Callable[[Gateway, Mapping[str, Any]], dict[str, Any]
 """What a person sees at a terminal before the step is taken, by the action."""
 
 
+def act_word(action: str) -> str:
+    """The command of an action; in another language what it does, and the command."""
+    verb, meaning = verb_of(action), wording.code("act", action)
+    return verb if meaning in (verb, action) else f"{meaning} ({verb})"
+
+
 def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
     """The commands that are open to the reader now, and by when, where it owes them."""
     words = []
     for one in acts:
-        verb, due = verb_of(one["action"]), one["due_at"]
+        verb, due = act_word(one["action"]), one["due_at"]
         words.append(say("by_time", what=verb, time=output.format_time(due)) if due else verb)
     return words
 

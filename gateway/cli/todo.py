@@ -12,14 +12,13 @@ from gateway.cli import output, wording
 from gateway.cli.arguments import Words
 from gateway.cli.handoff import urgency_word
 from gateway.cli.partner_command import EPILOG, partner, partner_command
-from gateway.cli.steps import add_steps
+from gateway.cli.steps import act_word, add_steps
 from gateway.cli.system import waiting_writes
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
-from gateway.domain.steps import verb_of
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.domain.worklist import WorklistFilter
 from gateway.evidence.security_event import EventNotification
@@ -46,7 +45,7 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     found = gateway.worklist()
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)
-    unconfirmed = [] if wanted.is_set else gateway.unconfirmed()
+    unconfirmed = [] if wanted.is_set else gateway.unconfirmed(wording.language())
     items = [{**one, "first": _whole(_first(one)), "next": _whole(one["command"])} for one in rows]
     told = {"items": items, "skipped": found["skipped"], "outbox": outbox}
     if output.reply({**told, "unconfirmed": unconfirmed}):
@@ -118,7 +117,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         what = say("and").join(counted)
         what = say("question", what=what) if kind == DutyKind.QUESTION else what
     elif len(row["acts"]) > 1:
-        what = say("acts", what=what, acts=", ".join(map(verb_of, row["acts"])))
+        what = say("acts", what=what, acts=", ".join(map(act_word, row["acts"])))
     # Where one gave no reference of one's own, the end of the id tells it from others.
     reference = defang_text(
         str(row["reference"] or output.short(row["handoff"] or row["case"] or ""))

@@ -26,9 +26,13 @@ from gateway.ledger.note import (
     write_signature,
 )
 from gateway.ledger.proof import TlogProof
+from gateway.text import catalogue
 from gateway.verification.history import SignedTree
 from gateway.verification.log_copy import CHECKPOINT, read_tile
 from gateway.verification.trust import TrustAnchors
+
+_Said = tuple[str, dict[str, int]]
+"""A sentence of a screen, by its key, and what stands in it."""
 
 COSIGNATURES = "log/cosignatures"
 """The path of the public log at which it shows what witnesses cosigned."""
@@ -96,7 +100,9 @@ class ConfirmedLog:
             ) from None
         return _proved(given, made), earlier
 
-    def unconfirmed(self, now: datetime, within: timedelta) -> list[str]:
+    def unconfirmed(
+        self, now: datetime, within: timedelta, language: str = catalogue.ENGLISH
+    ) -> list[str]:
         """Say what is missing, where the log has grown for longer than ``within`` and too few of
         the witnesses, or no time-stamp authority, that the connection asks for confirmed it."""
         found = list[str]()
@@ -104,13 +110,15 @@ class ConfirmedLog:
         for look in missing + ([self._unstamped] if self._trust.authorities else []):
             try:
                 if why := look(self._grown_to(), now - within):
+                    key, numbers = why
                     hours = within // timedelta(hours=1)
-                    found.append(f"the log has grown for more than {hours} h, and {why}")
+                    told = catalogue.phrase("screens", key, language, hours=hours, **numbers)
+                    found.append(told)
             except (errors.ClientError, LookupError, ValueError) as error:
-                found.append(f"whether others confirm the log cannot be seen ({error})")
+                found.append(catalogue.phrase("screens", "log_unseen", language, error=error))
         return found
 
-    def _unwitnessed(self, size: int, since: datetime) -> str | None:
+    def _unwitnessed(self, size: int, since: datetime) -> _Said | None:
         found = [
             one.witness
             for cosigned, note in self._cosigned().items()
@@ -120,12 +128,9 @@ class ConfirmedLog:
         number, quorum = cosignature.count(found), self._trust.quorum
         if number >= quorum:
             return None
-        return (
-            f"{number} of the {quorum} witnesses that you ask for have confirmed it: ask them "
-            "first, then the operator"
-        )
+        return "log_unwitnessed", {"number": number, "quorum": quorum}
 
-    def _unstamped(self, size: int, since: datetime) -> str | None:
+    def _unstamped(self, size: int, since: datetime) -> _Said | None:
         # Not above: see `verification.confirmations`.
         from gateway.evidence import time_stamp  # noqa: PLC0415
 
@@ -136,7 +141,7 @@ class ConfirmedLog:
                 by = time_stamp.verify(token, text, self._trust.authorities)
                 if stamped >= size or by.before >= since:
                     return None
-        return "no time-stamp authority that you ask for has stamped it: ask the operator"
+        return "log_unstamped", {}
 
     def _joining(self, note: str, known: str) -> tuple[bytes, ...] | None:
         """The proof that the smaller of two checkpoints begins the tree of the larger; None, and a

@@ -32,6 +32,7 @@ from gateway.evidence.security_event import EventNotification, NotificationError
 from gateway.evidence.signature import PublicKey
 from gateway.ledger import proof
 from gateway.ledger.note import VerificationKey
+from gateway.text import catalogue
 from gateway.verification import gateway_keys, listing
 from gateway.verification.chain import VerifiedOffer
 from gateway.verification.history import LogHistory
@@ -126,12 +127,12 @@ class Auditing(ClientBase):
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
 
-    def unconfirmed(self) -> list[str]:
+    def unconfirmed(self, language: str = catalogue.ENGLISH) -> list[str]:
         """Say which witnesses and time-stamp authorities of the connection do not confirm the log.
 
         An alarm, and no reason to stop: a child in danger does not wait for a witness.
         """
-        return self._log.unconfirmed(self._now(), self.connection.within)
+        return self._log.unconfirmed(self._now(), self.connection.within, language)
 
     def send_cosignature(self, witness: VerificationKey, size: int, line: str) -> None:
         """Send this member's line for the checkpoint of so many entries (`Mirror.cosign`).

@@ -260,6 +260,7 @@ def test_a_log_that_no_witness_of_ones_own_confirms_is_listed_and_warned_of(
     clock = desks.stage.gateway.clock
     desks.changes["tile"] = PublicLog(ISSUER, None, clock, transport=app).fetch
     assert "0 of the 1 witnesses that you ask for" in desks.told("todo")["unconfirmed"][0]
+    assert "0 des 1 témoins que vous" in desks.done("todo", "--lang", "fr")
     assert "0 of the 1 witnesses that you ask for" in desks.done("todo")
     options = (*own, "--cosign", str(desks.folder / "witness.pem"))
     done = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)

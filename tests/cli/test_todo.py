@@ -363,7 +363,10 @@ def test_what_waits_is_said_in_the_language_of_the_locale_or_the_one_that_is_giv
 ) -> None:
     handoff = desks.offered()
     french = unwrapped(desks.done("todo", "--lang", "fr", at=OFMIN))
-    assert f"prioritaire {short(handoff)} : réponse attendue : accept, decl" in french
+    assert (
+        f"prioritaire {short(handoff)} : réponse attendue : accepter (accept), décliner (decl"
+        in french
+    )
     assert "(de : Point de Contact)" in french
     assert f"Suite : casegate handoff accept {short(handoff)}" in french
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Formatter
 
+from gateway import client
 from gateway.cli import admin, todo
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import DutyKind, WaitKind
+from gateway.domain.duty import DUTIES, DutyKind, WaitKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.organisation import MembershipClass
@@ -24,6 +25,7 @@ from tests.each import each
 
 SCREENS = catalogue._tables()["screens"]
 CLI = Path(admin.__file__).parents[1]
+CLIENT = Path(client.__file__).parent
 
 
 def codes() -> Iterator[tuple[str, Iterable[str]]]:
@@ -43,6 +45,9 @@ def codes() -> Iterator[tuple[str, Iterable[str]]]:
     yield "kind", MeasureKind
     yield "closed", (one.name.lower() for one in Closed)
     yield "acts", ANSWERS
+    yield "act", (*STEPS, *KIND_OF_ACTION)
+    yield "act", (action for terms in DUTIES.values() for action in terms.fulfilled_by)
+    yield "act", ("case.consult", "case.revise", "handoff.offer", "handoff.update")
     for measure in MEASURES.values():
         yield "code", measure.codes
     for field in (one for kind in ANSWERS.values() for one in kind.fields):
@@ -77,7 +82,8 @@ def places(text: str) -> set[str]:
 def test_no_text_of_a_screen_is_without_use_and_none_is_missing() -> None:
     said = {
         node.value
-        for file in CLI.rglob("*.py")
+        for folder in (CLI, CLIENT)
+        for file in folder.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
