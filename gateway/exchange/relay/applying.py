@@ -126,16 +126,24 @@ def announce(context: RequestContext, incoming: TakenEvent) -> Any:
         return None
     context.about = EventSubject.of_handoff(handoff)
     recipient = events.gateway_and(handoff.recipient, role="recipient")
-    told = incoming.told
-    change, groups = ("".join(map(str, told.details("change"))), told.details("groups"))
-    touched = [events.shared("groups", tuple(groups[0]), recipient)] if groups else []
+    change, groups = _announced(incoming)
+    touched = [events.shared("groups", groups, recipient)] if groups else []
     action = "handoff.announce_change"
-    stated = events.shared("change", str(ChangeKind(change)), recipient)
+    stated = events.shared("change", str(change), recipient)
     context.record(recipient, stated, *touched, action=action)
     if change == ChangeKind.CORRECTION and takes_update(handoff, context.now):
         to = handoff.id, handoff.recipient, AnswerAuthor.RECIPIENT
         duties.arrive(context.work, action, *to, source=context.event, since=context.now)
     return None
+
+
+def _announced(incoming: TakenEvent) -> tuple[ChangeKind, tuple[str, ...]]:
+    """Which change was announced, and of which groups: words, whatever else a peer's log has."""
+    change, groups = incoming.told.details("change"), incoming.told.details("groups")
+    named = [name for one in groups for name in (one if isinstance(one, list) else [one])]
+    if change not in [(kind,) for kind in ChangeKind] or not {*map(str, named)} <= {*cases.GROUPS}:
+        raise InvalidDocument("the event announces no change that there is")
+    return ChangeKind(change[0]), tuple(named)
 
 
 def action_of(incoming: TakenEvent) -> str:

@@ -16,6 +16,7 @@ from gateway.domain.answers import ANSWERS, AnswerAuthor, AnswerKind
 from gateway.domain.audit_event import Party
 from gateway.domain.case import erasure_is_due
 from gateway.domain.duty import DutyKind
+from gateway.domain.fields import free
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -35,7 +36,7 @@ from gateway.evidence.handoff_moves import TYPES
 from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs import offers
 from gateway.exchange.relay.documents import may_attest, open_document
-from gateway.exchange.relay.incoming import TakenEvent
+from gateway.exchange.relay.incoming import LONGEST_WHY, TakenEvent
 from gateway.exchange.signed_requests import ANSWER
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import read_version
@@ -246,7 +247,7 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     """An act of our member was refused there, on record: it does not stand, and its author hears
     why. An offer that was refused is over."""
     told = incoming.told.subject()
-    act = context.work.handoffs.sent_by(UUID(told["peer_event"][1]))
+    act = context.work.handoffs.sent_by(_refused(told["peer_event"]))
     handoff = context.work.handoffs.get(act.handoff) if act else None
     if act is None or act.ended_at is not None or handoff is None:
         return None
@@ -263,8 +264,10 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
             context.work.duties.save(duty.close(context.now))
     context.about = EventSubject.of_handoff(handoff)
     parties = (Party(handoff.originator, "originator"),)
-    rules = ["".join(one) for one in incoming.told.details("rules")]
-    said = {"action": act.action, "why": str(told.get("why", "")), "rules": rules}
+    listed = (one for one in incoming.told.details("rules") if isinstance(one, list))
+    named = (rule for one in listed for rule in one)
+    rules = [rule for rule in named if _SENTENCE.judge(rule) is None]
+    said = {"action": act.action, "why": _plain(told.get("why")), "rules": rules}
     context.record(
         parties,
         events.subject(said, *parties),
@@ -273,6 +276,23 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     )
     _arrive(context, handoff, action, context.event)
     return None
+
+
+def _refused(named: Any) -> UUID:
+    """The event that a refusal names, by the log and its id there."""
+    try:
+        _, event = named
+        return UUID(event)
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidDocument("the refusal names no event") from None
+
+
+def _plain(why: Any) -> str:
+    """A peer's sentence, as our member may read it: a short text, or nothing."""
+    return why if isinstance(why, str) and _SENTENCE.judge(why) is None else ""
+
+
+_SENTENCE = free(LONGEST_WHY)
 
 
 FOLLOWED: Mapping[str, Callable[[RequestContext, TakenEvent], Any]] = dict.fromkeys(

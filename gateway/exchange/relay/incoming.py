@@ -27,6 +27,9 @@ from gateway.ledger.note import NoteError, VerificationKey
 
 DELIVER = "relay.deliver"
 
+LONGEST_WHY = 300
+"""Characters of why an event was refused, as gateways tell each other."""
+
 RelayedRequest = OfferRequest | UpdateRequest | AnswerRequest | RecallRequest
 """What a document asks, as the schemas of partners read it."""
 

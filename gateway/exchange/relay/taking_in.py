@@ -14,6 +14,7 @@ from gateway.exchange.relay.applying import APPLIED, action_of
 from gateway.exchange.relay.following import FOLLOWED, returned
 from gateway.exchange.relay.incoming import (
     DELIVER,
+    LONGEST_WHY,
     RelayedEvent,
     TakenEvent,
     for_member,
@@ -32,8 +33,6 @@ from gateway.kernel.transact import (
 from gateway.kernel.values import Caller
 
 Act = Callable[[RequestContext, TakenEvent], Any]
-
-LONGEST_WHY = 300
 
 
 def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard, Receipt | None]:

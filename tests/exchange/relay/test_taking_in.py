@@ -1,9 +1,11 @@
 """Each step of taking in what a peer gateway brings, broken alone (docs/protocol/relay.md)."""
 
 import base64
+import json
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,8 @@ from marshmallow import ValidationError
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import GatewayNames, Status
-from gateway.exchange.relay import taking_in
+from gateway.domain.refusals import InvalidDocument
+from gateway.exchange.relay import applying, taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller, HandoffFilter
@@ -269,6 +272,31 @@ def test_step_6_without_its_case_an_offer_is_refused() -> None:
     body = one_offer(two)
     del body["case"]
     refused(two, body, "erased")
+
+
+@each("why", ["x" * 301, "a\u0007bell", PNG[:280], ""])
+def test_step_7_why_an_act_was_refused_is_a_sentence_or_nothing(monkeypatch: Any, why: str) -> None:
+    two = two_gateways()
+    handoff = UUID(offered(two.be, released(two), originator=BE_HOTLINE).result["handoff"])
+    refusing = replace(two.fr.organisation(BE), status=Status.SUSPENDED)
+    with two.fr.past_events(BE) as work:
+        work.organisations.save(replace(refusing, version=refusing.version + 1))
+    monkeypatch.setattr(
+        "gateway.exchange.relay.taking_in._why",
+        lambda incoming, _: json.dumps({"peer_event": [*incoming.peer_event], "why": why}),
+    )
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.RETURNED
+    with two.be.ports.begin(TransactionMode.READ) as work:
+        told = work.log.read_stream(BE_HOTLINE, 0, 50)[-1][1].subject
+    assert told == {"action": "handoff.offer", "rules": ["R2.inactive"], "why": ""}
+
+
+@each("told", [{"change": ["x"]}, {"change": ["tightening"], "groups": [["a name of somebody"]]}])
+def test_step_7_a_change_is_announced_in_words_that_there_are(told: dict[str, Any]) -> None:
+    event = SimpleNamespace(told=SimpleNamespace(details=lambda kind: (*told.get(kind, ()),)))
+    with pytest.raises(InvalidDocument):
+        applying._announced(event)  # type: ignore[arg-type]
 
 
 def test_step_7_an_id_that_a_handoff_here_has_is_not_taken() -> None:
