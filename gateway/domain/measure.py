@@ -91,6 +91,13 @@ MEASURES: Mapping[MeasureKind, MeasureType] = {
 }
 """Every kind of measure."""
 
+RESTRICTING = frozenset(kind for kind, one in MEASURES.items() if one.action == "case.restrict")
+"""The kinds that an originator's gateway tells one that decides about a handoff: an embargo binds
+where it is set."""
+
+NOT_TOLD = "not_told"
+"""The reason of a restriction of which another gateway said that it binds: it does not say why."""
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -12,10 +12,11 @@ from uuid import UUID
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
-from gateway.domain.handoff import Handoff
-from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.domain.organisation import Organisation
-from gateway.exchange.standing.case_version import in_force
+from gateway.domain.handoff import Handoff, offers_of
+from gateway.domain.measure import MEASURES, RESTRICTING, Measure, MeasureKind
+from gateway.domain.organisation import Organisation, OrganisationName
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange.standing.case_version import in_force, read_version
 from gateway.exchange.standing.disclosure import outcome_for
 from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.interests import is_barred
@@ -95,12 +96,26 @@ def tell_holders(
             continue
         holder = context.require(one.recipient)
         shown = known(measure, holder)
-        if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
+        if measure.kind in RESTRICTING and OrganisationName(one.recipient).peer is not None:
+            shown["elements"] = _offered_of(context, measure, one)  # its gateway restricts them
+        elif measure.kind is MeasureKind.SUSPENSION and not measure.elements:
             shown["elements"] = []  # who is refused everything learns no more by this
         where, done = EventSubject.of_handoff(one), action or context.request.action
         if shown["kind"] == MeasureKind.HOLD:
             done = HOLD if measure.ended_at is None else END
         tell(context, measure, one.recipient, shown, where, action=done)
+
+
+def _offered_of(context: RequestContext, measure: Measure, handoff: Handoff) -> list[str]:
+    """The elements that a measure is on, as far as one of the packages of a handoff has them."""
+    offered = set[str]()
+    for one in offers_of(context.work.handoffs.moves(handoff.id)) if measure.elements else ():
+        if one.document:
+            claims = handoff_documents.read_offer(sd_jwt.read_stored(one.document))
+            placed = read_version(context.work, claims.case_digest).said.placed
+            shown = (p for p in placed if p.in_array and p.digest in claims.disclosures)
+            offered.update(str(p.value["id"]) for p in shown)
+    return [one for one in measure.elements if one in offered]
 
 
 def reads_of(context: RequestContext, measure: Measure, handoff: Handoff) -> bool:

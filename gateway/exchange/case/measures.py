@@ -30,7 +30,7 @@ from gateway.exchange.case.measure_events import END, known, record_measure, tel
 from gateway.exchange.case.versions import stated_embargo
 from gateway.exchange.results import HoldersForRemoval, MeasureView
 from gateway.exchange.standing.access import entity_of, party_to, reads
-from gateway.exchange.standing.case_version import read_version
+from gateway.exchange.standing.case_version import in_force, read_version
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
@@ -44,7 +44,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 LIFT = "case.lift_embargo"
 
@@ -255,6 +255,30 @@ def _check(context: RequestContext, case: Case, wanted: MeasureRequest) -> None:
         raise ValidationFailed((("/elements", "name elements of the case by their ids"),))
 
 
+def set_relayed(context: RequestContext, case: Case, version: CaseVersion, told: Measure) -> None:
+    """Restrict a remote member's case as its gateway says: for as long as one may here at most.
+    Nothing follows of what is over, or restricted so already."""
+    work, now, terms = context.work, context.now, MEASURES[told.kind].terms
+    if terms is not None:
+        latest = terms.latest(now, now, renews=True)
+        told = replace(told, until=min(told.until or latest, latest))
+    if not told.holds(now):
+        return
+    context.about = EventSubject.of_case(case)
+    _authorize(context, _Place(case, own_entity(context, case, version)))
+    for one in in_force(work, case, now):
+        if (one.kind, one.setter, one.before) != (told.kind, told.setter, told.before):
+            continue
+        wider = not one.elements or (told.elements and {*told.elements} <= {*one.elements})
+        if wider and one.until == told.until:
+            return
+        if {*one.elements} == {*told.elements}:
+            work.cases.end_measure(one.id, now)
+    work.cases.save(replace(case, measured=True, revision=case.revision + 1))
+    work.cases.add_measure(told)
+    record_measure(context, case, told, {"reason_code": told.code})
+
+
 # --- Ending --------------------------------------------------------------------------------------
 
 
@@ -271,14 +295,30 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
         raise ValidationFailed((("/reason", "is left out: the case was erased"),))
     if not (own or wanted.reason):
         raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
-    context.work.cases.end_measure(found.id, context.now)
-    context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
-    ended = replace(found, ended_at=context.now)
+    ended = _ended(context, place.case, found)
     said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
     record_measure(
         context, place.case, ended, said, to_setter=wanted.reason, to_originator=of_another
     )
     return view_on_measure(context.organisation, ended)
+
+
+def _ended(context: RequestContext, case: Case, measure: Measure) -> Measure:
+    context.work.cases.end_measure(measure.id, context.now)
+    context.work.cases.save(replace(case, revision=case.revision + 1))
+    return replace(measure, ended_at=context.now)
+
+
+def end_relayed(
+    context: RequestContext, case: Case, version: CaseVersion, measure: Measure
+) -> None:
+    """End a restriction of a remote member's case as its gateway says."""
+    if not measure.holds(context.now):
+        return
+    context.about = EventSubject.of_case(case)
+    facts = facts_of_end(context, measure, case, None)
+    _authorize(context, _Place(case, own_entity(context, case, version)), facts)
+    record_measure(context, case, _ended(context, case, measure), {})
 
 
 def facts_of_end(
@@ -337,9 +377,7 @@ def _lift(context: ChangeContext) -> Mapping[str, Any]:
         raise NotFound("the case of this embargo is not here")
     request.about = EventSubject.of_case(case)
     _require_in_force(request, found)
-    request.work.cases.end_measure(found.id, request.now)
-    context.work.cases.save(replace(case, revision=case.revision + 1))
-    ended = replace(found, ended_at=context.now)
+    ended = _ended(request, case, found)
     if found.originator != setter:
         tell(request, found, found.originator, known(ended), request.about)
     tell_holders(request, ended, {setter, found.originator})

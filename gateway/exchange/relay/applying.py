@@ -1,6 +1,7 @@
 """What a remote originator did, applied where its recipient's home decides: by the actions that
 exist, under the policy of this gateway, in one transaction with what was heard."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -9,9 +10,16 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.answers import AnswerAuthor, takes_update
+from gateway.domain.case import Case
+from gateway.domain.handoff import Handoff
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.measure import MEASURES, NOT_TOLD, RESTRICTING, Measure, MeasureKind
 from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import handoff_documents
+from gateway.evidence import canonical, event, handoff_documents
+from gateway.evidence import receipt as receipts
+from gateway.exchange.case import measures
+from gateway.exchange.case.measure_events import END
 from gateway.exchange.case.presented import PresentedVersion, store_presented
 from gateway.exchange.handoffs import answers, offers, recalls, updates
 from gateway.exchange.handoffs.answering import AnswerRequest
@@ -35,6 +43,7 @@ from gateway.exchange.standing.differences import check_case
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.transact import RequestContext
+from gateway.kernel.values import CaseVersion, HeardEvent
 
 T = TypeVar("T")
 
@@ -118,6 +127,64 @@ def advance_erasure(context: RequestContext, incoming: TakenEvent) -> Any:
     return erasure.advance_relayed(context, case, day, incoming.message.persons)
 
 
+def restrict(context: RequestContext, incoming: TakenEvent) -> Any:
+    """Restrict a case, as its originator's gateway says. An embargo binds where it is set."""
+    handoff, told = incoming.handoff, incoming.told.subject()
+    found = handoff and _there(context, handoff)
+    if handoff is None or not found or told.get("kind") not in RESTRICTING:
+        return None
+    try:
+        kind, elements = MeasureKind(told["kind"]), {str(UUID(one)) for one in told["elements"]}
+        until = parse_timestamp(told["until"]) if told["until"] else None
+        before = int(told["before"]) if "before" in told else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InvalidDocument("the event does not tell what is restricted") from None
+    if not (elements or MEASURES[kind].whole_case):
+        return None  # of what it holds nothing is marked
+    measure = Measure(
+        context.event,
+        handoff.originator,
+        handoff.case,
+        kind,
+        setter=handoff.originator,
+        code=NOT_TOLD,
+        elements=(*sorted(elements),),
+        since=context.now,
+        until=until,
+        before=before,
+    )
+    return measures.set_relayed(context, *found, measure)
+
+
+def end_restriction(context: RequestContext, incoming: TakenEvent) -> Any:
+    """End the restriction that another event of the same gateway set."""
+    handoff, named = incoming.handoff, incoming.told.subject().get("measure")
+    found = handoff and _there(context, handoff)
+    if handoff is None or not found:
+        return None
+    for one in context.work.relay.of_handoff(handoff.id, incoming.own):
+        set_here = one.own_event and context.work.cases.measure(one.own_event)
+        if one.peer == incoming.peer and set_here and _subject(one).get("measure") == named:
+            measures.end_relayed(context, *found, set_here)
+    return None
+
+
+def _subject(heard: HeardEvent) -> Mapping[str, Any]:
+    """Read what an event is about that was verified when it was heard."""
+    receipt = receipts.from_json(json.loads(heard.receipt))
+    shown = event.open_disclosures(receipt.document, receipt.disclosures).shown
+    said = next((value for kind, value in shown if kind == event.SUBJECT), "{}")
+    return dict(canonical.decode(str(said).encode()))
+
+
+def _there(context: RequestContext, handoff: Handoff) -> tuple[Case, CaseVersion] | None:
+    """The case of a handoff with its version, while it is here."""
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    if case is None or case.state is cases.CaseState.ERASED:
+        return None
+    return context.work.cases.current(handoff.originator, handoff.case)
+
+
 def announce(context: RequestContext, incoming: TakenEvent) -> Any:
     """Let a holder hear that its originator cleared a change, as that one's gateway says: the
     package, or a notice, follows."""
@@ -157,14 +224,23 @@ def action_of(incoming: TakenEvent) -> str:
             return kind.action
         case RecallRequest():
             return "case.recall"
-    return erasure.ADVANCE if incoming.told.type == "case.erasure_advanced" else DELIVER
+    return BY_TYPE.get(incoming.told.type, DELIVER)
 
+
+BY_TYPE = {
+    "case.erasure_advanced": erasure.ADVANCE,
+    "case.restricted": "case.restrict",
+    "case.measure_ended": END,
+}
+"""That of what has no document, by the type of its event."""
 
 APPLIED: Mapping[str, Act] = {
     "handoff.offered": offer,
     "handoff.sent": act,
     "case.erasure_advanced": advance_erasure,
     "handoff.change_announced": announce,
+    "case.restricted": restrict,
+    "case.measure_ended": end_restriction,
 }
 """What is done of an event of a remote originator's, by its type; of others nothing follows."""
 
