@@ -196,7 +196,8 @@ class PeerRelay:
         """Ask who the peer's members are where that is due, and send what waits for them."""
         now = self.gateway.ports.now()
         if self._members_at is None or now >= self._members_at:
-            self._members_at, away = now + MEMBERS_EVERY, "members" in self._failing
+            away = self._members_at is None or "members" in self._failing
+            self._members_at = now + MEMBERS_EVERY
             if self._try("members", self.follow) and away:
                 wake(self.gateway.ports, self.peer)
         if self._confirmed_at is None or now >= self._confirmed_at:
@@ -268,6 +269,8 @@ class PeerRelay:
             cursor = work.notifications.cursor(leased.organisation, leased.way)
             if cursor.leased_until == leased.leased_until:
                 moved = replace(cursor, acknowledged=reached)
+                if reached > cursor.acknowledged:  # it was heard: a short pause is enough
+                    moved = moved.succeed()
                 jitter = ports.random(1)[0] / 255
                 moved = moved.fail(ports.now(), jitter) if failed else moved.succeed()
                 work.notifications.save(moved)

@@ -1,0 +1,267 @@
+"""What is sent to a peer gateway is heard in order, goes back only where the peer says so, and
+waits no longer than the peer is away."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from gateway import relaying
+from gateway.client.errors import GatewayUnavailable
+from gateway.domain.handoff import HandoffState
+from gateway.domain.notification import LEASE, Cursor, DeliveryWay
+from gateway.kernel.ports import TransactionMode
+from gateway.relaying import PeerLine, PeerRelay
+from tests.exchange.relay.two_gateways import (
+    BE,
+    BE_HOTLINE,
+    BE_HOTLINE_THERE,
+    FR,
+    OFMIN_THERE,
+    TwoGateways,
+    released,
+    two_gateways,
+)
+from tests.founding import check_log, offered
+
+WAY = DeliveryWay.RELAY
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Courier:
+    """Stands in for the line to a peer: it breaks after so many events."""
+
+    two: TwoGateways
+    breaks_after: int = 1000
+    pass_point: Callable[[], None] = lambda: None
+    heard: list[str] = field(default_factory=list)
+
+    def answered(self) -> None:
+        if self.breaks_after < 1:
+            raise GatewayUnavailable("no answer", reached=False)
+
+    def deliver(self, key: str, body: Any) -> tuple[int, dict[str, Any]]:
+        self.answered()
+        self.breaks_after -= 1
+        self.heard.append(key)
+        self.pass_point()
+        answer = self.two.post(BE, body)
+        self.pass_point()
+        return answer
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+@dataclass
+class Runtime:
+    """The parts of a running gateway that its sender uses."""
+
+    ports: Any
+    store: Any
+    config: Path = field(default_factory=Path)
+    counts: None = None
+
+
+@dataclass
+class MortalPorts:
+    """Ports of a process that may be killed before and after each of its commits."""
+
+    ports: Any
+    pass_point: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ports, name)
+
+    @contextmanager
+    def begin(self, mode: TransactionMode) -> Iterator[Any]:
+        with self.ports.begin(mode) as work:
+            commit = work.commit
+
+            def commit_between() -> None:
+                self.pass_point()
+                commit()
+                self.pass_point()
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(work, "commit", commit_between)
+                yield work
+
+
+class Relay(PeerRelay):
+    """A sender whose line is a courier's; the peer tells nothing new of its members."""
+
+    courier: Courier
+
+    def _opened(self) -> PeerLine:
+        return cast("PeerLine", self.courier)
+
+    def _have_cosigned(self, line: PeerLine, note: str) -> None:
+        """The courier has the peer cosign what it brings."""
+
+    def follow(self) -> None:
+        self.courier.answered()
+
+    def confirm(self) -> None:
+        self.courier.answered()
+
+
+@dataclass
+class Sending:
+    """A gateway that sends its peer what concerns a member there."""
+
+    two: TwoGateways = field(default_factory=two_gateways)
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.courier = Courier(self.two)
+        self.begin()
+
+    def begin(self) -> None:
+        """Send with nothing remembered, as after a start."""
+        runtime = cast("Any", Runtime(self.two.be.ports, self.two.be.store))
+        self.relay = Relay(runtime, FR, self.told.append, threading.Event())
+        self.relay.courier = self.courier
+
+    def offer(self) -> UUID:
+        written = offered(self.two.be, released(self.two), originator=BE_HOTLINE)
+        return UUID(written.result["handoff"])
+
+    def killed_at(self, point: int) -> bool:
+        """Send, and be killed at a point: a commit, or a delivery, before it or after it; whether
+        it came so far."""
+        points = iter(range(1000))
+
+        def pass_point() -> None:
+            if next(points) >= point:  # nothing that follows is done either
+                raise Killed
+
+        self.begin()
+        self.courier.pass_point = pass_point
+        self.relay.gateway.ports = cast("Any", MortalPorts(self.two.be.ports, pass_point))
+        try:
+            self.relay.step()
+        except Killed:
+            return True
+        else:
+            return False
+        finally:
+            self.courier.pass_point = lambda: None
+            self.begin()
+
+    def step(self, later: timedelta = timedelta(0)) -> None:
+        for one in (self.two.be, self.two.fr):
+            one.clock.advance(later)
+        self.relay.step()
+
+    def cursor(self, *changed: Cursor) -> Cursor:
+        with self.two.be.ports.begin(TransactionMode.WRITE) as work:
+            found = work.notifications.cursor(OFMIN_THERE, WAY)
+            for one in changed:
+                work.notifications.save(one)
+            work.commit()
+        return found
+
+    def waiting(self) -> int:
+        with self.two.be.ports.begin(TransactionMode.READ) as work:
+            return sum(one.lag for one in relaying.states_of(work, FR))
+
+    def fail(self, times: int) -> None:
+        """Let attempts fail, each after the pause before it."""
+        for _ in range(times):
+            self.courier.breaks_after = 0
+            self.step(timedelta(hours=1))
+
+
+def test_a_peer_that_is_back_is_sent_what_waits_at_once() -> None:
+    sending = Sending()
+    sending.offer()
+    sending.fail(12)
+    assert sending.cursor().failures == 12
+    sending.courier.breaks_after = 1000
+    sending.step(relaying.MEMBERS_EVERY)
+    assert sending.waiting() == 0
+
+
+def test_a_sender_that_began_while_the_peer_was_away_is_not_held_up_by_pauses_before() -> None:
+    sending = Sending()
+    sending.offer()
+    sending.fail(12)
+    sending.begin()
+    sending.courier.breaks_after = 1000
+    sending.step()
+    assert sending.waiting() == 0
+
+
+def test_a_line_that_breaks_after_some_events_has_short_pauses() -> None:
+    sending = Sending()
+    sending.step()
+    sending.offer()
+    sending.offer()
+    sending.cursor(replace(sending.cursor(), failures=12))
+    sending.courier.breaks_after = 1
+    sending.step()
+    assert len(sending.courier.heard) == 1
+    assert sending.cursor().failures == 1
+
+
+def test_a_peer_that_lost_what_it_heard_gets_it_again() -> None:
+    sending = Sending()
+    sending.offer()
+    ahead = replace(sending.cursor(), acknowledged=1)
+    sending.cursor(ahead)
+    sending.step()
+    sending.step()
+    assert sending.waiting() == 0
+
+
+def test_a_sender_killed_around_any_commit_and_delivery_loses_and_doubles_nothing() -> None:
+    sending, handoffs = Sending(), list[UUID]()
+    handoffs.append(sending.offer())
+    while sending.killed_at(len(handoffs) - 1):
+        sending.step(LEASE)
+        assert sending.waiting() == 0
+        handoffs.append(sending.offer())
+    assert len(handoffs) > 8, "its four commits and deliveries, before and after"
+    sending.two.exchange()
+    for handoff in handoffs:
+        assert sending.two.be.handoff(handoff).state is HandoffState.OFFERED
+        assert sending.two.fr.handoff(handoff).state is HandoffState.OFFERED
+    events = sending.two.fr.types(BE_HOTLINE_THERE)
+    assert events.count("handoff.offered") == len(handoffs)
+    check_log(sending.two.be)
+    check_log(sending.two.fr)
+
+
+def test_nothing_is_sent_while_another_process_sends() -> None:
+    sending = Sending()
+    sending.offer()
+    sending.cursor(sending.cursor().lease(sending.two.be.ports.now()))
+    sending.step()
+    assert not sending.courier.heard
+    sending.step(LEASE)
+    assert sending.waiting() == 0
+
+
+def test_what_fails_is_told_once_and_that_it_goes_on_once() -> None:
+    sending = Sending()
+    sending.offer()
+    sending.fail(3)
+    sending.courier.breaks_after = 1000
+    sending.step(timedelta(hours=1))
+    events = [one for one in sending.told if one.startswith("events")]
+    assert [one.rpartition("gateway fr: ")[2] for one in events] == [
+        "no answer; nothing was sent: repeat the command later, or ask the gateway's operator; "
+        "it is tried again",
+        "it goes on",
+    ]
