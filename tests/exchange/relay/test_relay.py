@@ -1,8 +1,11 @@
 """A handoff between members of two gateways: what is asked is sent, what is decided is followed."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.retention import DpoAdvice
@@ -13,13 +16,17 @@ from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.lifecycle.erasure import EarlyErasure
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.each import each
 from tests.exchange.relay.two_gateways import (
+    BE,
     BE_HOTLINE,
     BE_HOTLINE_THERE,
+    FR,
     OFMIN_THERE,
     TwoGateways,
+    leaving,
     released,
     two_gateways,
 )
@@ -162,6 +169,37 @@ def test_a_correction_crosses_and_is_acknowledged() -> None:
     acknowledged(two.fr, handoff)
     two.exchange()
     same(two, handoff)
+
+
+@each(
+    "marking, at",
+    [({"release_to": []}, BE), ({"tlp": "RED"}, BE), ({"tlp": "RED"}, FR)],
+)
+def test_an_update_crosses_within_the_agreement_and_the_release_list_only(
+    marking: dict[str, Any], at: str
+) -> None:
+    two = two_gateways()
+    case = released(two)
+    handoff = held(two, case=case)
+    gateway, peer = (two.be, FR) if at == BE else (two.fr, BE)
+    with gateway.past_events(peer) as work:
+        found = work.organisations.get(peer)
+        assert found is not None
+        assert found.peer is not None
+        agreed = tuple(replace(one, tlp="AMBER") for one in found.peer.agreements)
+        of_peer = replace(found.peer, agreements=agreed)
+        work.organisations.save(replace(found, peer=of_peer, version=found.version + 1))
+    marked = {**leaving(two), **marking}
+    revised(two.be, case, originator=BE_HOTLINE, marking=marked)
+    wanted = UpdateRequest("liaison-1")
+    if at == BE:
+        with pytest.raises(RecordedRefusal) as refused:
+            two.be.act(BE_HOTLINE, updates.update, handoff, wanted)
+        assert refused.value.refusal.rules[0].startswith("R22.")
+    else:
+        two.be.act(BE_HOTLINE, updates.update, handoff, wanted)
+    two.exchange()
+    assert two.fr.handoff(handoff).package == 1
 
 
 def test_a_recall_crosses_and_is_answered() -> None:
