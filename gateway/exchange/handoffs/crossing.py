@@ -6,7 +6,6 @@ from typing import Any
 
 from gateway.domain.decision import Value
 from gateway.domain.organisation import Organisation, OrganisationName
-from gateway.domain.refusals import Forbidden
 from gateway.kernel.transact import RequestContext
 
 
@@ -42,24 +41,3 @@ def facts_of_crossing(
         "leaves": names.uri(recipient.slug) in listed or names.home(recipient.slug) in listed,
         "visible": alias in recipient.shown_to,
     }
-
-
-def require_crossing(
-    context: RequestContext,
-    content: Mapping[str, Any],
-    originator: Organisation,
-    recipient: Organisation,
-    purpose: Sequence[str],
-) -> None:
-    """Require of an update what policy asks of its offer, for its version may be about more, or
-    marked more strictly. Raises Forbidden."""
-    out = OrganisationName(recipient.slug).peer is not None
-    if not out and OrganisationName(originator.slug).peer is None:
-        return
-    facts = facts_of_crossing(context, content, originator, recipient, purpose)
-    if not facts.get("agreed"):
-        why = "No agreement between the two gateways covers this update: its matter or its marking."
-        raise Forbidden(why, ("R22.agreement" if out else "R23.agreement",))
-    if out and not facts.get("leaves"):
-        why = "The case stays at this gateway: name the remote member, or its gateway, in "
-        raise Forbidden(f"{why}'release_to' by its address.", ("R22.leave",))

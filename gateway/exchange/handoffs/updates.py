@@ -23,7 +23,6 @@ from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.cases import find
 from gateway.exchange.handoffs import offers
-from gateway.exchange.handoffs.crossing import require_crossing
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
@@ -114,8 +113,6 @@ def _draft(
             f"the handoff has version {found.case_version}, and there is no newer one"
         )
     answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
-    recipient, content = context.require(found.recipient), version.said.content
-    require_crossing(context, content, context.organisation, recipient, sorted(found.purpose))
     since = context.work.cases.changes(found.originator, found.case, found.case_version)
     change = strictest_change(since)
     if wanted.signed is not None and context.caller.through is not None:
