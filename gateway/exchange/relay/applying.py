@@ -214,7 +214,10 @@ def _announced(incoming: TakenEvent) -> tuple[ChangeKind, tuple[str, ...]]:
 
 
 def action_of(incoming: TakenEvent) -> str:
-    """The policy's action by which this gateway judges what a remote originator did."""
+    """The policy's action by which this gateway judges what a remote originator did: by the type of
+    its event, whatever document lies beside one that has none."""
+    if APPLIED.get(incoming.told.type) not in (offer, act):
+        return BY_TYPE.get(incoming.told.type, DELIVER)
     match incoming.message.request:
         case OfferRequest():
             return "handoff.offer"
@@ -224,7 +227,7 @@ def action_of(incoming: TakenEvent) -> str:
             return kind.action
         case RecallRequest():
             return "case.recall"
-    return BY_TYPE.get(incoming.told.type, DELIVER)
+    return DELIVER
 
 
 BY_TYPE = {

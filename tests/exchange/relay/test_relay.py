@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.handoff import HandoffState, RecallCode
+from gateway.domain.organisation import Status
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import ChangeKind
 from gateway.domain.staff import RegisterRole
@@ -225,16 +226,42 @@ def test_a_recall_crosses_and_is_answered() -> None:
     check_log(two.fr)
 
 
+def erased_early(two: TwoGateways, case: UUID) -> None:
+    """The hotline brings the erasure of a case forward."""
+    early = EarlyErasure(
+        "analyst-1", "approver-1", "dpo-1", DpoAdvice.FAVOURABLE, date(2026, 4, 1), "asked"
+    )
+    enter_staff(two.be.ports.begin, BE_HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    two.be.act(BE_HOTLINE, erasure.advance_erasure, case, early)
+
+
+def test_a_suspended_peer_erases_nothing_also_with_a_recall_beside_it() -> None:
+    two = two_gateways()
+    case = released(two)
+    handoff = held(two, case=case)
+    at = UUID(case.result["case"])
+    erased_early(two, at)
+    wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+    two.be.act(BE_HOTLINE, recalls.of_case, at, wanted)
+    with two.fr.past_events(BE) as work:
+        found = work.organisations.get(BE)
+        assert found is not None
+        suspended = replace(found, status=Status.SUSPENDED, version=found.version + 1)
+        work.organisations.save(suspended)
+    *_, erasing, recalling = two.outgoing(BE, OFMIN_THERE)
+    status, answer = two.post(BE, {**erasing.body, "document": recalling.body["document"]})
+    assert (status, "suspended" in answer["why"]) == (403, True)
+    assert two.fr.case(at, BE_HOTLINE_THERE).erase_on != date(2026, 4, 1)
+    assert two.post(BE, recalling.body)[0] == 200
+    assert two.fr.handoff(handoff).recall is not None
+
+
 def test_an_early_erasure_reaches_the_holder_abroad() -> None:
     two = two_gateways()
     case = released(two)
     held(two, case=case)
     at = UUID(case.result["case"])
-    early = EarlyErasure(
-        "analyst-1", "approver-1", "dpo-1", DpoAdvice.FAVOURABLE, date(2026, 4, 1), "asked"
-    )
-    enter_staff(two.be.ports.begin, BE_HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
-    two.be.act(BE_HOTLINE, erasure.advance_erasure, at, early)
+    erased_early(two, at)
     two.exchange()
     assert two.fr.case(at, BE_HOTLINE_THERE).erase_on == date(2026, 4, 1)
     check_log(two.be)
