@@ -411,4 +411,4 @@ class StorePart:
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; if it touches no row, ``otherwise`` ends the transaction."""
         self._transaction.require_writing()
-        self._transaction.defer(statement, values, otherwise)
+        self._transaction.defer(statement, values, refusal=otherwise)

@@ -31,6 +31,7 @@ from gateway.kernel.values import IndexedItem
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.content_encryption import KEY_BYTES, CellRef, ContentCipher
+from gateway.store.registry import MOST_REMEMBERED, Entries
 from gateway.store.tables import case_file, doomed_key, handoff, index_key, indexed_item
 from gateway.store.transaction import Transaction, insert_new
 
@@ -85,9 +86,6 @@ _UNINDEX = [
     )
 ]
 _NO_ID = UUID(int=0)
-MOST_OPENED = 1000
-_OPENED: dict[bytes, bytes] = {}
-"""Index keys that this process opened, by their envelopes: each write wants one."""
 
 
 @lru_cache
@@ -102,10 +100,13 @@ def _any_of(count: int) -> Select[tuple[bytes]]:
 class SqlItems(StorePart):
     """By which items an organisation finds its cases, and the handoffs that it received."""
 
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        """No index key is known yet."""
+    def __init__(
+        self, transaction: Transaction, cipher: ContentCipher, secrets: Entries | None
+    ) -> None:
+        """Work with the index keys that the process remembers; None where what is read may not be
+        committed yet."""
         super().__init__(transaction, cipher)
-        self._secrets: dict[str, bytes] = {}
+        self._secrets: Entries = {} if secrets is None else secrets
 
     def put(
         self, organisation: str, of: CaseId, about: UUID, package: int, items: Collection[str]
@@ -117,7 +118,7 @@ class SqlItems(StorePart):
         base = IndexedItem(organisation, b"", about, package, of.originator, of.case)
         secret = self._secret(organisation) or self._new_secret(organisation)
         rows = [{**vars(base), "token": token} for token in _tokens(secret, items)]
-        self._transaction.run(_ADD, *rows)
+        self._transaction.defer(_ADD, *rows)
 
     def drop(self, of: CaseId, about: UUID, before: int) -> None:
         """Take away what earlier packages, or versions, had."""
@@ -165,6 +166,7 @@ class SqlItems(StorePart):
             self._write(_DOOM, {"content_key": key})
             self._transaction.run(_END_ITEMS, {"of_organisation": organisation})
             self._transaction.run(_END_KEY, {"of_organisation": organisation})
+            self._secrets.pop(("index_key", organisation), None)
 
     def lost(self) -> Sequence[str]:
         """Organisations whose index key is sealed by a key that is not there. Raises
@@ -174,35 +176,36 @@ class SqlItems(StorePart):
         return [row.organisation for row in rows if row.secret not in readable]
 
     def begin_again(self, organisation: str) -> None:
-        """Take an index away whose key is lost, so that maintenance makes it anew."""
+        """Take an index away whose key is lost, so that maintenance makes it anew. In a transaction
+        of the registry: every process forgets the key."""
+        self._transaction.require_registry()
         self.end(organisation)
         for statement in _UNINDEX:
             self._transaction.run(statement, {"of_organisation": organisation})
 
     def _secret(self, organisation: str) -> bytes | None:
-        """An organisation's index key, where it has one; read once in a transaction."""
-        if organisation not in self._secrets:
+        """An organisation's index key, where it has one, remembered with the registry: it ends
+        after who left, and whoever has this process has the key-encryption key, too."""
+        name = ("index_key", organisation)
+        found: bytes | None = self._secrets.get(name)
+        if found is None:
             stored = self._transaction.scalar(_KEY, {"organisation": organisation})
             if stored is None:
                 return None
-            self._secrets[organisation] = self._opened(stored, organisation)
-        return self._secrets[organisation]
-
-    def _opened(self, stored: bytes, organisation: str) -> bytes:
-        """The secret in an envelope; whoever has this process has the key-encryption key, too."""
-        if stored not in _OPENED:
-            if len(_OPENED) >= MOST_OPENED:
-                _OPENED.clear()
-            text = self._cipher.decrypt(stored, _cell(organisation))
-            _OPENED[stored] = base64url.decode(text)
-        return _OPENED[stored]
+            found = base64url.decode(self._cipher.decrypt(stored, _cell(organisation)))
+            if len(self._secrets) < MOST_REMEMBERED:
+                self._secrets[name] = found
+        return found
 
     def _new_secret(self, organisation: str) -> bytes:
+        """Make a key, which other transactions know once it is committed."""
         key, text = self._cipher.new_key(), base64url.encode(self._cipher.random(KEY_BYTES))
         sealed = self._cipher.encrypt(text, key, _cell(organisation))
         made = {"organisation": organisation, "content_key": key, "secret": sealed}
         if self._transaction.run(_ADD_KEY, made).rowcount:
-            return base64url.decode(text)
+            secret = base64url.decode(text)
+            self._secrets = {("index_key", organisation): secret}
+            return secret
         stored = self._secret(organisation)  # another request made it meanwhile
         if stored is None:
             raise EditConflict("another request made the key: ask again")

@@ -281,7 +281,8 @@ class SqlUnitOfWork(UnitOfWork):
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)
         self.handoffs = SqlHandoffs(run, cipher)
-        self.items = SqlItems(run, cipher)
+        own = self._round is None or not self._round.shared
+        self.items = SqlItems(run, cipher, store.memory.at(begun.version) if own else None)
         self.duties = SqlDuties(run, cipher)
         self.retentions = SqlRetentions(run, cipher)
         self.successions = procedures.SqlSuccessions(run, cipher)

@@ -89,7 +89,7 @@ def begin_lost_again(ports: Ports) -> None:
     with ports.begin(TransactionMode.READ) as work:
         if not work.items.lost():
             return
-    with ports.begin(TransactionMode.WRITE) as work:
+    with ports.begin(TransactionMode.REGISTRY) as work:
         for organisation in work.items.lost():
             work.items.begin_again(organisation)
         work.commit()
