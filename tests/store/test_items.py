@@ -5,12 +5,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from gateway.domain.audit import CaseId
 from gateway.domain.searched_item import SearchedKind
 from gateway.exchange.handoffs import item_search
 from gateway.exchange.handoffs.item_search import ItemSearch
 from gateway.exchange.standing import item_index
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from gateway.store import items, tables
+from gateway.store import tables
+from gateway.store.registry import RegistryCache
 from tests.founding import ABROAD, HOTLINE, OFMIN, accepted, caller, offered, submitted
 from tests.store.test_contents import erase, opened, told, written
 
@@ -83,7 +86,8 @@ def test_an_index_whose_key_is_lost_is_made_anew_and_what_is_submitted_meanwhile
 ):
     gateway = opened(place)
     handoff = accepted(gateway, offered(gateway))
-    monkeypatch.setattr(items, "_OPENED", {})
+    remembering = gateway.store.memory
+    monkeypatch.setattr(gateway.store, "memory", RegistryCache())
     with place.connected() as connection:
         secret = connection.execute(
             select(tables.index_key.c.content_key).where(tables.index_key.c.organisation == OFMIN)
@@ -92,8 +96,20 @@ def test_an_index_whose_key_is_lost_is_made_anew_and_what_is_submitted_meanwhile
     with pytest.raises(RecordedRefusal):
         search(gateway, OFMIN)
     item_index.begin_lost_again(gateway.ports)
+    monkeypatch.setattr(gateway.store, "memory", remembering)  # a process that knew the lost key
     submitted(gateway)
     while item_index.index_earlier(gateway.ports):
         pass
     assert [one.handoff for one in search(gateway, OFMIN).items] == [handoff]
     assert len(search(gateway, HOTLINE).items) == 2
+
+
+def test_a_key_that_was_never_committed_is_not_remembered(place, monkeypatch):
+    gateway = opened(place)
+    of = CaseId(HOTLINE, UUID(int=1))
+    with gateway.ports.begin(TransactionMode.WRITE) as work:
+        for number in (1, 2):
+            work.items.put(HOTLINE, of, of.case, number, ["url:one"])
+    case = UUID(submitted(gateway).result["case"])
+    monkeypatch.setattr(gateway.store, "memory", RegistryCache())
+    assert [one.case for one in search(gateway, HOTLINE).items] == [case]
