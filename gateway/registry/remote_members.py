@@ -59,6 +59,9 @@ from gateway.registry.directory import (
 FRESH = timedelta(hours=12)
 """How long before its end an attestation is recorded anew: what nobody confirms ends in a day."""
 
+RECORDED_A_DAY = 5000
+"""Changes of a peer's members that are recorded in a day: each is an entry of the log here."""
+
 
 # --- What a peer gateway reads here --------------------------------------------------------------
 
@@ -218,20 +221,25 @@ def record(ports: Ports, peer: str, told: Iterable[Mapping[str, Any]]) -> Sequen
             for slug, one in known.items()
             if slug not in named and one.status is Status.ACTIVE
         ]
-    for each in read:
-        if each.said["organisation"] in known or "name" in each.said:
-            _record(ports, peer, each)
+    wanted = [one for one in read if one.said["organisation"] in known or "name" in one.said]
+    recorded = [_record(ports, peer, one) for one in wanted]
+    if not all(recorded):
+        wrong.append(f"{peer} changed more of its members today than are recorded")
     return wrong
 
 
-def _record(ports: Ports, peer: str, told: _Told) -> None:
-    """Record one member where something of it changed, or its attestation soon ends."""
+def _record(ports: Ports, peer: str, told: _Told) -> bool:
+    """Record one member where something of it changed, or its attestation soon ends; False where
+    that was too often today. Who takes part no more is recorded all the same."""
     with ports.begin(TransactionMode.REGISTRY) as work:
         now, event = work.log.moment(ports.now()), ports.new_id()
         before = _stored(work, str(told.said["organisation"]))
         store(work, told.said, event, ports.reference_date(now).day)
         after = _stored(work, str(told.said["organisation"]))
         if before is None or not _same(before, after, now):
+            window = f"members/{now:%Y-%m-%d}"
+            if "name" in told.said and not work.budgets.consume(peer, window, RECORDED_A_DAY):
+                return False
             for proof in told.proofs:
                 work.organisations.keep_proof(proof)
             if after is not None and after.status is Status.LEFT:
@@ -241,6 +249,7 @@ def _record(ports: Ports, peer: str, told: _Told) -> None:
                 ports, work, "peer.record_member", parties, said=told.said, event=event, at=now
             )
             work.commit()
+    return True
 
 
 def _stored(work: UnitOfWork, name: str) -> Organisation | None:

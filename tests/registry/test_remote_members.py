@@ -177,6 +177,20 @@ def test_a_peer_replaces_no_key_by_leaving_it_out_and_takes_no_revocation_back(t
     assert registry_compared(two.here) == SAME
 
 
+def test_a_peer_fills_no_log_by_its_members_and_ends_them_all_the_same(two, monkeypatch):
+    monkeypatch.setattr(remote_members, "RECORDED_A_DAY", 2)
+    (told,) = two.tell()
+    names = ("A police office", "Another name", "A third name")
+    wrong = [two.record([{**told, "name": name}]) for name in names]
+    assert [bool(one) for one in wrong] == [False, False, True]
+    assert two.member().name == "Another name"
+    two.record([{**told, "status": "suspended"}])
+    assert two.member().status is Status.SUSPENDED
+    two.here.clock.advance(timedelta(days=1))
+    two.there.clock.advance(timedelta(days=1))
+    assert two.record() == []
+
+
 def test_keys_that_followed_one_another_meanwhile_are_taken_in_their_order(two):
     two.record()
     keys = [document_key(one) for one in (POLICE, "police-2", "police-3")]
