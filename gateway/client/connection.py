@@ -478,6 +478,11 @@ def _with_peers(trust: TrustAnchors, kept: Path | None, file: Path) -> TrustAnch
         return trust
     with raising(SettingsError, f"{file} has no receipts of peer gateways"):
         trust = peers.learn(trust, read_file(file))
+    return with_remote_members(trust, kept)
+
+
+def with_remote_members(trust: TrustAnchors, kept: Path | None) -> TrustAnchors:
+    """The same keys, and those of peers' members in the folder of members' keys; SettingsError."""
     for folder, vouched in ((kept, False), (kept and kept / FETCHED, True)):
         for one in sorted(folder.glob("*@*.json")) if folder else ():
             if NAME.fullmatch(one.stem):
@@ -608,6 +613,9 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         _merged([*(one for one in trusts if one.issuer == issuer), *(unnamed if not at else [])])
         for at, issuer in enumerate(issuers)
     )
+    # What a connection learned of peers counts where their keys were not brought.
+    learned = {one.issuer: one for trust in trusts for one in trust.others}
+    others += [one for issuer, one in learned.items() if issuer not in issuers]
     # Who confirms the log of one gateway may confirm that of another.
     witnesses = dict.fromkeys(key for one in trusts for key in one.witnesses)
     quorum = max((one.quorum for one in trusts), default=1)

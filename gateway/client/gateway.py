@@ -25,7 +25,7 @@ from uuid_utils import compat
 from gateway import files
 from gateway.client import errors
 from gateway.client.administration import Administration
-from gateway.client.connection import FETCHED, PartnerConnection
+from gateway.client.connection import FETCHED, PartnerConnection, with_remote_members
 from gateway.client.directory import MemberKeys, StaffClient, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.enrolment import Runs
@@ -196,7 +196,8 @@ class Gateway(
         def learn_peers() -> None:
             data, file = self._exchange.peers(), connection.key_events
             with errors.raising(errors.EvidenceMismatch, "the keys of peer gateways do not verify"):
-                others[:] = peers.learn(trust, data).others
+                learned = peers.learn(trust, data)
+            others[:] = with_remote_members(learned, connection.organisation_keys).others
             _keep_receipts(file and file.with_name(peers.PEERS), data)
 
         def fetched(organisation: str, keys: Mapping[str, PublicKey]) -> None:

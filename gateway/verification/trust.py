@@ -78,7 +78,7 @@ class TrustAnchors:
         self, name: str, keys: Mapping[str, PublicKey], *, vouched: bool = False
     ) -> "TrustAnchors":
         """The same anchors with more document keys of an organisation, by its name here; those that
-        are ``vouched`` only its gateway named."""
+        are ``vouched`` only its gateway named, and replace none that was compared."""
         identifier, at, alias = name.partition("@")
         if at:
             others = [
@@ -86,12 +86,14 @@ class TrustAnchors:
                 for one in self.others
             ]
             return replace(self, others=others)
-        held = {**self.organisations.get(identifier, {}), **keys}
-        named = frozenset((identifier, kid) for kid in keys) if vouched else frozenset()
+        known = self.organisations.get(identifier, {})
+        held = {**keys, **known} if vouched else {**known, **keys}
+        named = frozenset((identifier, kid) for kid in keys)
+        compared = frozenset((identifier, kid) for kid in known) - self.vouched
         return replace(
             self,
             organisations={**self.organisations, identifier: held},
-            vouched=self.vouched | named,
+            vouched=self.vouched | (named - compared) if vouched else self.vouched - named,
         )
 
     def home(self, name: str) -> "TrustAnchors":

@@ -17,7 +17,8 @@ from pytest_socket import enable_socket
 
 from gateway import maintenance, wiring
 from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, DemoMember
+from gateway.cli.demo import environment
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment, DemoMember
 from gateway.config import Config
 from gateway.domain.case import GROUPS
 from gateway.evidence import event as events
@@ -30,6 +31,10 @@ from gateway.ledger.tree import entry_commitment
 from tests import founding
 from tests.journeys.front import Front
 
+MEMBERS = (
+    *environment.MEMBERS,
+    DemoMember("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
+)
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
 CONTENT = [group for group in GROUPS if group != "routing"]
 

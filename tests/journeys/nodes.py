@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wiring
-from gateway.cli.demo.environment import MEMBERS, DemoEnvironment, free_ports
-from tests.journeys.harness import config_of, running
+from gateway.cli.demo.environment import DemoEnvironment, free_ports
+from tests.journeys.harness import MEMBERS, config_of, running
 from tests.postgresql import new_database
 
 

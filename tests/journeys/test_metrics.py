@@ -13,10 +13,18 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.cli.demo.environment import MEMBERS, DemoEnvironment
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import RequestRefused
 from gateway.setting_validators import host_and_port
-from tests.journeys.harness import HOTLINE, OFMIN, case_content, clearance, config_of, fetch
+from tests.journeys.harness import (
+    HOTLINE,
+    MEMBERS,
+    OFMIN,
+    case_content,
+    clearance,
+    config_of,
+    fetch,
+)
 from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]

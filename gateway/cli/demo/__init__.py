@@ -20,15 +20,22 @@ import click
 from gateway import maintenance, wiring
 from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
-from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
+from gateway.cli.demo.environment import (
+    ADMINS,
+    MEMBER_ABROAD,
+    MEMBERS,
+    DemoEnvironment,
+    run_command,
+)
 from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import ClientError, RequestRefused, raising
+from gateway.client.gateway import Gateway as Client
 from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
-from gateway.evidence import base64url, receipt, sd_jwt
+from gateway.evidence import base64url, bundle, receipt, sd_jwt
 from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
 from gateway.formats.report_file import ImportProfile, ImportRefused, read_profile
@@ -44,8 +51,25 @@ CONTENT = [group for group in GROUPS if group != "routing"]
 READ_UNTIL = "2023-12-01"
 DANGER_DUE = timedelta(seconds=15)
 
-HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
+HOTLINE, OCRVP, OFMIN = (member.slug for member in MEMBERS)
 NEWCOMER = "hotline-new"
+FR, BE = "fr", "be"
+"""What each of the two gateways is called at the other."""
+ABROAD = f"{MEMBER_ABROAD.slug}@{BE}"
+ABROAD_SETTINGS = {"name": "demo-abroad", "log_origin": "casegate.example/demo-abroad"}
+
+AGREED: dict[str, Any] = {
+    "directions": ["in", "out"],
+    "matters": ["csam"],
+    "territories": ["FR", "BE"],
+    "purposes": ["remove", "protect_child", "investigate"],
+    "kinds": ["hotline", "police_office"],
+    "membership": "full",
+    "tlp": "AMBER+STRICT",
+    "assurance": "signed",
+    "offers_a_day": "50",
+    "from": "2023-10-31",
+}
 
 APPLICATION: dict[str, Any] = {
     "name": "A new hotline",
@@ -70,6 +94,14 @@ MEMBERSHIP = {
     "decision_ref": DECISION["decision_ref"],
 }
 
+
+REMOVAL: OfferTerms = {
+    "organisation": ABROAD,
+    "groups": ["items", "classifications", "subjects", "basis"],
+    "purpose": ["remove"],
+    "country_reason": "the host says that it is in Belgium",
+}
+PERSONS = {"entries": ["analyst,head,duty", "approver,officer", "dpo"]}
 
 WIDTH = 80
 
@@ -102,6 +134,7 @@ class Scenario:
     """
 
     stage: DemoEnvironment
+    abroad: DemoEnvironment
     receipts: list[Receipt] = field(default_factory=list)
     bundles: dict[str, bytes] = field(default_factory=dict)
     case: str = ""
@@ -116,11 +149,14 @@ class Scenario:
         taken = self._work_on(closed, held)
         danger = self._warn_of_danger()
         self._live_on(taken)
-        self._ask_for_removal(taken)
+        self._join_the_gateways()
+        removed = self._ask_for_removal(taken)
+        self._cross()
         self._hear_the_alarm(danger)
-        self._recall()
+        self._recall(removed)
         self._welcome()
         self.stage.stop()
+        self.abroad.stop()
 
     # --- output ---
 
@@ -171,6 +207,7 @@ class Scenario:
             "Two administrators sign each change. A mandate: who is competent for what.",
         )
         self.stage.build()
+        self.abroad.build()
         self.stage.configure(simulated_reference_date=BEFORE)
         for member in MEMBERS:
             police = member.values["kind"] == "police_office"
@@ -178,7 +215,6 @@ class Scenario:
             values = {**member.values, "public_authority": police, "regimes": regimes}
             self.change("organisation.admit", member.slug, values)
         self._grant_membership(HOTLINE, "full", "2010-01-01")
-        self._grant_membership(ABROAD, "full", "2010-01-01")
         self._grant_membership(OCRVP, "observer", "2015-01-01")
         mandate = {
             "function": "receive",
@@ -191,7 +227,7 @@ class Scenario:
         for member in MEMBERS:
             self._enter_persons(member.slug)
             self.stage.enrol(member.slug)
-        _say(f"two hotlines are members: {HOTLINE} and {ABROAD}", "+", "green")
+        _say(f"a hotline is a member: {HOTLINE}", "+", "green")
         _say(f"{OCRVP} has the mandate for csam in France (a decree); {OFMIN} waits", "+", "green")
         _say("each makes its own key; the gateway issues its certificate", "+", "green")
 
@@ -201,9 +237,14 @@ class Scenario:
 
     def _enter_persons(self, slug: str) -> None:
         """Enter a member's first persons: it alone notes whose the pseudonyms are."""
-        roles = {"entries": ["analyst,head,duty", "approver,officer", "dpo"]}
-        entered = self.change("staff.establish", slug, roles)["entries"]
+        entered = self.change("staff.establish", slug, PERSONS)["entries"]
         self.first[slug], self.second[slug], _ = (one["pseudonym"] for one in entered)
+
+    def _client(self, slug: str) -> Client:
+        """The client of a member, here or abroad."""
+        if slug == ABROAD:
+            return self.abroad.client(MEMBER_ABROAD.slug)
+        return self.stage.client(slug)
 
     def _become_a_case(self) -> tuple[str, str]:
         """The handoff that OCRVP closed, and the one that it holds."""
@@ -214,6 +255,7 @@ class Scenario:
         self.stage.start()
         _refuse_media()
         content = _import()
+        content["marking"]["release_to"] = [OCRVP, OFMIN, self.abroad.issuer]
         self.case = content["case"]
         self._submit_and_clear(content)
         handoff = self._offer_to_the_mandate()
@@ -266,7 +308,7 @@ class Scenario:
 
     def take_on(self, slug: str, handoff: str, by: str, code: str | None) -> None:
         """Have a recipient accept, open and perhaps report on what it was offered."""
-        with self.stage.client(slug) as recipient:
+        with self._client(slug) as recipient:
             waiting = [view["handoff"] for view in recipient.inbox("offered")]
             if handoff not in waiting:
                 raise RuntimeError(f"the offer did not reach {slug}")
@@ -402,11 +444,11 @@ class Scenario:
             ]
         if not told:
             raise RuntimeError("what is overdue was recorded for nobody")
-        self.act("7. An alarm, and a recall")
+        self.act("8. An alarm, and a recall")
         self.receipts += told
         _say(f"the danger is overdue: an alarm for {HOTLINE} and {OFMIN}", "-", "red")
 
-    def _recall(self) -> None:
+    def _recall(self, removed: str) -> None:
         one, other = self.first[HOTLINE], self.second[HOTLINE]
         with self.stage.client(HOTLINE) as hotline:
             asked = {"code": "data_subject_request", "reason": "the erasure was agreed"}
@@ -415,16 +457,16 @@ class Scenario:
             self.wrote(
                 f"{HOTLINE} recalls the first case: {len(held)} handoffs are to answer", made
             )
-        with self.stage.client(ABROAD) as holder:
-            mine = next(
-                line["handoff"] for line in made.result["handoffs"] if line["recipient"] == ABROAD
-            )
-            said = holder.answer("answer_recall", mine, self.first[ABROAD], done="copies_erased")
+        with self._client(ABROAD) as holder:
+            _until(lambda: holder.handoff(removed)["recalled"])
+            said = holder.answer("answer_recall", removed, self.first[ABROAD], done="copies_erased")
             self.wrote(f"{ABROAD} answers: its copies are erased", said)
         with self.stage.client(HOTLINE) as hotline:
+            _until(lambda: hotline.handoff(removed)["answers"][-1].get("code") == "copies_erased")
             lines = hotline.coverage(self.case)["handoffs"]
+            self.bundles["abroad"] = hotline.export(removed, other, "for the file")
         owed = sum(bool(line["owed"]) for line in lines)
-        _say(f"  coverage, for {HOTLINE}: {len(lines) - owed} owe nothing more, {owed} still do")
+        _say(f"  coverage, for {HOTLINE}: {owed} of {len(lines)} handoffs owe an answer still")
 
     def _live_on(self, handoff: str) -> None:
         self.act(
@@ -461,14 +503,70 @@ class Scenario:
             self.wrote(f"{OFMIN} compares package 1, marked: do not use", older.written)
             self.bundles["handoff"] = office.export(handoff, officer, "for the file")
 
-    def _ask_for_removal(self, handoff: str) -> None:
+    def _join_the_gateways(self) -> None:
+        self.act(
+            "7. A second gateway",
+            "The hotline abroad runs its own: operator, certificates, log and policy. Two persons "
+            "at each compare the keys of the other, and agree what crosses.",
+        )
+        here, there, slug = self.stage, self.abroad, MEMBER_ABROAD.slug
+        there.configure(simulated_reference_date=AFTER)
+        values = {**MEMBER_ABROAD.values, "public_authority": False, "regimes": ["gdpr"]}
+        membership = {"membership": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
+        there.administer("organisation.admit", slug, values)
+        there.administer("membership.grant", slug, membership)
+        entered = there.administer("staff.establish", slug, PERSONS).result["entries"]
+        self.first[ABROAD], self.second[ABROAD], _ = (one["pseudonym"] for one in entered)
+        there.enrol(slug)
+        there.register_key(slug)
+        here.trust(BE, there, AGREED)
+        there.trust(FR, here, AGREED)
+        here.restart()
+        there.start()
+        here.enrol_at(there, FR)
+        there.enrol_at(here, BE)
+        for member in (HOTLINE, OFMIN):
+            here.show(member, there, BE)
+        there.show(slug, here, FR)
+        here.believe(HOTLINE, BE, there)
+        there.believe(slug, FR, here)
+        with self.stage.client(HOTLINE) as hotline:
+            _until(lambda: ABROAD in {one["organisation"] for one in hotline.organisations()})
+        with self._client(ABROAD) as hotline:
+            known = {f"{one}@{FR}" for one in (HOTLINE, OFMIN)}
+            _until(lambda: known <= {one["organisation"] for one in hotline.organisations()})
+        _say(f"{there.issuer} is {BE} here: its hotline is {ABROAD}", "+", "green")
+        _say("each gateway cosigns the log of the other as it grows", "+", "green")
+
+    def _cross(self) -> None:
+        """Let a withdrawal and an acceptance cross: the recipient's gateway decides."""
+        line, away = self.stage.operator / "peers" / BE, self.stage.operator / "peers" / "cut"
+        terms: OfferTerms = {**REMOVAL, "again": "for another address"}
+        with self.stage.client(HOTLINE) as hotline:
+            offered = hotline.offer(self.case, self.second[HOTLINE], **terms)
+            handoff = str(offered.result["handoff"])
+            with self._client(ABROAD) as recipient:
+                _until(lambda: handoff in {one["handoff"] for one in recipient.inbox("offered")})
+                line.rename(away)
+                _say("the line to the other gateway is cut", "-", "red")
+                where = {"handoff": handoff, "by": self.second[HOTLINE]}
+                sent = hotline.answer("withdraw", **where, reason="offered in error")
+                self.wrote(f"{HOTLINE} withdraws a second offer: sent, and waiting", sent)
+                recipient.accept(recipient.handoff(handoff), self.first[ABROAD])
+            away.rename(line)
+            _until(lambda: not hotline.handoff(handoff)["waiting"])
+            state = hotline.handoff(handoff)["state"]
+        if state != "accepted":
+            raise RuntimeError(f"what crossed ended as {state}")
+        _say(
+            f"{ABROAD} had accepted it: its gateway refuses the withdrawal, on record, at both",
+            "-",
+            "red",
+        )
+
+    def _ask_for_removal(self, handoff: str) -> str:
         _say("Embargo: nobody asks a host for a removal while officers need it there.")
-        terms: OfferTerms = {
-            "organisation": ABROAD,
-            "groups": ["items", "classifications", "subjects", "basis"],
-            "purpose": ["remove"],
-            "country_reason": "the host says that it is in Belgium",
-        }
+        terms = REMOVAL
         until = (wiring.now() + timedelta(hours=48)).replace(microsecond=0).isoformat()
         with self.stage.client(OFMIN) as office, self.stage.client(HOTLINE) as hotline:
             officer, other = self.second[OFMIN], self.second[HOTLINE]
@@ -484,14 +582,24 @@ class Scenario:
             ended = office.step("case.end_measure", where, officer)
             self.wrote(f"{OFMIN} ends it", ended)
             offered = hotline.offer(self.case, other, **terms)
-        withheld = ", ".join(offered.result["withheld_groups"])
-        self.wrote(f"{HOTLINE} offers it again, without {withheld}", offered)
-        self.take_on(ABROAD, str(offered.result["handoff"]), self.first[ABROAD], "removed")
+            withheld = ", ".join(offered.result["withheld_groups"])
+            self.wrote(f"{HOTLINE} offers it again, without {withheld}", offered)
+            removed = str(offered.result["handoff"])
+            self._take_on_abroad(removed, "removed")
+            _until(lambda: any("code" in one for one in hotline.handoff(removed)["answers"]))
+        _say(f"{HOTLINE} hears of both: in its own gateway's log, after the other's", "+", "green")
+        return removed
+
+    def _take_on_abroad(self, handoff: str, code: str | None) -> None:
+        """Have the hotline abroad take on what reaches its gateway."""
+        with self._client(ABROAD) as recipient:
+            _until(lambda: handoff in {one["handoff"] for one in recipient.inbox("offered")})
+        self.take_on(ABROAD, handoff, self.first[ABROAD], code)
 
     # --- a member's life ---
 
     def _welcome(self) -> None:
-        self.act("8. A new member joins, another one is suspended")
+        self.act("9. A new member joins, another one is suspended")
         self.change("organisation.apply", NEWCOMER, APPLICATION)
         self.change("organisation.approve", NEWCOMER, DECISION)
         self.change("membership.grant", NEWCOMER, MEMBERSHIP)
@@ -500,9 +608,9 @@ class Scenario:
         _say(f"{NEWCOMER}: applied, approved by the board, associate member", "+", "green")
         self._join()
         reason = {"reason": "no answer for weeks"}
-        with self.stage.client(ABROAD) as member:
+        with self.stage.client(NEWCOMER) as member:
             next(member.organisations(), None)
-            self.change("organisation.suspend", ABROAD, reason)
+            self.change("organisation.suspend", NEWCOMER, reason)
             try:
                 next(member.organisations(), None)
             except ClientError:
@@ -510,10 +618,12 @@ class Scenario:
             else:
                 raise RuntimeError("a suspended member was answered")
             _say(
-                f"{ABROAD} is suspended: its next request, on an open connection, fails", "-", "red"
+                f"{NEWCOMER} is suspended: its next request, on an open connection, fails",
+                "-",
+                "red",
             )
-            self.change("organisation.reinstate", ABROAD, reason)
-        with self.stage.client(ABROAD) as member:
+            self.change("organisation.reinstate", NEWCOMER, reason)
+        with self.stage.client(NEWCOMER) as member:
             member.whoami()
 
     def _join(self) -> None:
@@ -529,6 +639,15 @@ class Scenario:
         run_command("conformance", "run", "--connection", settings, "--by", by)
         self.change("organisation.activate", NEWCOMER, {"reason": "conformance passed"})
         _say("`casegate conformance run`: sends, receives, verifies; activated", "+", "green")
+
+
+def _until(look: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until a look finds something: what goes to another gateway takes a moment."""
+    ends = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > ends:
+            raise RuntimeError("what was sent to the other gateway did not arrive")
+        time.sleep(0.2)
 
 
 def _signer(document: str | None) -> str:
@@ -627,8 +746,9 @@ def demo(folder: Path, database: str) -> None:
         plain_errors(),
         _settings(database) as settings,
         DemoEnvironment(folder.absolute(), **settings) as stage,
+        DemoEnvironment(_abroad(folder.absolute()), **ABROAD_SETTINGS) as abroad,
     ):
-        story = Scenario(stage)
+        story = Scenario(stage, abroad)
         story.tell()
         trust = PartnerConnection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
     files = _save(folder, story.receipts)
@@ -654,6 +774,12 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
             yield {"database_url": url}
     else:
         yield {"database_url": database}
+
+
+def _abroad(folder: Path) -> Path:
+    """The folder of the second gateway and its member."""
+    (folder / "abroad").mkdir()
+    return folder / "abroad"
 
 
 def _prepare(folder: Path) -> None:
@@ -686,7 +812,7 @@ def _save(folder: Path, receipts: Sequence[Receipt]) -> list[Path]:
 def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
-    click.secho("9. The gateway is stopped: what the files prove", bold=True)
+    click.secho("10. Both gateways are stopped: what the files prove", bold=True)
     for file in files:
         found = verifier.verify(file.read_bytes(), trust)
         if not found.passed:
@@ -697,4 +823,6 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
         found = verifier.verify(data, trust)
         if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
-        _say(f"{file.name}: {found.headline}", "+", "green")
+        logs = {events.read(one.document)["log"] for one in bundle.parse(data).receipts}
+        of = f" ({' and '.join(sorted(logs))})" if len(logs) > 1 else ""
+        _say(f"{file.name}: {found.headline}{of}", "+", "green")

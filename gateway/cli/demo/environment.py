@@ -68,8 +68,30 @@ MEMBERS = (
     ),
     DemoMember("ocrvp", {"name": "OCRVP", "kind": "police_office", "country": "FR"}),
     DemoMember("ofmin", {"name": "OFMIN", "kind": "police_office", "country": "FR"}),
-    DemoMember("hotline-abroad", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}),
 )
+MEMBER_ABROAD = DemoMember(
+    "hotline", {"name": "A hotline abroad", "kind": "hotline", "country": "BE"}
+)
+"""The one member of the second gateway."""
+
+
+PEER_APPLICATION: Mapping[str, Any] = {
+    "name": "A gateway of the demonstration",
+    "kind": "gateway",
+    "public_authority": False,
+    "regimes": ["gdpr"],
+    "country": "BE",
+    "membership": "associate",
+    "purposes": ["remove", "protect_child"],
+    "description": "Its members hand cases to members here.",
+    "received_on": "2023-10-02",
+    "contacts": [{"role": "security", "name": "Nobody", "address": "security@gateway.example"}],
+}
+PEER_DECISION: Mapping[str, Any] = {
+    "decision_ref": "Agreement of 31 October 2023",
+    "decided_on": "2023-10-31",
+    "document_sha256": base64url.digest(b"the agreement of the demonstration"),
+}
 
 
 class DemoEnvironment:
@@ -83,6 +105,7 @@ class DemoEnvironment:
         self.folder = folder
         self.settings = settings
         self.operator = folder / "gateway"
+        self._enrolled: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
     def build(self) -> None:
@@ -129,6 +152,7 @@ class DemoEnvironment:
         """Make a member's system: its own key, its certificate, the connection file."""
         self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
         self._certify(slug)
+        self._enrolled.append(slug)
 
     def renew(self, slug: str, former: Path) -> None:
         """Give a member's system a new key and certificate; the old folder is kept."""
@@ -154,6 +178,49 @@ class DemoEnvironment:
             known = json.dumps(gateway.keys.attest.jwks(), indent=1)
             home.keep(order.certificate.encode(), known.encode(), None)
 
+    @property
+    def issuer(self) -> str:
+        """The gateway's public address, once it is built."""
+        return str(self.settings["issuer"])
+
+    def trust(self, name: str, peer: "DemoEnvironment", agreed: Mapping[str, Any]) -> None:
+        """Have two administrators compare the keys of a peer gateway, and agree with it."""
+        pins = json.loads(run_command("peer", "pins", "--home", str(peer.operator)))
+        self.administer("organisation.apply", name, PEER_APPLICATION)
+        self.administer("organisation.approve", name, PEER_DECISION)
+        self.administer("peer.trust", name, pins)
+        self.administer("peer.agree", name, agreed)
+        self.administer("system.register", name, {"system": "relay", "scopes": ["relay"]})
+
+    def enrol_at(self, peer: "DemoEnvironment", called: str) -> None:
+        """Enrol this gateway at a peer, which runs, invites it and lets it take part as
+        ``called``."""
+        invitation = self.folder / f"{called}.invitation.json"
+        who = [word for person, _ in ADMINS for word in ("--as", person)]
+        operator = ["admin", "--home", str(peer.operator), *who]
+        run_command(*operator, "invitation", "create", called, "relay", "--out", str(invitation))
+        run_command("peer", "enrol", str(invitation), "--home", str(self.operator))
+        peer.administer("organisation.activate", called, {"reason": "checked both ways"})
+
+    def believe(self, slug: str, name: str, peer: "DemoEnvironment") -> None:
+        """Give a member the root certificate of a peer gateway, for its public log, and the keys of
+        that gateway's members, as it would have compared them out of band."""
+        place = self.folder / slug / "peers"
+        place.mkdir()
+        shutil.copy(peer.operator / "published" / ROOT_FILE, place / f"{name}.pem")
+        for author in peer._enrolled:
+            jwk = peer.folder / author / "keys" / JWK_FILE
+            if jwk.exists():
+                self._pin(slug, f"{author}@{name}", json.loads(jwk.read_text(encoding="ascii")))
+
+    def show(self, slug: str, peer: "DemoEnvironment", called: str) -> None:
+        """Have a member, which has a key, let a peer gateway's members know of it."""
+        words = [str(self.folder / slug / "keys" / KEY_FILE), "--to", peer.issuer]
+        whose = ("--organisation", slug, "--gateway", self.issuer)
+        said = run_command("key", "show", *words, *whose).strip()
+        values = {"peer": called, "declaration": said}
+        self.administer("organisation.show_to_peer", slug, values)
+
     def register_key(self, slug: str) -> WriteResult:
         """Have a member make a document key, register it, and let all members know it.
 
@@ -168,8 +235,8 @@ class DemoEnvironment:
         proof = (home / "keys" / PROOF_FILE).read_text(encoding="ascii")
         written = self.administer("key.register", slug, {"jwk": jwk, "proof": proof})
         _set(home / "connection.toml", "document_key", f"keys/{KEY_FILE}")
-        for member in MEMBERS:
-            self._pin(member.slug, slug, jwk)
+        for reader in self._enrolled:
+            self._pin(reader, slug, jwk)
         return written
 
     def _pin(self, reader: str, author: str, jwk: Mapping[str, str]) -> None:
@@ -228,6 +295,11 @@ class DemoEnvironment:
                 f"It printed:\n{''.join(printed)}"
             )
 
+    def restart(self) -> None:
+        """Stop the gateway and start it again, with what its folder has now."""
+        self.stop()
+        self.start()
+
     def stop(self) -> int:
         """Stop the gateway; requests in progress drain. Its exit status, 0 after a clean stop."""
         process, self._process = self._process, None
@@ -262,16 +334,17 @@ def _set(file: Path, name: str, value: str) -> None:
     file.write_text(text.replace(empty, filled), encoding="utf-8")
 
 
-def run_command(*words: str) -> None:
-    """Run ``casegate WORDS`` as a person types it; RuntimeError with all that it said if it
-    fails."""
+def run_command(*words: str) -> str:
+    """Run ``casegate WORDS`` as a person types it, and return what it prints; RuntimeError with all
+    that it said if it fails."""
     command = [sys.executable, "-P", "-m", "gateway", *words]
     done = subprocess.run(  # noqa: S603 - our own command
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, capture_output=True, text=True, check=False
     )
     if done.returncode:
         ended = f"casegate {' '.join(words[:2])}, exit status {done.returncode}"
-        raise RuntimeError(f"{ended}:\n{done.stdout}")
+        raise RuntimeError(f"{ended}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def free_ports() -> tuple[int, int]:
