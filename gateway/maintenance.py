@@ -700,8 +700,8 @@ TIMETABLE: tuple[Task, ...] = (
     Task(
         "peers that left",
         _MINUTE,
-        _of_ports(ending.end_with_left),
-        "handoffs with members of a peer gateway that left stay open",
+        _of_ports(ending.end_with_peers),
+        "handoffs with members of a peer gateway that is gone stay open",
         records=True,
     ),
     Task(

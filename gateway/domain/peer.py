@@ -136,6 +136,19 @@ class PeerGateway:
     recognised: tuple[RecognisedMember, ...] = ()
     diverged: UUID | None = None
 
+    @property
+    def anew(self) -> PeerPins | None:
+        """The first pins of its log of today, where another one ended: there its streams, and what
+        it knows of handoffs, begin anew."""
+        every = (*self.earlier, self.pins)
+        if self.pins.origin == every[0].origin:
+            return None
+        return next(one for one in every if one.origin == self.pins.origin)
+
+    def heard_as(self, name: str) -> str:
+        """Return what its streams are heard under, where the gateway is called ``name``."""
+        return name if self.anew is None else f"{name}#{self.pins.origin}"
+
     def agreement_on(self, day: date) -> PeerAgreement | None:
         """The agreement in force on ``day``; None where nothing is agreed."""
         return next((one for one in self.agreements if one.period.holds(day)), None)

@@ -19,7 +19,7 @@ from gateway.evidence.signature import public_keys
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.relay.ending import end_with_left
+from gateway.exchange.relay.ending import end_with_peers
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
@@ -199,7 +199,7 @@ def test_what_ended_with_the_other_gateway_is_shown_and_verifies(both: Both) -> 
     desk = both.desk(BE, BE_HOTLINE)
     before = exported(both, BE, BE_HOTLINE, handoff).code
     two.be.administer("organisation.leave", FR, reason="it closes")
-    end_with_left(two.be.ports)
+    end_with_peers(two.be.ports)
     assert desk.handoff(handoff)["state"] == "closed"
     assert exported(both, BE, BE_HOTLINE, handoff).code is before
 

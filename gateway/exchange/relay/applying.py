@@ -164,7 +164,7 @@ def end_restriction(context: RequestContext, incoming: TakenEvent) -> Any:
         return None
     for one in context.work.relay.of_handoff(handoff.id, incoming.own):
         set_here = one.own_event and context.work.cases.measure(one.own_event)
-        if one.peer == incoming.peer and set_here and _subject(one).get("measure") == named:
+        if one.peer == incoming.stream and set_here and _subject(one).get("measure") == named:
             measures.end_relayed(context, *found, set_here)
     return None
 

@@ -96,12 +96,24 @@ def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
         return {}
     home = handoff.originator if is_remote(handoff.recipient) else handoff.recipient
     beside: dict[str, Any] = {"member": OrganisationName(home).id}
+    if _was_ended(context, logged, handoff):
+        return beside
     try:
         if home == handoff.recipient:
             return beside | _decided(context, logged.event.id, handoff)
         return beside | _asked(context, logged.event.id, told["type"], handoff)
     except CaseErased:
         return beside
+
+
+def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -> bool:
+    """Tell whether an event was before the log began anew of the peer whose member it concerns: the
+    handoff ended with that, and of the event goes the receipt."""
+    remote = handoff.recipient if is_remote(handoff.recipient) else handoff.originator
+    gateway = context.see(OrganisationName(remote).peer or "")
+    anew = gateway.peer.anew if gateway and gateway.peer else None
+    since = None if anew is None else context.work.log.logged(anew.event)
+    return since is not None and logged.index < since.index
 
 
 def _decided(context: RequestContext, event: UUID, handoff: Handoff) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What a peer's members signed, or their gateway attests: opened, and held against what the
 registry says of them in the transaction that acts by it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import pairwise
 
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.peer import PeerGateway
 from gateway.domain.refusals import InvalidDocument
-from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence import canonical, event, handoff_documents, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import PublicKey, read_document_key
@@ -81,11 +83,20 @@ def _keys_for(
     if attests and claims.get("iss") == peer.pins.issuer:
         if claims.get("attested_for") != uri:
             raise DocumentError("it is attested for another organisation")
-        return _read_keys(peer.pins.attestation_keys), peer.pins.issuer
+        return _read_keys(_attesting(context, peer, incoming.told.time)), peer.pins.issuer
     at = incoming.told.time
     own = context.require(author).document_keys
     valid = (one.jwk for one in own if one.valid_until is None or at < one.valid_until)
     return _read_keys(valid), uri
+
+
+def _attesting(context: RequestContext, peer: PeerGateway, at: datetime) -> Iterator[str]:
+    """The peer's keys of today, and those that were not replaced yet when it recorded something."""
+    yield from peer.pins.attestation_keys
+    for before, after in pairwise((*peer.earlier, peer.pins)):
+        replaced = context.work.log.logged(after.event)
+        if replaced and at < parse_timestamp(event.read(replaced.event.document)["time"]):
+            yield from before.attestation_keys
 
 
 def _read_keys(jwks: Iterable[str]) -> Mapping[str, PublicKey]:

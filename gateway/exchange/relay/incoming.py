@@ -67,7 +67,8 @@ class TakenEvent:
 
     ``told`` is what the receipt proves; ``peer`` the gateway that brings it, ``member`` its member,
     as they are called here; ``own`` is our member, whose stream it is there. ``handoff`` is the one
-    that it is about, where that is here. ``before``: it was taken in already.
+    that it is about, where that is here. ``stream``: see `PeerGateway.heard_as`.
+    ``before``: it was taken in already.
     """
 
     message: RelayedEvent
@@ -75,6 +76,7 @@ class TakenEvent:
     peer: str
     member: str | None
     own: str
+    stream: str
     handoff: Handoff | None = None
     before: HeardEvent | None = None
 
@@ -95,7 +97,7 @@ class TakenEvent:
         kept = (one for one in receipt.disclosures if sd_jwt.read_disclosure(one).name != "reason")
         receipt = replace(receipt, disclosures=tuple(kept))
         text = canonical.encode(receipts.to_json(receipt)).decode()
-        of = self.peer, self.own, self.message.stream_number
+        of = self.stream, self.own, self.message.stream_number
         about = self.told.event.get("handoff")
         return HeardEvent(*of, self.event, own_event, text, about and UUID(about))
 
@@ -118,12 +120,13 @@ def open_event(context: RequestContext, message: RelayedEvent) -> TakenEvent:
     if told.time > context.now + MAX_SKEW:
         raise InvalidDocument("the event is dated after now: set your clock, and bring it again")
     own = _whose_stream(context, told, message.stream_number)
-    incoming = TakenEvent(message, told, context.caller.organisation, member, own)
+    name = context.caller.organisation
+    incoming = TakenEvent(message, told, name, member, own, peer.heard_as(name))
     if message.key not in ("", str(incoming.event)):
         raise InvalidDocument("the Idempotency-Key is the id of the event")
-    last = context.work.relay.last(incoming.peer, own)
+    last = context.work.relay.last(incoming.stream, own)
     if message.stream_number <= last:
-        before = context.work.relay.heard(incoming.peer, own, message.stream_number)
+        before = context.work.relay.heard(incoming.stream, own, message.stream_number)
         if before is None or before.event != incoming.event:
             raise InvalidDocument("another event was heard under this number")
         return replace(incoming, before=before)

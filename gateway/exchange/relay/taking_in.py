@@ -104,7 +104,7 @@ def _not_theirs(context: RequestContext, incoming: TakenEvent) -> Any:
 def _require_next(work: UnitOfWork, incoming: TakenEvent) -> None:
     """Another delivery of the same event may have been faster: it comes again, and gets its
     result."""
-    if work.relay.last(incoming.peer, incoming.own) != incoming.message.stream_number - 1:
+    if work.relay.last(incoming.stream, incoming.own) != incoming.message.stream_number - 1:
         raise Busy("this event is being taken in: bring it again")
 
 

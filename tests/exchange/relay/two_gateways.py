@@ -145,9 +145,9 @@ class TwoGateways:
 
 def two_gateways(assurance: str = "any") -> TwoGateways:
     """Two gateways, each of which knows the other and its members."""
-    fr, be = founded(), _belgian()
+    fr, be = founded(), belgian()
     enter_peer(fr, be, BE, be_attester(), assurance)
-    enter_peer(be, fr, FR, key_of("attest"), assurance)
+    enter_french(be, fr, assurance)
     enter_member(
         fr,
         Organisation(
@@ -160,6 +160,14 @@ def two_gateways(assurance: str = "any") -> TwoGateways:
             Status.ACTIVE,
         ),
     )
+    for office in (OFMIN, OCRVP):
+        show(fr, office)
+    return TwoGateways(be, fr)
+
+
+def enter_french(be: Founded, fr: Founded, assurance: str) -> None:
+    """Let the originators' gateway know the other one, and its members."""
+    enter_peer(be, fr, FR, key_of("attest"), assurance)
     mandate = Mandate(
         fr.new_id(), OFMIN_THERE, "receive", "csam", "FR", "an act", _ALWAYS, fr.registered[OFMIN]
     )
@@ -180,9 +188,6 @@ def two_gateways(assurance: str = "any") -> TwoGateways:
     enter_member(
         be, Organisation(OCRVP_THERE, "OCRVP", "police_office", True, police, "FR", Status.ACTIVE)
     )
-    for office in (OFMIN, OCRVP):
-        show(fr, office)
-    return TwoGateways(be, fr)
 
 
 def released(two: TwoGateways, **changes: Any) -> WriteResult:
@@ -216,10 +221,11 @@ def _cosign(gateway: Founded, proof: str) -> None:
             work.commit()
 
 
-def _belgian() -> Founded:
-    gateway = unfounded(issuer=BE_ISSUER, origin=BE_ORIGIN)
+def belgian(origin: str = BE_ORIGIN) -> Founded:
+    """The originators' gateway with its member, which knows no other one yet."""
+    gateway = unfounded(issuer=BE_ISSUER, origin=origin)
     ids = Ids()
-    ids.made = 50_000_000
+    ids.made = 50_000_000 if origin == BE_ORIGIN else 70_000_000
     gateway.ports = replace(gateway.ports, attester=be_attester(), new_id=ids)
     persons = [administrator(ALICE, "A. Martin"), administrator(BENOIT, "B. Dubois")]
     gateway.do(registry_keys.found, persons, ZONE.key)
