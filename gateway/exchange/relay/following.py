@@ -236,7 +236,7 @@ def _follow_duties(
         duties.owe_for_update(ports, work, standing.handoff, moved, made, change=change)
     if found.step is HandoffAction.RECALL and moved.recall is not None:
         duties.owe_for_recall(work, moved, made)
-    if found.step is HandoffAction.DELAY:
+    if found.step is HandoffAction.DELAY and "until" in found.fields:
         until = parse_timestamp(found.fields["until"])
         duties.delay(work, standing.duties, until, at)
     if found.step in ACCEPTING and standing.case.digest != moved.case_digest:

@@ -280,11 +280,13 @@ def test_a_holder_abroad_keeps_by_law_what_was_erased_at_home() -> None:
     sound(two)
 
 
-def test_a_decline_that_was_erased_before_its_delivery_is_followed_by_its_receipt() -> None:
+def test_answers_that_were_erased_before_their_delivery_are_followed_by_their_receipts() -> None:
     two = two_gateways()
     offer = offered(two.be, released(two), originator=BE_HOTLINE)
     two.exchange()
     handoff = UUID(offer.result["handoff"])
+    until = {"code": "workload", "until": "2026-03-20T09:00:00Z"}
+    two.fr.answer(OFMIN, answers.delay, handoff, **until)
     two.fr.answer(OFMIN, answers.decline, handoff, "not ours")
     erasure.erase_due(two.fr.ports)
     two.exchange()
