@@ -61,7 +61,7 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     for sentence in _missed(found["skipped"]):
         click.echo(sentence, err=True)
     if not (rows or outbox or unconfirmed or found["skipped"]):
-        click.echo(say("nothing_waits"))
+        click.echo(say("nothing_fits" if wanted.is_set else "nothing_waits"))
 
 
 def _whole(command: str | None) -> str | None:

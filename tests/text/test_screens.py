@@ -13,13 +13,16 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
 from gateway.domain.duty import DUTIES, DutyKind, WaitKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.measure import MEASURES, MeasureKind
-from gateway.domain.organisation import MembershipClass
+from gateway.domain.organisation import KINDS, MembershipClass
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.standing import Closed
 from gateway.domain.steps import STEPS
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.exchange.lifecycle import worklist
+from gateway.registry.change_table import CHANGES
+from gateway.registry.worklist import APART
 from gateway.text import catalogue
 from tests.each import each
 
@@ -46,6 +49,8 @@ def codes() -> Iterator[tuple[str, Iterable[str]]]:
     yield "closed", (one.name.lower() for one in Closed)
     yield "acts", ANSWERS
     yield "act", (*STEPS, *KIND_OF_ACTION)
+    yield "kind", KINDS
+    yield "function", FUNCTIONS
     yield "act", (action for terms in DUTIES.values() for action in terms.fulfilled_by)
     yield "act", ("case.consult", "case.revise", "handoff.offer", "handoff.update")
     for measure in MEASURES.values():
@@ -65,6 +70,17 @@ def test_every_code_that_a_screen_shows_has_words_in_both_languages() -> None:
         if not catalogue.code(field, str(code), language)
     ]
     assert mute == []
+
+
+def test_every_field_of_a_change_that_waits_has_a_name_in_both_languages() -> None:
+    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    told = {
+        one.name
+        for action, change in CHANGES.items()
+        for one in change.fields
+        if one.name not in APART.get(action, ())
+    }
+    assert told - named == set()
 
 
 @each("key", sorted(SCREENS))
