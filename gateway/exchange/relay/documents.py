@@ -2,12 +2,12 @@
 registry says of them in the transaction that acts by it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.peer import PeerGateway
-from gateway.domain.refusals import InvalidDocument
+from gateway.domain.refusals import Busy, InvalidDocument
 from gateway.evidence import canonical, event, handoff_documents, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.sd_jwt import DocumentError
@@ -20,6 +20,9 @@ from gateway.kernel.transact import RequestContext, deny_as_not_found
 ANY = "any"
 """The assurance of an agreement by which a peer gateway may attest for its members."""
 
+NAMED_WITHIN = timedelta(minutes=5)
+"""From an event on: by then this gateway was told a new key of its author's, and a refusal is
+final. It asks each half minute."""
 
 _PERSONS = {*PERSONS, *handoff_documents.PERSONS}
 """What a document discloses of the persons of its author."""
@@ -50,7 +53,8 @@ def open_document(
     """Verify a document of a peer's member: by its own key, or where that was agreed by the key of
     its gateway. ``by_gateway``: its gateway makes it in its name, whatever was agreed.
 
-    Its key was valid when the peer recorded the document. Raises InvalidDocument.
+    Its key was valid when the peer recorded the document. Raises InvalidDocument, and Busy where
+    the key may still become known.
     """
     if text is None:
         raise InvalidDocument("the document of this event was erased: make another one")
@@ -78,7 +82,8 @@ def _keys_for(
     """The keys by which a document may be signed, and the issuer that it then has. Raises
     DocumentError for one that is attested for another organisation than its author."""
     peer, uri = peer_of(context, incoming), context.names.uri(author)
-    claims = sd_jwt.read_unverified(text).claims
+    read = sd_jwt.read_unverified(text)
+    claims = read.claims
     attests = by_gateway or may_attest(context, incoming)
     if attests and claims.get("iss") == peer.pins.issuer:
         if claims.get("attested_for") != uri:
@@ -86,6 +91,9 @@ def _keys_for(
         return _read_keys(_attesting(context, peer, incoming.told.time)), peer.pins.issuer
     at = incoming.told.time
     own = context.require(author).document_keys
+    unknown = claims.get("iss") == uri and read.header.get("kid") not in {one.kid for one in own}
+    if unknown and at > context.now - NAMED_WITHIN:
+        raise Busy("the member's key is not known here yet: its gateway is asked; bring it again")
     valid = (one.jwk for one in own if one.valid_until is None or at < one.valid_until)
     return _read_keys(valid), uri
 

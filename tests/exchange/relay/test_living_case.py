@@ -10,6 +10,7 @@ from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Clearance, Submission
 from gateway.exchange.handoffs import offers, updates
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.relay import documents
 from gateway.exchange.signed_requests import CASE, OFFER, open_signed
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
@@ -145,11 +146,10 @@ def test_a_mandate_that_moves_ends_the_handoff_and_names_no_reissue() -> None:
     check_log(two.be)
 
 
-def test_what_a_member_signed_itself_crosses_as_it_is() -> None:
-    two = two_gateways("signed")
+def signed_by_itself(two: TwoGateways) -> tuple[UUID, Any]:
+    """A handoff that the hotline offered by documents of its own key, and the offer."""
     key = document_key("be-hotline")
     two.be.register_key(BE_HOTLINE, key)
-    two.enter_key(BE_HOTLINE_THERE)
     content = case_content(two.be.new_id(), marking=leaving(two))
     clearance = {"assessed_by": "analyst-1", "cleared_by": "approver-1"}
     by = {"iss": f"{BE_ISSUER}/organisations/{BE_HOTLINE}"}
@@ -172,12 +172,30 @@ def test_what_a_member_signed_itself_crosses_as_it_is() -> None:
     given = replace(asked, signed=opened)
     at = UUID(case.result["case"])
     two.be.do(offers.offer, caller(BE_HOTLINE), two.be.key(), at, given)
+    return asked.handoff, offer
+
+
+def test_what_a_member_signed_itself_crosses_once_its_key_is_told() -> None:
+    two = two_gateways("signed")
+    handoff, offer = signed_by_itself(two)
     two.exchange()
-    there = two.fr.view(OFMIN, asked.handoff)
+    assert two.fr.handoff(handoff) is None, "it is not heard yet"
+    two.enter_key(BE_HOTLINE_THERE)
+    two.exchange()
+    there = two.fr.view(OFMIN, handoff)
     assert there["assurance"] == "signed"
     assert sd_jwt.parse(there["answers"][0]["document"]).digest == offer.digest
     check_log(two.be)
     check_log(two.fr)
+
+
+def test_what_a_member_signed_with_a_key_that_is_never_told_is_refused_after_a_while() -> None:
+    two = two_gateways("signed")
+    handoff, _ = signed_by_itself(two)
+    for gateway in (two.be, two.fr):
+        gateway.clock.advance(documents.NAMED_WITHIN)
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.RETURNED
 
 
 def opened_by(two: TwoGateways, text: str, action: str, form: Any) -> Any:
