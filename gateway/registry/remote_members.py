@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -89,7 +90,7 @@ class _ReadMember:
 @dataclass(frozen=True)
 class ShownMembers:
     """The members that show themselves to a peer gateway. ``tag`` stays while nothing of them
-    changes; None where the log tells more than what is proved yet."""
+    changes, whatever others here do; None where the log tells more than what is proved yet."""
 
     ports: Ports
     head: TreeHead
@@ -115,8 +116,11 @@ def list_shown(ports: Ports, caller: Caller, size: int | None) -> ShownMembers:
         rows = iterate(context.work.organisations.page, attrgetter("slug"), "")
         shown = [one for one in rows if caller.organisation in one.shown_to]
         found = [_read(context, one, head) for one in shown]
-        tag = f"{context.work.organisations.version}-{context.now:%Y%m%d}-{context.now.hour // 6}"
-        return ShownMembers(ports, head, found, tag if all(one.whole for one in found) else None)
+        if not all(one.whole for one in found):
+            return ShownMembers(ports, head, found, None)
+        told = [[one.slug, one.version] for one in shown]
+        told.append([f"{context.now:%Y%m%d}", context.now.hour // 6])
+        return ShownMembers(ports, head, found, sha256(canonical.encode(told)).hexdigest())
 
     return transact.read(ports, caller, transact.ActionRequest("relay.members"), query)
 

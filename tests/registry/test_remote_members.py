@@ -56,6 +56,18 @@ def test_who_does_not_show_itself_is_not_told_of(two):
     assert two.member().status is Status.SUSPENDED
 
 
+def test_what_others_do_changes_nothing_of_what_is_told(two):
+    def tag() -> str:
+        return remote_members.list_shown(two.there.ports, RELAY, None).tag
+
+    before = tag()
+    other = {"name": "A hotline", "kind": "hotline", "public_authority": False}
+    two.there.administer("organisation.admit", "unseen", **other, regimes=["gdpr"], country="FR")
+    assert tag() == before
+    two.there.administer("mandate.end", POLICE, competence="receive/csam/FR", until="2026-03-02")
+    assert tag() != before
+
+
 def test_only_its_own_declaration_shows_an_organisation(two):
     two.there.administer("organisation.hide_from_peer", POLICE, peer="be", reason="its own wish")
     key = document_key(POLICE)

@@ -21,7 +21,7 @@ def relay_list_members(call: Call) -> Response:
 
     Each has its attestation, good for a day, and the receipts by which its keys and mandates were
     registered and ended, which end in the checkpoint of the `size` that the caller cosigned. With
-    `If-None-Match` the answer is 304 while nothing of the registry changed.
+    `If-None-Match` the answer is 304 while nothing of them changed.
     """
     found = remote_members.list_shown(call.ports, call.caller, call.query["size"])
     if found.tag is not None and request.if_none_match.contains(found.tag):
