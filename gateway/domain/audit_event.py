@@ -61,7 +61,8 @@ class EventDetail:
     ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
     ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``, ``case`` (as
     ``originator/id``), ``due`` (when the answer to an offer is), ``peer_event`` (the log and the
-    event of a peer gateway of which it is made); each occurs once in an event.
+    event of a peer gateway of which it is made), ``peer_persons`` (how many decided there); each
+    occurs once in an event.
     ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
     which it ends.
     """

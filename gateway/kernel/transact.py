@@ -100,7 +100,8 @@ class RequestContext:
     person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request
     says beside its sentence, once the caller may know what it is about. ``on_refusal`` is done
     beside the record of a refusal, with the rules by which policy refused. ``peer_event`` are a
-    peer gateway's log and the event of it of which this request is made.
+    peer gateway's log and the event of it of which this request is made, ``peer_persons`` how many
+    persons decided there, by its word.
     """
 
     ports: Ports
@@ -119,6 +120,7 @@ class RequestContext:
     help: dict[str, Any] = field(default_factory=dict)
     on_refusal: OnRefusal = _keep_nothing
     peer_event: tuple[str, str] | None = None
+    peer_persons: int = 0
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -189,6 +191,9 @@ class RequestContext:
         self.recorded = True
         if self.peer_event is not None:
             details = (*details, events.shared("peer_event", self.peer_event, parties))
+        if self.peer_persons:
+            told = events.shared("peer_persons", str(self.peer_persons), parties)
+            details = (*details, told)
         events.record(
             self.work,
             action or self.request.action,

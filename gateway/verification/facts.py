@@ -73,6 +73,7 @@ class BundleFacts:
                 *self._counts(acts, shown),
                 *self._recorded(),
                 *self._recorded_elsewhere(),
+                *self._decided_elsewhere(),
                 *self.compared,
                 *self._mandate_facts(),
                 *self._history_facts(),
@@ -216,6 +217,12 @@ class BundleFacts:
                     yield Fact("attempt", {**values, "result": one.event["result"]})
                 elif one.type not in MOVING and not self._is_taken_in(one):
                     yield Fact("event", values)
+
+    def _decided_elsewhere(self) -> Iterable[Fact]:
+        """How many persons decided at another gateway, as that told the one that took it in."""
+        for one in (one for log in (self.receipts, *self.following) for one in log.confirmed):
+            for count, of in zip(one.details("peer_persons"), one.details(ORIGINAL), strict=False):
+                yield Fact("peer.persons", {"count": count, "log": of[0], "entry": one.index})
 
     def _is_taken_in(self, one: VerifiedReceipt) -> bool:
         """Tell whether the gateway that decides records an event, or is what it repeats."""

@@ -53,7 +53,7 @@ _KEYS = {
         "consulted.superseded attempt event erased times times.others recorded.word membership "
         "stream.last account.details_erased mandate mandate.end mandate.end.later "
         "key.registered times.entries key.unrevoked continued.word late succession "
-        "gateway_key.withdrawn "
+        "gateway_key.withdrawn peer.persons "
         "succession.undecided"
     ),
     Source.PARTY: (

@@ -162,6 +162,11 @@ def test_updates_recalls_and_what_answers_them_are_proved_by_both_logs(both: Bot
         assert report.code is Code.ATTESTED, report.failure
         assert fact(report, "both_logs")
         assert "recall" in keys_of(report)
+        # Offer and update by one person, the recall by two: the originator's gateway says so.
+        assert report.conclusion is not None
+        told = [one.values for one in report.conclusion.facts if one.key == "peer.persons"]
+        assert [one["count"] for one in told] == ["1", "1", "2"]
+        assert {one["log"] for one in told} == {two.be.checkpoint_signer.origin}
 
 
 def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(both: Both) -> None:

@@ -54,6 +54,7 @@ def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard,
     def apply(context: RequestContext) -> None:
         _require_next(context.work, incoming)
         context.peer_event = incoming.peer_event
+        context.peer_persons = message.persons
         if act is not None:
             act(context, incoming)
         _hear(context.work, incoming, context.event if context.recorded else None)
