@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.duty import OWED_TO_ORIGINATOR
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.organisation import OrganisationName, Status
 from gateway.domain.refusals import CaseErased
 from gateway.evidence import event as event_document
@@ -24,6 +24,8 @@ from gateway.exchange.standing.disclosure import PERSONS
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller, LoggedEvent
+
+ANSWERED = "handoff.recall_answered"
 
 MOST = 50
 """Events that are composed at once."""
@@ -103,7 +105,7 @@ def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
             return beside | _decided(context, logged.event.id, handoff)
         return beside | _asked(context, logged.event.id, told["type"], handoff)
     except CaseErased:
-        return beside
+        return beside | _erased(told["type"], handoff)
 
 
 def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -> bool:
@@ -114,6 +116,13 @@ def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -
     anew = gateway.peer.anew if gateway and gateway.peer else None
     since = None if anew is None else context.work.log.logged(anew.event)
     return since is not None and logged.index < since.index
+
+
+def _erased(type_: str, handoff: Handoff) -> dict[str, Any]:
+    """Show what a recall's answer came to, which ended its own document: else it would count as
+    one that keeps what was recalled."""
+    erases = handoff.recall_answer is RecallAnswer.COPIES_ERASED
+    return {"shown": {"code": str(handoff.recall_answer)}} if erases and type_ == ANSWERED else {}
 
 
 def _decided(context: RequestContext, event: UUID, handoff: Handoff) -> dict[str, Any]:

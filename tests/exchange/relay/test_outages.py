@@ -314,6 +314,20 @@ def test_where_a_recipient_signs_its_gateway_accepts_nothing_in_its_place() -> N
         assert two.be.handoff(handoff).state is state
 
 
+def test_copies_that_were_erased_with_their_answer_before_its_delivery_count_as_erased() -> None:
+    two = two_gateways()
+    case = released(two)
+    handoff = held(two, case)
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+    two.exchange()
+    two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
+    erasure.erase_due(two.fr.ports)
+    assert [one.body.get("document") for one in two.outgoing(FR, BE_HOTLINE_THERE)].count(None)
+    two.exchange()
+    assert two.be.handoff(handoff).recall_answer == "copies_erased"
+    sound(two)
+
+
 def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
     two = two_gateways()
     heard: list[Any] = []
