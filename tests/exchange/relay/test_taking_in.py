@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import Period
-from gateway.domain.organisation import GatewayNames, Status
+from gateway.domain.organisation import GatewayNames, Organisation, Status
 from gateway.domain.refusals import InvalidDocument
 from gateway.exchange.relay import applying, taking_in
 from gateway.kernel.ports import TransactionMode
@@ -27,8 +27,10 @@ from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
     BE_HOTLINE_THERE,
+    FR,
     OFMIN_THERE,
     TwoGateways,
+    enter_member,
     released,
     two_gateways,
 )
@@ -178,6 +180,21 @@ def test_step_4_who_does_not_show_itself_is_as_one_that_is_not_here() -> None:
             work.organisations.save(replace(found, **gone, version=found.version + 1))
         told.append(unheard(two, body, "InvalidDocument"))
     assert told[0] == told[1]
+
+
+def test_step_5_an_offer_does_not_try_out_who_is_here(monkeypatch: Any) -> None:
+    monkeypatch.setattr("gateway.exchange.relay.incoming._whose_stream", lambda *_: OFMIN)
+    told = []
+    for name in (HOTLINE, "nobody-here"):
+        two = two_gateways()
+        there, regimes = f"{name}@{FR}", frozenset({"gdpr", "led"})
+        made = Organisation(there, there, "police_office", True, regimes, "FR", Status.ACTIVE)
+        enter_member(two.be, made)
+        offered(two.be, released(two), originator=BE_HOTLINE, to=there)
+        (one,) = two.outgoing(BE, there)
+        told.append(two.post(BE, one.body)[1]["why"])
+    assert told[0] == told[1]
+    assert "another organisation" in told[0]
 
 
 def test_step_4_an_event_of_times_to_come_is_not_heard_yet() -> None:
