@@ -96,7 +96,7 @@ def site(database: str = "sqlite", network: float = 0.0) -> Iterator[Site]:
         )
         stage.build()
         limit.build()
-        _admit_members(stage)
+        admit_members(stage)
         yield Site(stage, limit.operator, servers)
 
 
@@ -128,7 +128,7 @@ def _plain(url: str) -> str:
     return url.replace("+psycopg", "", 1)
 
 
-def _admit_members(stage: DemoEnvironment) -> None:
+def admit_members(stage: DemoEnvironment) -> None:
     """Admit a hotline and a competent police office, each with a system and its certificate."""
     hotline = {"kind": "hotline", "public_authority": False, "regimes": ["gdpr"]}
     office = {"kind": "police_office", "public_authority": True, "regimes": ["gdpr", "led"]}
@@ -161,16 +161,16 @@ def _enter_staff(stage: DemoEnvironment, member: str) -> None:
         work.commit()
 
 
-def register_key(stage: DemoEnvironment) -> Path:
-    """Let the hotline sign its own cases: the file of its document key."""
-    keys = stage.folder / ORIGINATOR / "keys"
+def register_key(stage: DemoEnvironment, member: str = ORIGINATOR) -> Path:
+    """Let a member sign what it says, by default the hotline: the file of its document key."""
+    keys = stage.folder / member / "keys"
     issuer = wiring.load_config(stage.operator).issuer
     command = [sys.executable, "-m", "gateway", "key", "create", "--use", "signing", str(keys)]
-    command += ["--organisation", ORIGINATOR, "--gateway", issuer]
+    command += ["--organisation", member, "--gateway", issuer]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
     jwk = json.loads((keys / "document.jwk").read_text(encoding="ascii"))
     proof = (keys / "document.proof").read_text(encoding="ascii")
-    stage.administer("key.register", ORIGINATOR, {"jwk": jwk, "proof": proof})
+    stage.administer("key.register", member, {"jwk": jwk, "proof": proof})
     return keys / "document.pem"
 
 
