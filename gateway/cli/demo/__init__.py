@@ -591,7 +591,7 @@ class Scenario:
         return removed
 
     def _take_on_abroad(self, handoff: str, code: str | None) -> None:
-        """Have the hotline abroad take on what reaches its gateway."""
+        """Have the hotline abroad accept and open what reaches its gateway."""
         with self._client(ABROAD) as recipient:
             _until(lambda: handoff in {one["handoff"] for one in recipient.inbox("offered")})
         self.take_on(ABROAD, handoff, self.first[ABROAD], code)
@@ -642,7 +642,7 @@ class Scenario:
 
 
 def _until(look: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until a look finds something: what goes to another gateway takes a moment."""
+    """Wait until there is something: what goes to another gateway takes a moment."""
     ends = time.monotonic() + seconds
     while not look():
         if time.monotonic() > ends:

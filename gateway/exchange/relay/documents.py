@@ -21,8 +21,8 @@ ANY = "any"
 """The assurance of an agreement by which a peer gateway may attest for its members."""
 
 NAMED_WITHIN = timedelta(minutes=5)
-"""From an event on: by then this gateway was told a new key of its author's, and a refusal is
-final. It asks each half minute."""
+"""From an event on: by then this gateway knows a new key of the event's author, for which it asks
+each half minute, and a refusal is final."""
 
 _PERSONS = {*PERSONS, *handoff_documents.PERSONS}
 """What a document discloses of the persons of its author."""
