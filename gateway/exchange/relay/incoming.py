@@ -170,9 +170,11 @@ def _whose_stream(context: RequestContext, told: VerifiedReceipt, number: int) -
         name = NAME.fullmatch(party["organisation"]) and OrganisationName(party["organisation"])
         if not name or name.peer is None or party["stream_number"] != number:
             continue
-        found, last = context.see(name.id), work.relay.last(peer, name.id)
-        sent = work.handoffs.has_sent(name.id, peer)
-        if found is not None and (sent or last or peer in found.shown_to):
+        found = context.see(name.id)
+        shown = found is not None and peer in found.shown_to
+        # Asked also of whom nobody knows here, so that the time tells nothing.
+        deals = shown or work.relay.last(peer, name.id) or work.handoffs.has_sent(name.id, peer)
+        if found is not None and deals:
             return name.id
         break
     raise InvalidDocument("the receipt does not show the event under this number of the stream")
