@@ -3,27 +3,35 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pytest_socket import enable_socket
 
-from gateway.cli.demo.environment import MEMBERS, DemoEnvironment, _set
+from gateway import wiring
+from gateway.cli.demo.environment import DemoEnvironment, _set, free_ports
 from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE
+from gateway.evidence import event as event_document
+from gateway.kernel.ports import TransactionMode
 from tests.journeys.harness import (
     ABROAD,
     CONTENT,
+    MEMBERS,
     OFMIN,
     admit,
     case_content,
     casegate,
+    check_log,
     clearance,
     config_of,
     grant,
 )
+from tests.journeys.line import Line
 from tests.peering import AGREED, APPLICATION, DECISION
 
 T = TypeVar("T")
@@ -39,10 +47,23 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
     return found
 
 
+class PeerStage(DemoEnvironment):
+    """A gateway that its peers reach by a line; its own members go past that."""
+
+    line: Line
+
+    def enrol(self, slug: str) -> None:
+        """Make a member's system, which asks the listener itself."""
+        super().enrol(slug)
+        connection, config = self.folder / slug / "connection.toml", config_of(self)
+        text = connection.read_text(encoding="utf-8")
+        straight = f"https://localhost:{config.partners_bind.rpartition(':')[2]}"
+        assert config.partners_url in text
+        connection.write_text(text.replace(config.partners_url, straight), encoding="utf-8")
+
+
 @contextmanager
-def gateways(
-    folder: Path, *names: str, **settings: dict[str, Any]
-) -> Iterator[list[DemoEnvironment]]:
+def gateways(folder: Path, *names: str, **settings: dict[str, Any]) -> Iterator[list[PeerStage]]:
     """Gateways that run, each with a name and a log of its own; ``settings`` of some by name."""
     enable_socket()
     with ExitStack() as opened:
@@ -50,12 +71,18 @@ def gateways(
         for name in names:
             home = folder / name
             home.mkdir()
+            port, _ = free_ports()
+            line = Line(port)
+            opened.callback(line.close)
             own = {
                 "name": name,
                 "log_origin": f"gateway.{name}.example/log",
+                "partners_bind": f"127.0.0.1:{port}",
+                "partners_url": f"https://localhost:{line.port}",
                 **settings.get(name, {}),
             }
-            stage = opened.enter_context(DemoEnvironment(home, **own))
+            stage = opened.enter_context(PeerStage(home, **own))
+            stage.line = line
             stage.build()
             stage.start()
             made.append(stage)
@@ -111,8 +138,8 @@ def check(stage: DemoEnvironment, peer: DemoEnvironment) -> dict[str, str | None
     return dict(json.loads(done.stdout)["checks"])
 
 
-def admit_signing(stage: DemoEnvironment, slug: str, peer: DemoEnvironment) -> None:
-    """Admit a member that signs its own documents, and shows itself to a peer."""
+def admit_signing(stage: DemoEnvironment, slug: str) -> None:
+    """Admit a member that signs its own documents."""
     member = next(one for one in MEMBERS if one.slug == slug)
     admit(stage, member)
     if slug == OFMIN:
@@ -124,6 +151,12 @@ def admit_signing(stage: DemoEnvironment, slug: str, peer: DemoEnvironment) -> N
     proof = (home / "keys" / PROOF_FILE).read_text()
     stage.administer("key.register", slug, {"jwk": jwk, "proof": proof})
     _set(home / "connection.toml", "document_key", f"keys/{KEY_FILE}")
+
+
+def show(stage: DemoEnvironment, slug: str, peer: DemoEnvironment) -> None:
+    """Have a member show itself to a peer."""
+    home, issuer = stage.folder / slug, config_of(stage).issuer
+    whose = ("--organisation", slug, "--gateway", issuer)
     shown = ("--to", config_of(peer).issuer, *whose)
     declaration = casegate("key", "show", home / "keys" / KEY_FILE, *shown).strip()
     said = {"peer": name_of(peer), "declaration": declaration}
@@ -132,8 +165,15 @@ def admit_signing(stage: DemoEnvironment, slug: str, peer: DemoEnvironment) -> N
 
 def parties(be: DemoEnvironment, fr: DemoEnvironment) -> None:
     """A hotline at one of two peers, and at the other the police office that is competent."""
-    admit_signing(be, ABROAD, fr)
-    admit_signing(fr, OFMIN, be)
+    admit_signing(be, ABROAD)
+    admit_signing(fr, OFMIN)
+    know(be, fr)
+
+
+def know(be: DemoEnvironment, fr: DemoEnvironment) -> None:
+    """Let the hotline and the police office show themselves to each other's gateway."""
+    show(be, ABROAD, fr)
+    show(fr, OFMIN, be)
     said = {"member": OFMIN, "led": True, "legal_act": "a decree"}
     be.administer("peer.recognise", name_of(fr), said)
     until(lambda: state(be, fr)["members"] and state(fr, be)["members"], 120)
@@ -163,3 +203,66 @@ def view(stage: DemoEnvironment, slug: str, handoff: str) -> dict[str, Any]:
         boxes = (party.inbox, party.sent)
         found = [one for box in boxes for one in box() if one["handoff"] == handoff]
         return dict(party.handoff(handoff)) if found else {}
+
+
+def accept(fr: DemoEnvironment, handoff: str) -> None:
+    """Have the police office accept a handoff, once it is there, and open its content."""
+    until(lambda: view(fr, OFMIN, handoff).get("state") == "offered", 150)
+    with fr.client(OFMIN) as office:
+        office.accept(office.handoff(handoff), "ofmin-1")
+        assert office.consult(handoff, "ofmin-1", "assessment", "a reading").content["items"]
+
+
+def recall(be: DemoEnvironment, handoff: str) -> None:
+    """Have the hotline recall the case of a handoff."""
+    with be.client(ABROAD) as hotline:
+        where = {"case": hotline.handoff(handoff)["case"]}
+        asked = {"code": "unlawful", "reason": "it is not what it seemed"}
+        hotline.step("case.recall", where, "pdc-2", approved_by="pdc-1", **asked)
+
+
+def answer_recall(fr: DemoEnvironment, handoff: str) -> None:
+    """Have the police office erase its copies."""
+    with fr.client(OFMIN) as office:
+        office.answer("answer_recall", handoff, "ofmin-1", done="copies_erased")
+
+
+def row(stage: DemoEnvironment, handoff: str) -> tuple[Any, ...]:
+    """What must be the same of a handoff at both gateways: its state, and its recall."""
+    gateway = wiring.connect(config_of(stage))
+    try:
+        with gateway.store.begin(TransactionMode.READ) as work:
+            found = work.handoffs.get(UUID(handoff))
+            return (found.state, found.recall is not None, found.recall_answer) if found else ()
+    finally:
+        gateway.close()
+
+
+def check_both(be: DemoEnvironment, fr: DemoEnvironment, *handoffs: str) -> None:
+    """Both gateways heard all; both logs are whole, and tell the same once."""
+    for one, other in ((be, fr), (fr, be)):
+        until(lambda one=one, other=other: state(one, other)["waiting"] == 0, 150)
+    for handoff in handoffs:
+        assert row(be, handoff) == row(fr, handoff) != ()
+    for stage, there in ((be, f"{OFMIN}@{name_of(fr)}"), (fr, f"{ABROAD}@{name_of(be)}")):
+        check_log(stage)
+        for slug in (ABROAD, OFMIN, there):
+            _check_once(stage, slug, {*handoffs})
+
+
+def _check_once(stage: DemoEnvironment, slug: str, handoffs: set[str]) -> None:
+    """No number is missing in a party's stream, and no event of a handoff is there twice."""
+    gateway, told = wiring.connect(config_of(stage)), Counter[tuple[str, str]]()
+    try:
+        with gateway.store.begin(TransactionMode.READ) as work:
+            stream = list(work.log.stream(slug, 0, 1_000_000))
+            assert [number for number, _ in stream] == list(range(1, len(stream) + 1))
+            for _, event in stream:
+                logged = work.log.logged(event)
+                assert logged is not None
+                said = event_document.read(logged.event.document)
+                if said.get("handoff") in handoffs:
+                    told[said["handoff"], said["type"]] += 1
+    finally:
+        gateway.close()
+    assert not [one for one, times in told.items() if times > 1]

@@ -39,6 +39,13 @@ def kill_node(stage: DemoEnvironment) -> int:
     return len(found)
 
 
+def kill_process(stage: DemoEnvironment, part: str) -> list[int]:
+    """Kill one of the processes that `casegate run` starts, as `deliver`; which it was."""
+    found = [pid for pid in _of(stage) if _command(pid)[-3:-1] == ["--only", part]]
+    _send(found, signal.SIGKILL)
+    return found
+
+
 def _of(stage: DemoEnvironment) -> list[int]:
     return [pid for pid in _pids() if str(stage.operator) in _command(pid)]
 
