@@ -81,7 +81,9 @@ class Moves(Answers):
             if embargo and not (one.consulted or self.world.members[one.recipient].led):
                 assert not self.told(one.recipient, typ, one.id)
             elif one.hears:
-                assert self.told(one.recipient, typ), f"{one.state} heard nothing of {typ}"
+                held = embargo and not self.world.members[one.recipient].led
+                heard = "case.held" if held else typ
+                assert self.told(one.recipient, heard), f"{one.state} heard nothing of {heard}"
         self.touched += self.world.of(case)
 
     @precondition(lambda self: any(self.measured()))

@@ -20,7 +20,7 @@ from tests.founding import ISSUER, submitted
 from tests.web.listening import Listening
 
 SHAPE = {"type", "title", "status", "instance", "detail"}
-MORE = {"errors", "rules", "receipt"}
+MORE = {"errors", "rules", "receipt", "expected"}
 
 
 def answer_to(line: Listening, error: BaseException, **kwargs):

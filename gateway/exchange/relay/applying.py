@@ -59,7 +59,7 @@ def offer(context: RequestContext, incoming: TakenEvent) -> Any:
     if str(claims.handoff) != incoming.told.event.get("handoff"):
         raise InvalidDocument("the offer is of another handoff than its event")
     if claims.recipient != incoming.own:  # whether there is such an organisation is not told
-        raise InvalidDocument("the offer is to another organisation than its event is told to")
+        raise InvalidDocument("the offer is to another organisation than the receipt of its event")
     presented = _presented(context, incoming, claims)
     before = context.work.cases.with_course(
         context.caller.organisation, UUID(presented.content["case"])
