@@ -227,6 +227,6 @@ def test_two_administrators_admit_a_member_from_two_machines(
     planned = ("--competence", "receive/csam/FR", "--effective-on", "2030-01-01")
     read = ("--read-until", "2030-02-01")
     preview = ("succession", "preview", OFMIN, OCRVP, *planned, *read, "--json")
-    assert at(ADMINS[0][0], *preview)["open"] is not None
+    assert at(ADMINS[0][0], *preview)["result"]["open"] is not None
     casegate("admin", "-c", connection, "event", "show", os.urandom(16).hex(), status=1)
     check_log(stage)
