@@ -106,8 +106,9 @@ def _count(gateway: Gateway, one: Mapping[str, Any], moves: _Moves) -> Counted:
 
 def _code(outcome: Mapping[str, Any]) -> str:
     """An outcome's code as its reader has it; its author has it in the document."""
-    content = sd_jwt.read_unverified(outcome["document"]).content
-    return str(outcome.get("code") or content["code"])
+    if "code" in outcome:
+        return str(outcome["code"])
+    return str(sd_jwt.read_unverified(outcome["document"]).content["code"])
 
 
 TABLES = (("matter",), ("counterpart",), ("result",), ("counterpart", "matter", "result"))

@@ -579,13 +579,15 @@ def _print_conditions(conditions: Mapping[str, Any]) -> None:
 
 def _history(answer: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
-    content = sd_jwt.read_unverified(answer["document"]).content
+    text = answer["document"]  # empty where it was erased before its delivery
+    content = sd_jwt.read_unverified(text).content if text else {}
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
     told = {name: defang_text(_value(name, content[name])) for name in shown}
     if "code" in answer and "code" not in content:
         told = {"code": wording.code("code", answer["code"]), **told}
     details = [say("named", name=wording.label(name), value=text) for name, text in told.items()]
-    how = wording.code("assurance", "attested" if "attested_for" in content else "signed")
+    known = "attested" if "attested_for" in content else "signed"
+    how = wording.code("assurance", known if text else "undelivered")
     line = say(
         "answer",
         time=output.format_time(answer["at"]),

@@ -16,7 +16,7 @@ from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.confirmed_log import ConfirmedLog
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord, MandateRecord
-from gateway.client.documents import RECALL, UPDATE, require
+from gateway.client.documents import RECALL, UPDATE, is_undelivered, require
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of
 from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
@@ -305,7 +305,11 @@ class Exports(CaseClient, Directory, HandoffClient):
             receipts.append(self.receipt(event).receipt)
             if progress:
                 progress(number, len(events))
-        shown = [(answer["kind"], str(answer["document"])) for answer in view["answers"]]
+        shown = [
+            (answer["kind"], str(answer["document"]))
+            for answer in view["answers"]
+            if not is_undelivered(answer)
+        ]
         offers = [text for kind, text in shown if kind in ("offer", UPDATE)]
         answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
         recall = next((text for kind, text in shown if kind == RECALL), None)

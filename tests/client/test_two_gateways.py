@@ -9,8 +9,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.cli.handoff import waiting_acts
+from gateway.cli.handoff import _history, waiting_acts
 from gateway.client import EvidenceMismatch
+from gateway.client.documents import is_undelivered
 from gateway.client.mirror import PublicLog
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
@@ -19,6 +20,7 @@ from gateway.evidence.signature import public_keys
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import erasure
 from gateway.exchange.relay.ending import end_with_peers
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import TransactionMode
@@ -167,6 +169,29 @@ def test_updates_recalls_and_what_answers_them_are_proved_by_both_logs(both: Bot
         told = [one.values for one in report.conclusion.facts if one.key == "peer.persons"]
         assert [one["count"] for one in told] == ["1", "1", "2"]
         assert {one["log"] for one in told} == {two.be.checkpoint_signer.origin}
+
+
+def test_an_answer_that_was_erased_before_its_delivery_leaves_its_handoff_to_read(
+    both: Both,
+) -> None:
+    two = both.two
+    case = released(two)
+    handoff = handed(both, case)
+    wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
+    two.exchange()
+    two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
+    erasure.erase_due(two.fr.ports)
+    two.exchange()
+    desk = both.desk(BE, BE_HOTLINE)
+    *others, last = desk.handoff(handoff)["answers"]
+    assert (last["document"], last["code"]) == ("", "copies_erased")
+    assert "document erased before its delivery" in _history(last, {})
+    # The gateway of no member here may leave out what it has itself.
+    assert not is_undelivered({**last, "author": BE_HOTLINE})
+    assert not any(map(is_undelivered, others))
+    report = exported(both, BE, BE_HOTLINE, handoff)
+    assert report.code is Code.INCOMPLETE, report.sentence
 
 
 def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(both: Both) -> None:
