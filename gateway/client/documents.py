@@ -384,7 +384,7 @@ def _check_answers(
     What one of them names is shown: nothing is left out here.
     """
     placed, recall, finals = _open_answers(view, links, connection)
-    # Without one of them nothing leads to the state: it stands on the word of both gateways.
+    # Without one of them nothing leads to the state: what both gateways say is all there is.
     if not any(map(is_undelivered, view["answers"])):
         _check_course(view, recall)
     notices = {None, *(one.digest for one in placed if chain.is_notice(one))}
