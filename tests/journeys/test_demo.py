@@ -1,5 +1,6 @@
 """The demonstration plays to its end, and its folder keeps a gateway."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -62,6 +63,13 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(request, t
         command = shlex.split(line.replace("handoff.bundle", f"{name}.bundle"))
         verified = casegate(*command[1:])
         assert verified.returncode == 18, verified.stdout + verified.stderr  # it is called one
+    if database == "sqlite":  # no person of one gateway is known at the other
+        for home, persons in (
+            ("abroad/gateway", rb"pdc-[a-z0-9]{4}"),
+            ("gateway", rb"hotli-\w{4}"),
+        ):
+            kept = b"".join(one.read_bytes() for one in (folder / home).glob("*.db*"))
+            assert kept and not re.search(persons, kept)
     told = bundle.parse((folder / "handoff.bundle.json").read_bytes())
     signed = (told.packages[0].offer, "point-de-contact"), (told.answers[0], "ofmin")
     for document, slug in signed:  # itself: nobody attests it
