@@ -15,7 +15,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
-from itertools import count
 from typing import Any, Protocol, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -282,7 +281,7 @@ class Founded:
     calendar: "Calendar"
     receipts: list[Receipt] = field(default_factory=list)
     registered: dict[str, UUID] = field(default_factory=dict)
-    _keys: Any = field(default_factory=lambda: count(1))
+    _keys: int = 0
     _confirmed: dict[Receipt, VerifiedReceipt] = field(default_factory=dict)
     checked: dict[UUID, LoggedEvent] = field(default_factory=dict)
     """Events of the story that was told, found sound when it was."""
@@ -416,7 +415,8 @@ class Founded:
 
     def key(self) -> str:
         """An idempotency key that was never used."""
-        return f"key-{next(self._keys):05}"
+        self._keys += 1
+        return f"key-{self._keys:05}"
 
     @contextmanager
     def past_events(self, organisation: str) -> Iterator[UnitOfWork]:
@@ -609,7 +609,7 @@ def retold(
     gateway.checked, gateway.compared = told.checked, told.compared
     gateway.made_again = told.made_again
     gateway._confirmed |= told._confirmed
-    gateway._keys = deepcopy(told._keys)
+    gateway._keys = told._keys
     return gateway
 
 

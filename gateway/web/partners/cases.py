@@ -167,7 +167,7 @@ class CasesQuery(DaysQuery):
     state = field.word(CaseState, required=False)
     urgency = field.word(Urgency, required=False)
     matter = field.word(Matter, required=False)
-    counterpart = field.slug(required=False)
+    counterpart = field.name(required=False)
     ends = field.id_end(required=False)
     after = field.uuid(required=False)
     limit = field.limit()

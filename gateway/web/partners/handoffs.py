@@ -70,7 +70,7 @@ class HandoffsQuery(DaysQuery):
     state = field.word(HandoffState, required=False)
     urgency = field.word(words.Urgency, required=False)
     matter = field.word(words.Matter, required=False)
-    counterpart = field.slug(required=False)
+    counterpart = field.name(required=False)
     reference = field.free(100, lines=False, required=False)
     overdue = field.word(("true",), required=False)
     erase_before = field.day(required=False)

@@ -12,7 +12,7 @@ import uuid
 from casegate_client import AuthenticatedClient, Client
 from casegate_client.api.handoffs import handoffs_accept, handoffs_list, handoffs_show
 from casegate_client.api.oauth import oauth_issue_token
-from casegate_client.models import AcceptanceBody, HandoffsListBox, TokenRequest
+from casegate_client.models import AcceptanceBody, OfferDirection, TokenRequest
 
 address, folder, client_id, handoff, person = sys.argv[1:]
 tls = ssl.create_default_context(cafile=f"{folder}/ca.pem")
@@ -22,7 +22,7 @@ asked = TokenRequest(grant_type="client_credentials", client_id=client_id)
 token = oauth_issue_token.sync(client=Client(address, verify_ssl=tls), body=asked)
 client = AuthenticatedClient(address, token=token.access_token, verify_ssl=tls)
 
-received = handoffs_list.sync(client=client, box=HandoffsListBox.IN)
+received = handoffs_list.sync(client=client, box=OfferDirection.IN)
 assert handoff in [str(one.handoff) for one in received.items], received
 view = handoffs_show.sync(uuid.UUID(handoff), client=client)
 body = AcceptanceBody(by=person, conditions=view.conditions)
