@@ -83,13 +83,13 @@ def settle(be: PeerStage, fr: PeerStage, *handoffs: str) -> None:
     for handoff in handoffs:
         accept(fr, handoff)
     for handoff in handoffs:
-        until(lambda one=handoff: view(be, ABROAD, one).get("state") == "accepted", 150)
+        until(lambda one=handoff: view(be, ABROAD, one).get("state") == "accepted", 400)
         recall(be, handoff)
     for handoff in handoffs:
-        until(lambda one=handoff: view(fr, OFMIN, one).get("recalled"), 150)
+        until(lambda one=handoff: view(fr, OFMIN, one).get("recalled"), 400)
         answer_recall(fr, handoff)
     for handoff in handoffs:
-        until(lambda one=handoff: erased(be, one), 150)
+        until(lambda one=handoff: erased(be, one), 400)
 
 
 def erased(be: PeerStage, handoff: str) -> bool:
