@@ -17,7 +17,7 @@ from gateway import files, keys
 from gateway.cli import arguments, output
 from gateway.cli.arguments import CONNECTION_FILE
 from gateway.cli.failure import OutputNotWritten
-from gateway.cli.partner_command import EPILOG, Failure, by_option, connected, partner_command
+from gateway.cli.partner_command import EPILOG, Failure, connected, partner_command, search_options
 from gateway.cli.verify import (
     TRUST_FOLDER,
     language_option,
@@ -37,7 +37,7 @@ from gateway.client import (
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import CosignedFile, Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import SEARCH_REASONS, CaseId, CaseReference
+from gateway.domain.audit import CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
 from gateway.domain.organisation import NAME, witness_name
 from gateway.evidence import bundle, canonical
@@ -440,16 +440,7 @@ class _Action(click.ParamType[str]):
 
 
 _SEARCHING = (
-    by_option,
-    click.option(
-        "--reason-code",
-        required=True,
-        type=arguments.Words(SEARCH_REASONS),
-        help="What the log is read for.",
-    ),
-    click.option(
-        "--reason", required=True, help="Why, in up to 200 characters; it stands in the log."
-    ),
+    *search_options,
     click.option(
         "--case",
         type=_CaseName(),

@@ -15,13 +15,12 @@ from gateway.cli.partner_command import (
     EPILOG,
     IdOrName,
     Parameter,
-    by_option,
     partner_command,
     save_json,
+    search_options,
 )
 from gateway.client import Gateway, StreamEvent
 from gateway.client.errors import raising
-from gateway.domain.audit import SEARCH_REASONS
 from gateway.domain.audit_event import ACTION_OF, told_as
 from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import receipt as receipts
@@ -127,16 +126,7 @@ def list_events(
 
 @partner_command(
     event,
-    by_option,
-    click.option(
-        "--reason-code",
-        required=True,
-        type=arguments.Words(SEARCH_REASONS),
-        help="What the log is read for.",
-    ),
-    click.option(
-        "--reason", required=True, help="Why, in up to 200 characters; it stands in the log."
-    ),
+    *search_options,
     *_FILTERS,
 )
 def search(gateway: Gateway, by: str, reason_code: str, reason: str, **filters: Any) -> None:

@@ -21,7 +21,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import elements, output, wording
-from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
+from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, Words, json_option
 from gateway.cli.failure import CommandFailed, OutputNotWritten
 from gateway.cli.wording import say
 from gateway.client import (
@@ -46,6 +46,7 @@ from gateway.client import (
 )
 from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
+from gateway.domain.audit import SEARCH_REASONS
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
@@ -322,6 +323,20 @@ by_option = click.option(
     metavar="PSEUDONYM",
     help="Who in your organisation does this: a pseudonym of `casegate staff list`.",
 )
+
+search_options = (
+    by_option,
+    click.option(
+        "--reason-code",
+        required=True,
+        type=Words(SEARCH_REASONS),
+        help="What the log is read for.",
+    ),
+    click.option(
+        "--reason", required=True, help="Why, in up to 200 characters; it stands in the log."
+    ),
+)
+"""Who searches events, and why."""
 
 receipt_out_option = click.option(
     "--receipt-out", type=NewFile(), help="New file for the receipt, for casegate verify."

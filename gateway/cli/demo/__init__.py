@@ -455,7 +455,7 @@ class Scenario:
             made = hotline.step("case.recall", {"case": self.case}, other, approved_by=one, **asked)
             held = [line["recipient"] for line in made.result["handoffs"] if line["held"]]
             self.wrote(
-                f"{HOTLINE} recalls the first case: {len(held)} handoffs are to answer", made
+                f"{HOTLINE} recalls the first case: {len(held)} handoffs here are to answer", made
             )
         with self._client(ABROAD) as holder:
             _until(lambda: holder.handoff(removed)["recalled"])
@@ -825,4 +825,4 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
             raise click.ClickException(f"{file.name}: {found.sentence}")
         logs = {events.read(one.document)["log"] for one in bundle.parse(data).receipts}
         of = f" ({' and '.join(sorted(logs))})" if len(logs) > 1 else ""
-        _say(f"{file.name}: {found.headline}{of}", "+", "green")
+        _say(f"{file.name}{of}: {found.headline}", "+", "green")

@@ -28,7 +28,14 @@ from gateway.exchange import results, signed_requests
 from gateway.exchange.case import versions
 from gateway.exchange.case.measure_events import end_suspensions
 from gateway.exchange.standing import item_index
-from gateway.exchange.standing.case_version import OWN, elements, in_force, read_version
+from gateway.exchange.standing.case_version import (
+    OWN,
+    elements,
+    in_force,
+    listed_entity,
+    read_version,
+    submitted_entity,
+)
 from gateway.exchange.standing.conditions import BindingConditions
 from gateway.exchange.standing.consultations import (
     ConsultationRequest,
@@ -440,15 +447,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     document, verified = _document(context, submission)
     version = _made_version(context, submission, document, verified)
     earlier = context.work.cases.get(version.originator, version.case) if change else None
-    marked = {**verified.content, "handling": cases.handling_codes(content)}
-    resource = case_entity(
-        context.entity(),
-        str(version.case),
-        marked,
-        assurance=version.assurance,
-        state=CaseState.DRAFT,
-        embargoed=embargoed(marked, context.today.day),
-    )
+    resource = submitted_entity(context, version, content, verified)
     authorize(context, resource, _facts_of_submission(context, submission, verified, earlier))
     check_qualifications(context.organisation, content)
     _check_seals(context, content)
@@ -777,18 +776,8 @@ def _view_in_list(context: RequestContext, listed: ListedCase) -> results.CaseSu
 
     A case whose key is lost is left out as well: it keeps no other from its originator.
     """
-    case, claims = listed.case, listed.summary
-    if claims is None:
-        return None
-    resource = case_entity(
-        context.entity(),
-        str(case.id),
-        claims,
-        assurance=listed.assurance,
-        state=case.state,
-        embargoed=embargoed(claims, context.today.day),
-    )
-    return _view(listed) if allows(context, resource) else None
+    resource = listed_entity(context, listed)
+    return _view(listed) if resource is not None and allows(context, resource) else None
 
 
 def _view(listed: ListedCase) -> results.CaseSummary:

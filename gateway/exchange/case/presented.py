@@ -12,14 +12,15 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case, CaseState, embargoed
-from gateway.domain.decision import Value, case_entity
+from gateway.domain.case import Case, CaseState
+from gateway.domain.decision import Value
 from gateway.domain.matters import findings
 from gateway.domain.refusals import CaseErased, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.case.cases import check_qualifications, reference, regimes_of
+from gateway.exchange.standing.case_version import submitted_entity
 from gateway.kernel.events import EventSubject
 from gateway.kernel.transact import RequestContext, authorize
 from gateway.kernel.values import CaseVersion
@@ -110,15 +111,7 @@ def _authorize(
     """Ask what is asked of every case that is submitted here, as far as this one is shown."""
     content = {"legal_basis": (), "intake_channel": "", **presented.content}
     matters = context.ports.policy.matters
-    marked = {**verified.content, "handling": cases.handling_codes(content)}
-    resource = case_entity(
-        context.entity(),
-        str(version.case),
-        marked,
-        assurance=version.assurance,
-        state=CaseState.DRAFT,
-        embargoed=embargoed(marked, context.today.day),
-    )
+    resource = submitted_entity(context, version, content, verified)
     forces = content["marking"].get("force", {}).values()
     facts: dict[str, Value] = {
         "states_law": any(one["force"] == "law" for one in forces),

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.case import Case, Element
-from gateway.domain.decision import Value
+from gateway.domain.case import Case, CaseState, Element, embargoed
+from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.measure import Measure, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import deny_as_not_found
-from gateway.kernel.values import CaseVersion
+from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.values import CaseVersion, ListedCase
 
 OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
 """The facts about an originator and its own case: nothing keeps it from it."""
@@ -63,3 +64,33 @@ def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool
     answer."""
     key = work.cases.key_of(originator, case)
     return key is not None and key in ports.keys.states([key])
+
+
+def submitted_entity(
+    context: RequestContext, version: CaseVersion, content: Mapping[str, Any], said: VerifiedSdJwt
+) -> PolicyEntity:
+    """A version that the caller brings as policy sees it, as far as its document shows it."""
+    marked = {**said.content, "handling": cases.handling_codes(content)}
+    return case_entity(
+        context.entity(),
+        str(version.case),
+        marked,
+        assurance=version.assurance,
+        state=CaseState.DRAFT,
+        embargoed=embargoed(marked, context.today.day),
+    )
+
+
+def listed_entity(context: RequestContext, listed: ListedCase) -> PolicyEntity | None:
+    """The caller's own case of a list as policy sees it; None where its key is lost, or it is
+    erased."""
+    if listed.summary is None:
+        return None
+    return case_entity(
+        context.entity(),
+        str(listed.case.id),
+        listed.summary,
+        assurance=listed.assurance,
+        state=listed.case.state,
+        embargoed=embargoed(listed.summary, context.today.day),
+    )

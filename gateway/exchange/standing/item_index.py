@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from gateway.domain.audit import CaseId
-from gateway.domain.case import embargoed
-from gateway.domain.decision import case_entity
 from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.searched_item import searched_items
@@ -18,7 +16,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.results import FoundItem
 from gateway.exchange.standing.access import is_listed
-from gateway.exchange.standing.case_version import read_version
+from gateway.exchange.standing.case_version import listed_entity, read_version
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext, allows
 from gateway.kernel.values import Caller, CaseFilter, CaseVersion, HandoffFilter, IndexedItem
@@ -168,17 +166,8 @@ def _own(context: RequestContext, row: IndexedItem) -> FoundItem | None:
     filters = CaseFilter(case=row.case)
     for listed in context.work.cases.page(row.originator, None, 1, filters):
         claims, case = listed.summary, listed.case
-        if claims is None:
-            return None
-        entity = case_entity(
-            context.entity(),
-            str(case.id),
-            claims,
-            assurance=listed.assurance,
-            state=case.state,
-            embargoed=embargoed(claims, context.today.day),
-        )
-        if not allows(context, entity, action="case.read"):
+        entity = listed_entity(context, listed)
+        if claims is None or entity is None or not allows(context, entity, action="case.read"):
             return None
         sent = context.work.handoffs.sent_of(row.originator, case.id)
         return FoundItem(
