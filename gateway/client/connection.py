@@ -487,7 +487,8 @@ def with_remote_members(trust: TrustAnchors, kept: Path | None) -> TrustAnchors:
         for one in sorted(folder.glob("*@*.json")) if folder else ():
             if NAME.fullmatch(one.stem):
                 found = read_key_file(one.stem, one)
-                trust = trust.with_keys(one.stem, found.organisations[one.stem], vouched=vouched)
+                keys = found.organisations[one.stem]
+                trust = trust.with_keys(one.stem, keys, place=one.name, vouched=vouched)
                 trust = replace(
                     trust,
                     registrations=[*trust.registrations, *found.registrations],

@@ -75,14 +75,17 @@ class TrustAnchors:
         return f"{identifier}@{next(known, '') or urlsplit(gateway).netloc}"
 
     def with_keys(
-        self, name: str, keys: Mapping[str, PublicKey], *, vouched: bool = False
+        self, name: str, keys: Mapping[str, PublicKey], *, place: str = "", vouched: bool = False
     ) -> "TrustAnchors":
         """The same anchors with more document keys of an organisation, by its name here; those that
-        are ``vouched`` only its gateway named, and replace none that was compared."""
+        are ``vouched`` only its gateway named, and replace none that was compared. ``place`` is
+        the file in which they are."""
         identifier, at, alias = name.partition("@")
         if at:
             others = [
-                one.with_keys(identifier, keys, vouched=vouched) if one.alias == alias else one
+                one.with_keys(identifier, keys, place=place, vouched=vouched)
+                if one.alias == alias
+                else one
                 for one in self.others
             ]
             return replace(self, others=others)
@@ -90,9 +93,11 @@ class TrustAnchors:
         held = {**keys, **known} if vouched else {**known, **keys}
         named = frozenset((identifier, kid) for kid in keys)
         compared = frozenset((identifier, kid) for kid in known) - self.vouched
+        found = dict.fromkeys((f"{identifier} {kid}" for kid in keys), place)
         return replace(
             self,
             organisations={**self.organisations, identifier: held},
+            origin_of=found | dict(self.origin_of) if vouched else {**self.origin_of, **found},
             vouched=self.vouched | (named - compared) if vouched else self.vouched - named,
         )
 
