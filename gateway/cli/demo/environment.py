@@ -80,7 +80,6 @@ PEER_APPLICATION: Mapping[str, Any] = {
     "kind": "gateway",
     "public_authority": False,
     "regimes": ["gdpr"],
-    "country": "BE",
     "membership": "associate",
     "purposes": ["remove", "protect_child"],
     "description": "Its members hand cases to members here.",
@@ -184,9 +183,11 @@ class DemoEnvironment:
         return str(self.settings["issuer"])
 
     def trust(self, name: str, peer: "DemoEnvironment", agreed: Mapping[str, Any]) -> None:
-        """Have two administrators compare the keys of a peer gateway, and agree with it."""
+        """Have two administrators compare the keys of a peer gateway, and agree with it; its
+        ``name`` here is its country's."""
         pins = json.loads(run_command("peer", "pins", "--home", str(peer.operator)))
-        self.administer("organisation.apply", name, PEER_APPLICATION)
+        applying = {**PEER_APPLICATION, "country": name.upper()}
+        self.administer("organisation.apply", name, applying)
         self.administer("organisation.approve", name, PEER_DECISION)
         self.administer("peer.trust", name, pins)
         self.administer("peer.agree", name, agreed)
