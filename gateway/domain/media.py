@@ -446,16 +446,12 @@ def _sniff_encoded(readings: list[str], rounds: int) -> Media | None:
         return None
     for reading in readings:
         row = _BASE64.row(reading)
-        kind = _BASE64.sniff(row) or _sniff_blocks(reading, rounds) or _sniff_hex(reading)
+        kind = _BASE64.sniff(row) or _sniff_blocks(reading, rounds)
+        if kind is None and len(reading) - len(reading.translate(_DIGITS)) >= _FEWEST_DIGITS:
+            kind = _HEX.sniff(_HEX.row(reading.lower()))
         if kind:
             return kind
     return None
-
-
-def _sniff_hex(text: str) -> Media | None:
-    if len(text) - len(text.translate(_DIGITS)) < _FEWEST_DIGITS:
-        return None
-    return _HEX.sniff(_HEX.row(text.lower()))
 
 
 _BYTE = re.compile(rb"(?:%|\\x|=|0x)([0-9A-Fa-f]{2})[\s,;]*")

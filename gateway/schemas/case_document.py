@@ -467,15 +467,13 @@ def _ids(case: Mapping[str, Any], name: str) -> set[str]:
     return {own for _, own, _ in _texts(case, name, "id")}
 
 
-def _check_version(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_whole(case: Mapping[str, Any]) -> Iterator[Error]:
+    """A first version follows none, each other one; and every version has something to say."""
     first = case.get("version") == 1
     if first and "previous" in case:
         yield "/previous", "must be left out of version 1"
     if not first and isinstance(case.get("version"), int) and "previous" not in case:
         yield "/previous", "is required from version 2 on"
-
-
-def _check_content(case: Mapping[str, Any]) -> Iterator[Error]:
     if not case.get("items") and not case.get("statements"):
         yield "", "must have at least one item or one statement"
 
@@ -585,8 +583,7 @@ def _check_handling_note(case: Mapping[str, Any]) -> Iterator[Error]:
 
 
 _CHECKS = (
-    _check_version,
-    _check_content,
+    _check_whole,
     _check_ids,
     _check_links,
     _check_circles,

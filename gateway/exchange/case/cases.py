@@ -460,7 +460,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         EventDetail("purpose", tuple(content["marking"]["purpose"]), own),
         EventDetail("basis", basis, own),
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
-        *_change_details(change, own),
+        *(_change_details(change, own) if change else ()),
     )
     if change is not None:
         _follow(context, case)
@@ -516,15 +516,14 @@ def _store(
     return case
 
 
-def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
-    if change is not None:
-        yield EventDetail("change", str(change.kind), readers)
-        yield EventDetail("reason_code", change.reason_code, readers)
-        yield EventDetail("reason", change.reason, readers)
-        if change.approved_by is not None:
-            yield EventDetail("approved_by", change.approved_by, readers)
-        if change.pointers:
-            yield EventDetail("pointers", change.pointers, readers)
+def _change_details(change: VersionChange, readers: frozenset[str]) -> Iterator[EventDetail]:
+    yield EventDetail("change", str(change.kind), readers)
+    yield EventDetail("reason_code", change.reason_code, readers)
+    yield EventDetail("reason", change.reason, readers)
+    if change.approved_by is not None:
+        yield EventDetail("approved_by", change.approved_by, readers)
+    if change.pointers:
+        yield EventDetail("pointers", change.pointers, readers)
 
 
 def validate_first_version(
