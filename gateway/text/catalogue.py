@@ -1,5 +1,5 @@
-"""What reports and sheets say, in English and in French, from `catalogue.toml`; and screens, from
-`screens.toml`.
+"""What reports and sheets say, in English and in French, from `catalogue.toml`; screens, from
+`screens.toml`; pages and their forms, from `console.toml` and `forms.toml`.
 
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
@@ -34,10 +34,13 @@ CONTINUES = frozenset(
 """The facts whose sentence goes on from the one before it: whose signature that act has."""
 
 
+_FILES = ("catalogue.toml", "screens.toml", "console.toml", "forms.toml")
+
+
 @cache
 def _tables() -> Mapping[str, Mapping[str, Any]]:
     """The files beside this module: pairs of English and French, or French by the English."""
-    files = (resources.files(__package__) / one for one in ("catalogue.toml", "screens.toml"))
+    files = (resources.files(__package__) / one for one in _FILES)
     tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
     return {name: table for one in tables for name, table in one.items()}
 
@@ -93,11 +96,27 @@ def _detail_value(text: str) -> str:
 
 
 @cache
-def _reasons() -> Sequence[tuple[re.Pattern[str], str]]:
+def _reasons(table: str = "reasons") -> Sequence[tuple[re.Pattern[str], Any]]:
     """The form of each English clause with its French, the one that says most first."""
-    pairs = sorted(_tables()["reasons"].items(), key=lambda pair: len(pair[0]), reverse=True)
+    pairs = sorted(_tables()[table].items(), key=lambda pair: len(pair[0]), reverse=True)
     value = re.compile(r"\\\{\d\\\}")
     return [(re.compile(value.sub("(.*?)", re.escape(one))), french) for one, french in pairs]
+
+
+def translated(table: str, english: str, language: str) -> str:
+    """A sentence whose French stands by the English; English where it stands nowhere."""
+    found = _tables()[table].get(english) if language == FRENCH else None
+    return english if found is None else _typeset(str(found), language)
+
+
+def matched(table: str, english: str, language: str) -> str | None:
+    """A sentence of a form, as a table says it in both languages, with its values as they are;
+    None for one of no form."""
+    for form, pair in _reasons(table):
+        if found := form.fullmatch(english):
+            text = _typeset(str(pair[LANGUAGES.index(language)]), language)
+            return text.format(*found.groups())
+    return None
 
 
 def reason(failure: str, language: str) -> str:

@@ -1,0 +1,88 @@
+"""The words of the pages, in English or French: whole texts, names of fields, codes, days, faults.
+
+The texts of the pages are in `console.toml`; fields and codes have the words of the catalogue.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.text import catalogue
+
+
+def say(key: str, language: str, **values: Any) -> str:
+    """A text of the pages."""
+    return catalogue.phrase("console", key, language, **values)
+
+
+def label(name: str, language: str) -> str:
+    """Return what a field is called, as a heading."""
+    return _capital(catalogue.label(name, language))
+
+
+def code(field: str, value: Any, language: str) -> str:
+    """Return what a code of a field means, a list by commas; what is no code stays."""
+    match value:
+        case list() | tuple() | set() | frozenset():
+            words = [code(field, one, language) for one in value]
+            return ", ".join(words) or catalogue.phrase("screens", "none", language)
+        case bool():
+            return catalogue.phrase("screens", "yes" if value else "no", language)
+        case _:
+            found = catalogue.code(field, str(value), language)
+            return found or catalogue.case_code(field, str(value), language)
+
+
+def coded(field: str, value: Any, language: str) -> str:
+    """Likewise, as a heading."""
+    return _capital(code(field, value, language))
+
+
+def described(english: str, language: str) -> str:
+    """A sentence of the interface's description; English where the language lacks it."""
+    return catalogue.translated("descriptions", english, language)
+
+
+def paragraphs(english: str, language: str) -> list[str]:
+    """Say what an action does: a line, and what there is to add, each as `described`."""
+    told = (" ".join(one.split()) for one in english.split("\n\n"))
+    return [described(one, language) for one in told]
+
+
+def fault(message: str, language: str) -> str:
+    """Say what is wrong with a value, as a sentence of its own."""
+    return _sentence(catalogue.matched("faults", message, language) or message)
+
+
+def moment(value: Any, language: str) -> str:
+    """A time or a day, as people write it; a dash where there is none."""
+    return "–" if value is None else catalogue.moment(value, language)
+
+
+def until(value: str, now: datetime, language: str) -> str:
+    """Say how long there is to a time, or how long it is past."""
+    gap = datetime.fromisoformat(value) - now.astimezone(UTC)
+    unit, size = next((one for one in _UNITS if abs(gap) < one[1]), _UNITS[-1])[0::2]
+    number = abs(gap) // size
+    return say(f"{'late' if gap < timedelta(0) else 'in'}_{unit}", language, n=number)
+
+
+_UNITS = (
+    ("minutes", timedelta(hours=2), timedelta(minutes=1)),
+    ("hours", timedelta(days=2), timedelta(hours=1)),
+    ("days", timedelta.max, timedelta(days=1)),
+)
+
+
+def listed(field: str, words: Iterable[str], language: str) -> str:
+    """Codes of a field, any one of which is meant."""
+    joint = catalogue.phrase("console", "or", language)
+    return joint.join(code(field, one, language) for one in words)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    return _capital(text if text.endswith((".", "?", "!")) else f"{text}.")
