@@ -13,15 +13,16 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
-from gateway.evidence.signature import PublicKey, read_registered_key, thumbprint
+from gateway.evidence.signature import PublicKey, jwk_of, read_registered_key, thumbprint
 
 ORIGIN = "webauthn"
 """The member of a JWK that makes it a passkey: the origin whose pages may ask it to sign."""
@@ -33,6 +34,7 @@ _HEADER = {"alg", "kid", "typ"}
 _ASSERTION = {"authenticatorData", "clientDataJSON", "signature"}
 _PRESENT_AND_VERIFIED = 0b0000_0101
 _BACKUP_ELIGIBLE, _BACKED_UP = 0b0000_1000, 0b0001_0000
+_WITH_KEY = 0b0100_0000
 _AUTHENTICATOR_DATA = 37
 """Bytes: the digest of the host, flags, a counter; what has more was not asked for (6.1)."""
 
@@ -136,17 +138,40 @@ def verify(
         raise DocumentError(f"the statement is not of the type {typ}")
     if stated.kid not in keys:
         raise UnknownKey("no passkey of its person was given for the statement")
-    passkey = keys[stated.kid]
-    data, client_data, signature = (
-        _bytes(assertion[name]) for name in ("authenticatorData", "clientDataJSON", "signature")
-    )
-    _check_client(client_data, passkey.origin, challenge(text.rpartition(".")[0]))
-    synced = _check_authenticator(data, urlsplit(passkey.origin).hostname or "")
-    if not _is_signed(passkey.key, signature, data + sha256(client_data).digest()):
-        raise BadSignature(f"the signature is not that of the passkey {stated.kid}")
+    synced = verify_answer(keys[stated.kid], assertion, challenge(text.rpartition(".")[0]))
     if (stated.claims.get("iss"), stated.claims.get("aud")) != (issuer, audience):
         raise DocumentError("the statement is another person's, or for another gateway")
     return PasskeyStatement(stated.kid, typ, stated.claims, synced)
+
+
+def verify_answer(passkey: Passkey, answer: Mapping[str, str], challenged: bytes) -> bool:
+    """Verify what a browser answered to a challenge, and tell whether the passkey may have copies
+    (7.2). Raises BadSignature; DocumentError; KeyError where a member is missing."""
+    data, client_data, signature = (
+        _bytes(answer[name]) for name in ("authenticatorData", "clientDataJSON", "signature")
+    )
+    _check_client(client_data, "webauthn.get", passkey.origin, challenged)
+    synced = _check_authenticator(data, urlsplit(passkey.origin).hostname or "")
+    if not _is_signed(passkey.key, signature, data + sha256(client_data).digest()):
+        raise BadSignature("the signature is not that of the passkey")
+    return synced
+
+
+def read_new_passkey(answer: Mapping[str, str], origin: str, challenged: bytes) -> dict[str, str]:
+    """The JWK of a passkey that a browser made on a page of this origin (7.1): it is believed once
+    the passkey has signed something. DocumentError; KeyError where a member is missing."""
+    data, client_data, key = (
+        _bytes(answer[name]) for name in ("authenticatorData", "clientDataJSON", "publicKey")
+    )
+    _check_client(client_data, "webauthn.create", origin, challenged)
+    _check_authenticator(data, urlsplit(origin).hostname or "", _WITH_KEY)
+    try:
+        public = jwk_of(load_der_public_key(key))  # type: ignore[arg-type] # read_passkey checks
+        jwk = {**public, "kid": thumbprint(public), ORIGIN: origin}
+        read_passkey(jwk)
+    except (ValueError, AttributeError, OverflowError, UnsupportedAlgorithm):
+        raise DocumentError("the device made a key that is not taken here") from None
+    return jwk
 
 
 def _split(text: str) -> tuple[PasskeyStatement, Mapping[str, Any]]:
@@ -180,13 +205,13 @@ def _bytes(text: str) -> bytes:
         raise DocumentError("what the browser answered is not base64url") from None
 
 
-def _check_client(client_data: bytes, origin: str, challenged: bytes) -> None:
+def _check_client(client_data: bytes, asked: str, origin: str, challenged: bytes) -> None:
     """Check on which page the browser was asked, and for what (5.8.1); it may say more."""
     try:
         said = canonical.decode(client_data)
     except ValueError:
         said = None
-    if not isinstance(said, dict) or said.get("type") != "webauthn.get":
+    if not isinstance(said, dict) or said.get("type") != asked:
         raise DocumentError("the browser was not asked to sign")
     if said.get("origin") != origin or said.get("crossOrigin", False) is not False:
         raise DocumentError("the statement was signed on a page of another origin")
@@ -196,15 +221,18 @@ def _check_client(client_data: bytes, origin: str, challenged: bytes) -> None:
         raise DocumentError("the browser was asked to sign something else")
 
 
-def _check_authenticator(data: bytes, host: str) -> bool:
+def _check_authenticator(data: bytes, host: str, more: int = 0) -> bool:
     """Check for which host the device signed, and that it verified its person (6.1); whether the
-    passkey may have copies on other devices."""
-    if len(data) != _AUTHENTICATOR_DATA or data[:32] != sha256(host.encode("ascii")).digest():
+    passkey may have copies on other devices. ``more`` are flags of what follows those bytes."""
+    whole = len(data) > _AUTHENTICATOR_DATA if more else len(data) == _AUTHENTICATOR_DATA
+    if not whole or data[:32] != sha256(host.encode("ascii")).digest():
         raise DocumentError("the device answered for another host")
     flags = data[32]
     if flags & _PRESENT_AND_VERIFIED != _PRESENT_AND_VERIFIED:
         raise DocumentError("the device verified nobody as present")
-    if flags & ~(_PRESENT_AND_VERIFIED | _BACKUP_ELIGIBLE | _BACKED_UP):
+    if flags & more != more or flags & ~(
+        _PRESENT_AND_VERIFIED | _BACKUP_ELIGIBLE | _BACKED_UP | more
+    ):
         raise DocumentError("the device answered more than it was asked for")
     if flags & _BACKED_UP and not flags & _BACKUP_ELIGIBLE:
         raise DocumentError("the device says of a key bound to it that it has copies")

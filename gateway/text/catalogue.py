@@ -351,4 +351,6 @@ def _typeset(text: str, language: str) -> str:
     """French sets a space before two-part marks (only in the catalogue's own words)."""
     if language != FRENCH:
         return text
-    return text.replace(" ;", f"{_THIN};").replace(" :", f"{_NB}:")
+    for mark, space in ((";", _THIN), (":", _NB), ("?", _THIN), ("!", _THIN)):
+        text = text.replace(f" {mark}", space + mark)
+    return text

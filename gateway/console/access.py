@@ -1,0 +1,115 @@
+"""What the console needs of a gateway: who may sign in, and declared endpoints for one person.
+
+Refusals cross as `gateway.domain.refusals` has them; faults of a body as ValidationFailed, each
+with its JSON pointer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from gateway.domain.refusals import Refusal
+from gateway.evidence.receipt import Receipt
+
+
+class Person(NamedTuple):
+    """Who works in a browser: an entry of a staff register by its pseudonym, or an administrator
+    of the gateway, who has no ``organisation``."""
+
+    organisation: str
+    name: str
+
+
+@dataclass(frozen=True)
+class PersonInvitation:
+    """An invitation to register a passkey, and the person who made it."""
+
+    person: Person
+    by: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An act as it would be recorded now; nothing of it is stored.
+
+    ``values`` is what the person signs, by `change_digest`; ``draft`` the text that the passkey is
+    asked to sign; ``body`` what to write with the approval.
+    """
+
+    action: str
+    organisation: str
+    values: Mapping[str, Any]
+    body: Mapping[str, Any]
+    draft: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The result of an act, as the endpoint answers it, and its receipt."""
+
+    result: Any
+    receipt: Receipt
+
+
+class RefusedOnRecord(Exception):
+    """A refusal that is in the log, with its receipt."""
+
+    def __init__(self, refusal: Refusal, receipt: Receipt) -> None:
+        """Pair the refusal with the evidence of it."""
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+        self.receipt = receipt
+
+
+class Access(Protocol):
+    """The declared endpoints, by their names, for one person who is signed in.
+
+    Session, passkey and entry are judged in each transaction, whatever the console thought.
+    """
+
+    @property
+    def person(self) -> Person:
+        """The person who asks."""
+
+    def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
+        """The answer of an endpoint that changes nothing, as JSON values."""
+
+    def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
+        """Check an act and word what the person would sign."""
+
+    def write(
+        self,
+        endpoint: str,
+        key: str,
+        body: Mapping[str, Any],
+        approval: str | None = None,
+        /,
+        **ids: Any,
+    ) -> Done:
+        """Do it, once for each idempotency ``key``; ``approval`` is the draft with the passkey's
+        answer."""
+
+    def schema(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the body of an endpoint."""
+
+
+class Persons(Protocol):
+    """Who may sign in, as the registry has it at the moment of each question."""
+
+    def passkeys(self, person: Person, /) -> Mapping[str, Mapping[str, Any]]:
+        """The passkeys of a person who may sign in now, by their ids; none for anybody else."""
+
+    def invitation(self, token: str, /) -> PersonInvitation | None:
+        """The open invitation of a token."""
+
+    def registration(self, token: str, jwk: Mapping[str, Any], /) -> str:
+        """Draft what a new passkey signs about itself; InvalidInvitation."""
+
+    def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
+        """Register a passkey and use up its invitation; ``statement`` is the draft with the
+        passkey's answer. Raises Refusal."""
+
+    def access(self, person: Person, session: str, kid: str, /) -> Access:
+        """The endpoints for a person who signed in with a passkey, in a session."""

@@ -1,0 +1,256 @@
+"""The app of the console: what holds for every page of it."""
+
+import hmac
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+
+from flask import (
+    Flask,
+    Request,
+    Response,
+    abort,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+
+from gateway.console import wording
+from gateway.console.access import RefusedOnRecord
+from gateway.console.context import (
+    LANGUAGE_COOKIE,
+    SESSION_COOKIE,
+    ConsoleContext,
+    SignedIn,
+    console,
+    say,
+    sent,
+    without_session,
+)
+from gateway.console.pages import BLUEPRINTS, NAVIGATION
+from gateway.domain import refusals
+from gateway.text import catalogue
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
+)
+_FEATURES = (
+    "accelerometer autoplay bluetooth browsing-topics camera clipboard-read display-capture "
+    "encrypted-media fullscreen gamepad geolocation gyroscope hid identity-credentials-get "
+    "idle-detection local-fonts magnetometer microphone midi otp-credentials payment "
+    "picture-in-picture screen-wake-lock serial usb web-share window-management xr-spatial-tracking"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "same-origin",  # with no-referrer, forms would send Origin: null
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        (
+            "publickey-credentials-get=(self)",
+            "publickey-credentials-create=(self)",
+            *(f"{name}=()" for name in _FEATURES.split()),
+        )
+    ),
+}
+"""Of every answer. No inline script or style, no fetch, no library."""
+
+_STATUS_OF: dict[type[refusals.Refusal], int] = {
+    refusals.NotFound: 404,
+    refusals.Forbidden: 403,
+    refusals.TooManyDenials: 429,
+    refusals.TooManyAttempts: 429,
+    refusals.Busy: 503,
+    refusals.AuditLogUnavailable: 503,
+    refusals.LogFrozen: 503,
+    refusals.HighWaterMarkUnavailable: 503,
+    refusals.CaseKeysUnavailable: 503,
+}
+"""The status of a page about a refusal; of any other one 409."""
+
+_EXPLAINED = (400, 403, 404, 405, 409, 413, 421, 429, 500, 503)
+"""The statuses with a text of their own."""
+
+
+def create_console_app(context: ConsoleContext) -> Flask:
+    """The app of the console."""
+    app = Flask(__name__, static_folder=None)
+    app.extensions["console"] = context
+    app.request_class = type("Request", (Request,), {"max_content_length": context.body_bytes})
+    app.url_map.merge_slashes = False  # one address, one spelling
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals.update(
+        say=say,
+        csrf=_hidden_fields,
+        asset=lambda name: f"/static/{_assets()[name][0]}",
+        navigation=lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.person)],
+        moment=lambda value: wording.moment(value, g.language),
+        console=context,
+    )
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(Exception, _answer_error)
+    app.add_url_rule("/static/<name>", "static", without_session(_serve_asset))
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.extensions["open"] = frozenset(
+        name for name, view in app.view_functions.items() if "without_session" in vars(view)
+    )
+    return app
+
+
+# --- Before each page: its host, who is signed in, where its form stood ---
+
+
+def _begin() -> Response | None:
+    """Judge a request before any page sees it.
+
+    To who is not signed in, all addresses answer alike, those that there are and those that there
+    are not.
+    """
+    context = console()
+    g.request_id, g.signed_in, g.language = str(context.new_id()), None, _language()
+    if request.host != context.origin.partition("://")[2]:
+        abort(421)
+    if request.endpoint == "static":
+        return None
+    g.signed_in = _find_person(context)
+    if request.method not in ("GET", "HEAD"):
+        _check_form(context)
+    if g.signed_in is None and request.endpoint not in current_app.extensions["open"]:
+        return make_response(redirect("/login", 303))
+    return None
+
+
+def _language() -> str:
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in catalogue.LANGUAGES:
+        return str(chosen)
+    preferred = request.accept_languages.best_match(catalogue.LANGUAGES)
+    return preferred or catalogue.ENGLISH
+
+
+def _find_person(context: ConsoleContext) -> SignedIn | None:
+    """Find who is signed in: the passkey of the session counts, and so may its person, now."""
+    session = context.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
+    if session is None:
+        return None
+    passkeys = context.persons.passkeys(session.person)
+    if session.kid not in passkeys:
+        context.sessions.end(session.person, session.id)
+        context.log.refuse("console_session_ended", request_id=g.request_id, kid=session.kid)
+        return None
+    access = context.persons.access(session.person, session.id, session.kid)
+    return SignedIn(session, access, passkeys)
+
+
+def _check_form(context: ConsoleContext) -> None:
+    """Refuse a form that was not on a page of ours, for this address and this session."""
+    token = "" if g.signed_in is None else g.signed_in.session.csrf(request.path)
+    if request.headers.get("Origin") != context.origin:
+        wrong = "origin"
+    elif request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        wrong = "site"
+    elif token and not hmac.compare_digest(sent("csrf").encode(), token.encode()):
+        wrong = "token"
+    else:
+        return
+    context.log.refuse(
+        "console_form_refused", request_id=g.request_id, endpoint=request.endpoint, reason=wrong
+    )
+    abort(403)
+
+
+def _hidden_fields(path: str, *, once: bool = True) -> Markup:
+    """Write the hidden fields of a form that is sent to a path: its token and, for an act, which
+    is done ``once``, an idempotency key. A form that is shown again keeps its key."""
+    fields = {}
+    if g.signed_in is not None:
+        fields["csrf"] = g.signed_in.session.csrf(path)
+    if once:
+        fields["key"] = sent("key") or str(console().new_id())
+    field = Markup('<input type="hidden" name="{}" value="{}">')
+    return Markup().join(field.format(name, value) for name, value in fields.items())
+
+
+# --- After it ---
+
+
+def _finish(response: Response) -> Response:
+    """Set the headers of every answer."""
+    response.headers.update(HEADERS)
+    if console().origin.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = "max-age=63072000"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _answer_error(error: Exception) -> tuple[str, int]:
+    """Answer a refusal or a failure with a page; of what is not there and of what is another's, the
+    same one."""
+    match error:
+        case RefusedOnRecord():
+            return _refusal(error.refusal, recorded=True)
+        case refusals.Refusal():
+            return _refusal(error, recorded=False)
+        case HTTPException():
+            return _problem(error.code or 500)
+    console().log.fail("console_failure", error, request_id=g.request_id, endpoint=request.endpoint)
+    return _problem(500)
+
+
+def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
+    status = next((one for kind, one in _STATUS_OF.items() if isinstance(refusal, kind)), 409)
+    if status not in (403, 409):
+        return _problem(status)
+    page = render_template(
+        "refused.html",
+        detail=catalogue.reason(refusal.detail, g.language),
+        recorded=recorded,
+    )
+    return page, status
+
+
+def _problem(status: int) -> tuple[str, int]:
+    status = status if status in _EXPLAINED else 500 if status >= 500 else 400
+    return render_template("problem.html", status=status), status
+
+
+# --- Files of its own, under names that change with their content ---
+
+
+@cache
+def _assets() -> dict[str, tuple[str, str, bytes]]:
+    """Each file by its plain name: the name with its digest, its type, its bytes."""
+    found = {}
+    for name, media_type in _TYPES.items():
+        data = resources.files(__package__).joinpath("static", name).read_bytes()
+        stem, _, ending = name.partition(".")
+        found[name] = (f"{stem}-{sha256(data).hexdigest()[:16]}.{ending}", media_type, data)
+    return found
+
+
+_TYPES = {
+    "console.css": "text/css; charset=utf-8",
+    "sign.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+
+def _serve_asset(name: str) -> Response:
+    """A file of the console; its name changes when it does."""
+    found = next((one for one in _assets().values() if one[0] == name), None)
+    if found is None:
+        abort(404)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(found[2], headers=headers, content_type=found[1])

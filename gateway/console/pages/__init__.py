@@ -1,0 +1,26 @@
+"""The pages, by what people do: each module has one blueprint, `pages`."""
+
+from typing import NamedTuple
+
+from flask import Blueprint
+
+from gateway.console.access import Person
+from gateway.console.pages import me, signing_in
+
+
+class Destination(NamedTuple):
+    """An entry of the navigation: its address, the key of its text, and whether it is for members'
+    persons, for administrators, or, with None, for both."""
+
+    path: str
+    text: str
+    administrators: bool | None = None
+
+    def is_for(self, person: Person) -> bool:
+        """Tell whether a person has this entry."""
+        return self.administrators in (None, not person.organisation)
+
+
+NAVIGATION: tuple[Destination, ...] = (Destination("/me", "me"),)
+
+BLUEPRINTS: tuple[Blueprint, ...] = (signing_in.pages, me.pages)

@@ -1,0 +1,274 @@
+"""Who is signed in, on which browser, and what is held between two of their pages.
+
+A database of the console's own, which is never in a backup: whoever lost it signs in again. A
+session's token is in its cookie alone, and what is held for the session is encrypted under it.
+"""
+
+import hmac
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from threading import local
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.console.access import Person
+from gateway.evidence import base64url
+
+IDLE = timedelta(minutes=15)
+LONGEST = timedelta(hours=8)
+MOST_SESSIONS = 3
+"""Of one person; with the next one the oldest ends."""
+CHALLENGE = timedelta(minutes=5)
+MOST_HELD = 20
+"""Values held for one session; with the next one the oldest goes."""
+LARGEST_HELD = 256 * 1024
+COUNTED_DAYS = 30
+
+_NOTED = timedelta(minutes=1)
+"""How often the last use of a session is written."""
+_TIMEOUT = 5.0  # seconds that one process waits for another one's write
+_PAGES = 32_768  # of 4 KiB: a full database refuses, and does not fill the disk
+_TABLES = """
+create table if not exists session(id text primary key, organisation text not null,
+  name text not null, kid text not null, credential text not null, began real not null,
+  seen real not null) strict, without rowid;
+create index if not exists session_of on session(organisation, name, began);
+create table if not exists used_challenge(digest blob primary key, expires real not null)
+  strict, without rowid;
+create table if not exists held(id text primary key, session text not null
+  references session(id) on delete cascade, made integer not null, value blob not null,
+  expires real not null) strict, without rowid;
+create index if not exists held_of on held(session, made);
+create table if not exists attempt(name text primary key, minute integer not null,
+  number integer not null) strict, without rowid;
+create table if not exists exposure(day text not null, organisation text not null,
+  name text not null, what text not null, number integer not null,
+  primary key(day, organisation, name, what)) strict, without rowid;
+"""
+
+
+@dataclass(frozen=True)
+class BrowserSession:
+    """A person on one browser. ``key`` follows from the token in the cookie and is stored nowhere;
+    ``credential`` is the id by which the browser knows the passkey ``kid``."""
+
+    id: str
+    person: Person
+    kid: str
+    credential: str
+    began: datetime
+    seen: datetime
+    key: bytes = field(default=b"", repr=False)
+
+    def csrf(self, path: str) -> str:
+        """The token of the forms that are sent to a path."""
+        return base64url.encode(hmac.digest(self.key, b"form\0" + path.encode(), "sha256"))
+
+
+class Sessions:
+    """The console's database. Threads and processes share it, each thread by its connection."""
+
+    def __init__(self, file: Path, secret: bytes, now: Callable[[], datetime]) -> None:
+        """``secret`` authenticates challenges; processes of one gateway share it."""
+        self._file, self._secret, self._now = file, secret, now
+        self._local = local()
+        self._zone = now().tzinfo
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if (found := getattr(self._local, "connection", None)) is None:
+            self._file.touch(mode=0o600)
+            found = sqlite3.connect(self._file, timeout=_TIMEOUT, isolation_level=None)
+            for pragma in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on"):
+                found.execute(f"pragma {pragma}")
+            found.execute("pragma secure_delete=on")
+            found.execute(f"pragma max_page_count={_PAGES}")
+            found.executescript(_TABLES)
+            self._local.connection = found
+        return found
+
+    # --- Challenges: authenticated, so that asking for many stores nothing; each is used once ---
+
+    def challenge(self, purpose: str) -> bytes:
+        """Make what a passkey is asked to sign, for five minutes."""
+        until = (self._now() + CHALLENGE).timestamp()
+        head = int(until).to_bytes(8, "big") + secrets.token_bytes(16)
+        return head + self._tag(purpose, head)
+
+    def consume_challenge(self, purpose: str, challenge: bytes) -> bool:
+        """Tell whether a challenge is ours, of this purpose, in time and unused; it is used now."""
+        head, tag = challenge[:24], challenge[24:]
+        if not hmac.compare_digest(tag, self._tag(purpose, head)):
+            return False
+        expires = int.from_bytes(head[:8], "big")
+        if expires <= self._now().timestamp():
+            return False
+        self.prune()
+        added = self._database.execute(
+            "insert into used_challenge values (?, ?) on conflict do nothing",
+            (sha256(challenge).digest(), float(expires)),
+        )
+        return added.rowcount == 1
+
+    def _tag(self, purpose: str, head: bytes) -> bytes:
+        return hmac.digest(self._secret, purpose.encode() + b"\0" + head, "sha256")[:16]
+
+    def within(self, name: str, most: int) -> bool:
+        """Count an attempt under a name, and tell whether this minute had at most so many."""
+        minute = int(self._now().timestamp()) // 60
+        ((number,),) = self._database.execute(
+            "insert into attempt values (?1, ?2, 1) on conflict(name) do update set"
+            " number = iif(minute = ?2, number + 1, 1), minute = ?2 returning number",
+            (name, minute),
+        ).fetchall()
+        return bool(number <= most)
+
+    # --- Sessions ---
+
+    def begin(self, person: Person, kid: str, credential: str) -> str:
+        """A new session; returns its token, for the cookie alone."""
+        token, now = secrets.token_bytes(32), self._now().timestamp()
+        row = (_id_of(token), *person, kid, credential, now, now)
+        self._database.execute("insert into session values (?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute(
+            "delete from session where id in (select id from session where organisation = ?"
+            " and name = ? order by began desc limit -1 offset ?)",
+            (*person, MOST_SESSIONS),
+        )
+        return base64url.encode(token)
+
+    def find(self, token: str) -> BrowserSession | None:
+        """The session of a cookie, if it is in force: its use is noted."""
+        try:
+            secret = base64url.decode(token)
+        except ValueError:
+            return None
+        rows = self._database.execute("select * from session where id = ?", (_id_of(secret),))
+        found = self._in_force(rows.fetchall(), hmac.digest(secret, b"session", "sha256"))
+        if not found:
+            return None
+        if self._now() - found[0].seen >= _NOTED:
+            self._database.execute(
+                "update session set seen = ? where id = ?",
+                (self._now().timestamp(), found[0].id),
+            )
+        return found[0]
+
+    def of(self, person: Person) -> list[BrowserSession]:
+        """All sessions of a person that are in force, the newest first."""
+        rows = self._database.execute(
+            "select * from session where organisation = ? and name = ? order by began desc",
+            tuple(person),
+        )
+        return self._in_force(rows.fetchall())
+
+    def end(self, person: Person, session: str) -> bool:
+        """End a session of a person's own, with all that is held for it."""
+        ended = self._database.execute(
+            "delete from session where id = ? and organisation = ? and name = ?",
+            (session, *person),
+        )
+        return ended.rowcount == 1
+
+    def _in_force(self, rows: list[Any], key: bytes = b"") -> list[BrowserSession]:
+        now = self._now()
+        found = [
+            BrowserSession(
+                session, Person(*person), kid, credential, self._at(began), self._at(seen), key
+            )
+            for session, *person, kid, credential, began, seen in rows
+        ]
+        return [one for one in found if now - one.seen < IDLE and now - one.began < LONGEST]
+
+    def _at(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, self._zone)
+
+    # --- What is held for a session between two of its pages ---
+
+    def hold(self, session: BrowserSession, value: Any, life: timedelta) -> str:
+        """Hold a JSON value for a session of a request; returns the name to ask for it by."""
+        data = json.dumps(value).encode()
+        if len(data) > LARGEST_HELD:
+            raise ValueError("more than is held between two pages")
+        name, nonce, now = secrets.token_urlsafe(18), secrets.token_bytes(12), self._now()
+        encrypted = nonce + AESGCM(session.key).encrypt(nonce, data, name.encode())
+        made = int(now.timestamp() * 1_000_000)
+        row = (name, session.id, made, encrypted, (now + life).timestamp())
+        self._database.execute("insert into held values (?, ?, ?, ?, ?)", row)
+        self._database.execute(
+            "delete from held where id in (select id from held where session = ?"
+            " order by made desc limit -1 offset ?)",
+            (session.id, MOST_HELD),
+        )
+        return name
+
+    def held(self, session: BrowserSession, name: str) -> Any:
+        """Return what is held under a name for this session; None where that is nothing."""
+        rows = self._database.execute(
+            "select value from held where id = ? and session = ? and expires > ?",
+            (name, session.id, self._now().timestamp()),
+        ).fetchall()
+        return self._decrypted(session, name, rows)
+
+    def take(self, session: BrowserSession, name: str) -> Any:
+        """As `held`, once: it is gone then."""
+        rows = self._database.execute(
+            "delete from held where id = ? and session = ? and expires > ? returning value",
+            (name, session.id, self._now().timestamp()),
+        ).fetchall()
+        return self._decrypted(session, name, rows)
+
+    def _decrypted(self, session: BrowserSession, name: str, rows: list[Any]) -> Any:
+        try:
+            return next(
+                json.loads(AESGCM(session.key).decrypt(one[:12], one[12:], name.encode()))
+                for (one,) in rows
+            )
+        except (StopIteration, InvalidTag):
+            return None
+
+    # --- What a person was exposed to: for the person alone, for a month ---
+
+    def count(self, person: Person, what: str, day: date) -> int:
+        """Count one more on a day, and return how many that makes."""
+        ((number,),) = self._database.execute(
+            "insert into exposure values (?, ?, ?, ?, 1) on conflict do update"
+            " set number = number + 1 returning number",
+            (day.isoformat(), *person, what),
+        ).fetchall()
+        return int(number)
+
+    def counted(self, person: Person, what: str) -> dict[date, int]:
+        """How many there were, by day."""
+        rows = self._database.execute(
+            "select day, number from exposure where organisation = ? and name = ? and what = ?"
+            " order by day desc",
+            (*person, what),
+        )
+        return {date.fromisoformat(day): number for day, number in rows}
+
+    def prune(self) -> None:
+        """Erase what is over."""
+        now = self._now()
+        limits = {
+            "held where expires <= ?": now.timestamp(),
+            "used_challenge where expires <= ?": now.timestamp(),
+            "session where seen <= ?": (now - IDLE).timestamp(),
+            "session where began <= ?": (now - LONGEST).timestamp(),
+            "attempt where minute < ?": int(now.timestamp()) // 60,
+            "exposure where day < ?": (now - timedelta(days=COUNTED_DAYS)).date().isoformat(),
+        }
+        for rows, limit in limits.items():
+            self._database.execute(f"delete from {rows}", (limit,))  # noqa: S608 - our own words
+
+
+def _id_of(token: bytes) -> str:
+    return sha256(token).hexdigest()

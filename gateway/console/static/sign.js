@@ -1,0 +1,30 @@
+"use strict";
+// Asks the browser for a passkey, and reads an invitation from the address. All else works without.
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  form.addEventListener("submit", async (event) => {
+    const { credential } = form.elements, { passkey, options } = form.dataset;
+    if (credential.value) return;
+    event.preventDefault();
+    const status = form.querySelector("[role=status]"), button = form.querySelector("button");
+    status.textContent = "";
+    button.disabled = true;
+    try {
+      const asked = JSON.parse(options);
+      const publicKey = passkey === "create"
+        ? PublicKeyCredential.parseCreationOptionsFromJSON(asked)
+        : PublicKeyCredential.parseRequestOptionsFromJSON(asked);
+      const made = await navigator.credentials[passkey]({ publicKey });
+      credential.value = JSON.stringify(made.toJSON());
+      form.submit();
+    } catch {
+      button.disabled = false;
+      status.textContent = status.dataset.failed;
+    }
+  });
+}
+const invitation = document.querySelector("form[data-fragment]");
+if (invitation && location.hash.length > 1) {
+  invitation.elements.token.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
+document.querySelector(".summary")?.focus();

@@ -1,0 +1,38 @@
+"""The pages of the console have each of their texts in both languages."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+from gateway import console
+from gateway.console import app, wording
+from gateway.text import catalogue
+from tests.each import each
+
+TEXTS = catalogue._tables()["console"]
+FILES = [
+    file for kind in ("py", "html") for file in Path(console.__file__).parent.rglob(f"*.{kind}")
+]
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@each("key", sorted(TEXTS))
+def test_a_text_of_the_console_is_whole_in_both_languages(key: str) -> None:
+    english, french = TEXTS[key]
+    assert sorted(places(english)) == sorted(places(french))
+    shown = catalogue.phrase("console", key, "fr", **dict.fromkeys(places(french), "x"))
+    assert not re.search(r" [:;?!]|'", shown), shown
+
+
+def test_no_text_of_the_console_is_without_use_and_none_is_missing() -> None:
+    written = "".join(file.read_text(encoding="utf-8") for file in FILES)
+    used = {one for one in re.findall(r"['\"](\w+)['\"]", written) if one in TEXTS}
+    for status in app._EXPLAINED:
+        used |= {f"problem_{status}", f"problem_{status}_title"}
+    used |= {f"{when}_{unit}" for when in ("in", "late") for unit, *_ in wording._UNITS}
+    asked = set(re.findall(r"say\(['\"](\w+)['\"]", written))
+    assert asked - TEXTS.keys() == set()
+    assert TEXTS.keys() - used == set()
