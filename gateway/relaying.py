@@ -8,7 +8,7 @@ again, after pauses of a second to an hour, and at once when the peer answers ag
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from gateway import peer_conformance
 from gateway.client import errors
 from gateway.client.connection import CONNECTION_FILE, PartnerConnection, read_file
 from gateway.client.local_state import CheckpointStore
@@ -34,6 +35,7 @@ from gateway.exchange.relay import composing
 from gateway.kernel.ports import HighWaterMark, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger.note import VerificationKey, parse_checkpoint, split
+from gateway.peer_conformance import DemandResult
 from gateway.registry import remote_members, witnessing
 from gateway.verification.log_copy import CHECKPOINT
 from gateway.web.security_log import failure_place
@@ -335,6 +337,15 @@ class PeerRelay:
             raise NotHeard("it asked for no cosignature yet: it enrols here, and runs `deliver`")
         if marked.head.size < shown - BEHIND:
             raise NotHeard(f"{marked.head.size} entries of its {shown} were cosigned here")
+
+    def conform(self) -> Iterator[DemandResult]:
+        """Try the peer by what the protocol demands; nothing of that is kept there."""
+        line = self._opened()
+        with self.gateway.ports.begin(TransactionMode.READ) as work:
+            reached = [one.cursor for one in states_of(work, self.peer) if one.cursor.acknowledged]
+        heard = next(((one.organisation, one.acknowledged) for one in reached), None)
+        cosigned = partial(self._have_cosigned, line)
+        yield from peer_conformance.run(self.gateway.ports, line, self.peer, cosigned, heard)
 
     def _have_cosigned(self, line: PeerLine, note: str) -> None:
         """Have the peer cosign a checkpoint, and keep its line; ValueError."""

@@ -20,6 +20,7 @@ from gateway.domain.json_values import to_json
 from gateway.evidence import canonical
 from gateway.evidence.signature import public_keys
 from gateway.kernel.ports import TransactionMode
+from gateway.peer_conformance import DemandResult
 from gateway.pki.authority import CHAIN_FILE
 from gateway.registry import witnessing
 from gateway.wiring import GatewayRuntime
@@ -122,9 +123,11 @@ def _enrol(gateway: GatewayRuntime, name: str, pins: Any, invitation: Invitation
 @_peer
 @json_option
 def check(folder: Path, peer: str) -> None:
-    """Check the connection to a peer: token, members, cosignatures.
+    """Check the connection to a peer, and how it answers to the protocol.
 
-    Exit status 1 when something does not work.
+    First token, members and cosignatures. Where these work, the conformance run: what the peer
+    refuses, in which order, and what it takes (docs/protocol/relay.md); nothing of that is kept
+    there. A line that fails says what its author does. Exit status 1 when something does not work.
     """
     with _opened(folder) as gateway:
         relay = relaying.PeerRelay(gateway, peer, lambda _: None)
@@ -135,10 +138,17 @@ def check(folder: Path, peer: str) -> None:
             "cosigned here": relay.check_cosigned,
         }
         found = {name: relaying.failure_of(do) for name, do in checks.items()}
-    if not output.reply({"peer": peer, "checks": found}):
+        run = list[DemandResult]()
+        if not any(found.values()):
+            found["conformance"] = relaying.failure_of(lambda: run.extend(relay.conform()))
+    found |= {one.demand: one.failure for one in run if one.untried is None}
+    untried = {one.demand: one.untried for one in run if one.untried is not None}
+    if not output.reply({"peer": peer, "checks": found, "untried": untried}):
         for name, failure in found.items():
             word, shade = ("works", "green") if failure is None else ("fails", "red")
-            output.say(f"{name.ljust(15)} {failure or ''}", word, shade)
+            output.say(name + (f": {failure}" if failure else ""), word, shade)
+        for name, why in untried.items():
+            output.say(f"{name}: {why}", "not tried", "yellow")
     if any(found.values()):
         raise SystemExit(1)
 

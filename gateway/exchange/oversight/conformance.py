@@ -118,7 +118,7 @@ class _Key:
 def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
     """Make the sandbox of a run; outside of any transaction, for it signs."""
     key, issuer = _Key(ports.random), f"{ports.issuer}/conformance/{run}"
-    content = _content(ports)
+    content = sample_case(ports)
     claims = {
         "iss": issuer,
         "aud": organisation_uri(ports.issuer, organisation),
@@ -154,7 +154,7 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
     )
 
 
-def _content(ports: Ports) -> dict[str, Any]:
+def sample_case(ports: Ports) -> dict[str, Any]:
     """A small case in the form of every case; nothing in it is about anybody."""
     # Long: it is one literal.
     at = ports.now().isoformat(timespec="seconds")

@@ -20,6 +20,7 @@ from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.transact import RequestContext, authorize, deny_as_not_found
 from gateway.kernel.values import Caller, HeardEvent
@@ -43,7 +44,8 @@ class RelayedEvent:
     ``case`` are presentations; ``request`` and ``content`` are what they ask and say, read by the
     schemas of partners, which found ``faults``. ``shown`` stands in place of what is withheld,
     ``persons`` is how many decided there, ``cleared``: two persons cleared the case.
-    ``due_at`` is when the recipient owes what follows from the event, by kind of duty.
+    ``due_at`` is when the recipient owes what follows from the event, by kind of duty. ``test``: it
+    is judged, and nothing is kept of it (`conformance`).
     """
 
     member: str | None
@@ -59,6 +61,7 @@ class RelayedEvent:
     persons: int = 0
     cleared: bool = False
     due_at: Mapping[str, datetime] = field(default_factory=dict)
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,12 +122,12 @@ def open_event(context: RequestContext, message: RelayedEvent) -> TakenEvent:
     told = _confirmed(peer, message.receipt)
     if told.time > context.now + MAX_SKEW:
         raise InvalidDocument("the event is dated after now: set your clock, and bring it again")
-    own = _whose_stream(context, told, message.stream_number)
+    own = _whose_stream(context, told, message)
     name = context.caller.organisation
     incoming = TakenEvent(message, told, name, member, own, peer.heard_as(name))
     if message.key not in ("", str(incoming.event)):
         raise InvalidDocument("the Idempotency-Key is the id of the event")
-    last = context.work.relay.last(incoming.stream, own)
+    last = 0 if message.test else context.work.relay.last(incoming.stream, own)
     if message.stream_number <= last:
         before = context.work.relay.heard(incoming.stream, own, message.stream_number)
         if before is None or before.event != incoming.event:
@@ -162,11 +165,14 @@ def _confirmed(peer: PeerGateway, receipt: Receipt) -> VerifiedReceipt:
         raise InvalidDocument(f"the receipt is not accepted: {error}") from None
 
 
-def _whose_stream(context: RequestContext, told: VerifiedReceipt, number: int) -> str:
-    """Our member whose stream at the peer has the event under a number: one that shows itself to
-    that peer, or did, or offered its members a case. Of any other the peer learns nothing."""
-    peer, work = context.caller.organisation, context.work
+def _whose_stream(context: RequestContext, told: VerifiedReceipt, message: RelayedEvent) -> str:
+    """Our member whose stream at the peer has the event under its number: one that shows itself to
+    that peer, or did, or offered its members a case. Of any other the peer learns nothing. A test
+    is of the stream that this gateway itself has there."""
+    peer, work, number = context.caller.organisation, context.work, message.stream_number
     for party in told.details(events.PARTY):
+        if message.test and party["organisation"] != GATEWAY and party["stream_number"] == number:
+            return GATEWAY
         name = NAME.fullmatch(party["organisation"]) and OrganisationName(party["organisation"])
         if not name or name.peer is None or party["stream_number"] != number:
             continue

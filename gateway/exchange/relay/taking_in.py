@@ -10,6 +10,7 @@ from gateway.domain.refusals import Busy, NotFound, Refusal, ValidationFailed, W
 from gateway.evidence import canonical
 from gateway.evidence import event as event_document
 from gateway.evidence.receipt import Receipt
+from gateway.exchange.relay import conformance
 from gateway.exchange.relay.applying import APPLIED, action_of
 from gateway.exchange.relay.following import FOLLOWED, returned
 from gateway.exchange.relay.incoming import (
@@ -42,9 +43,10 @@ def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard,
     Raises RecordedRefusal for a refusal that is final: the event was heard, and its receipt says
     so. Whatever else is raised, it was not heard, and comes again.
     """
-    incoming = read(
-        ports, caller, ActionRequest(DELIVER), lambda context: open_event(context, message)
-    )
+    asked = ActionRequest(DELIVER)
+    if message.test:
+        return read(ports, caller, asked, lambda context: conformance.judge(context, message)), None
+    incoming = read(ports, caller, asked, lambda context: open_event(context, message))
     if incoming.before is not None:
         return _again(ports, incoming)
     act, actor = _meaning(incoming), caller

@@ -67,7 +67,8 @@ class RelayedEventBody(StrictSchema):
     """An event of a peer's stream of a member of this gateway, with what goes with it.
 
     `member` is who of the peer's acted or is concerned. `document` is the offer, update, answer or
-    recall, as its reader may have it; `case` what an offer or update lists of its version.
+    recall, as its reader may have it; `case` what an offer or update lists of its version. `test`:
+    it is judged, and nothing of it is kept.
     """
 
     member = field.slug(required=False)
@@ -79,6 +80,7 @@ class RelayedEventBody(StrictSchema):
     persons = field.whole(0, 9, required=False)
     cleared = field.boolean(required=False)
     due_at = field.part(DueBody, required=False)
+    test = field.boolean(required=False)
 
 
 @writes(
@@ -141,6 +143,7 @@ def relay_message(body: Mapping[str, Any], key: str) -> RelayedEvent:
         persons=body.get("persons", 0),
         cleared=body.get("cleared", False),
         due_at={kind: parse_timestamp(at) for kind, at in body.get("due_at", {}).items()},
+        test=body.get("test", False),
     )
 
 
