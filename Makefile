@@ -44,7 +44,11 @@ run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ct
 test: $(VENV)/dev.stamp ## All tests of the default run
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
-test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations, more chance
+$(VENV)/browser.stamp: requirements/browser.txt $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/browser.txt
+	@touch $@
+
+test-slow: $(VENV)/browser.stamp ## The slow suites: crashes under load, other implementations, more chance
 	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 3 --dist loadgroup
 
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
@@ -121,6 +125,8 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 
 	uv pip compile --group docs --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/docs.txt
+	uv pip compile --group browser --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/browser.txt
 	uv pip compile --group fuzz --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
 	uv pip compile --group release --universal --python-version 3.11 \

@@ -62,7 +62,7 @@ def frame(title: str, body: str, language: str, label: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
         f"'unsafe-inline'\"><title>{title}</title><style>{style}</style></head>\n"
-        f"<body><h1>{title}</h1>\n{body}</body></html>\n"
+        f"<body><main><h1>{title}</h1>\n{body}</main></body></html>\n"
     )
 
 
