@@ -139,6 +139,8 @@ class Maintenance:
     published: Published | None = None
     unused_key: UUID | None = None
     """Where the search for keys that no case has goes on."""
+    ended_logs: set[UUID] = field(default_factory=set)
+    """The events by which peers' logs began anew with which all has ended."""
     rows_differ: bool = True
     """The rows were not found to be what the log says."""
     signed_size: tuple[int, datetime] | None = None
@@ -494,6 +496,11 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(alarms))
 
 
+def end_with_peers(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """End what stands open with peer gateways that left, or whose logs began anew."""
+    return TaskReport(more=ending.end_with_peers(upkeep.gateway.ports, upkeep.ended_logs))
+
+
 def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
@@ -700,7 +707,7 @@ TIMETABLE: tuple[Task, ...] = (
     Task(
         "peers that left",
         _MINUTE,
-        _of_ports(ending.end_with_peers),
+        end_with_peers,
         "handoffs with members of a peer gateway that is gone stay open",
         records=True,
     ),

@@ -1,7 +1,7 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened;
 and what holders retain, with the copies of what was erased."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any, cast
@@ -40,6 +40,7 @@ from gateway.domain.handoff import (
     HandoffState,
     RecallAnswer,
 )
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import CaseErased, EditConflict
 from gateway.domain.retention import Retention
 from gateway.domain.revision import ChangeKind
@@ -87,10 +88,14 @@ from gateway.store.tables import (
     handoff_reference,
     header,
     index_key,
+    log_event,
+    notification_cursor,
+    party,
     retained_copy,
     retention,
     sent_act,
     taken_handoff,
+    unheard_answer,
 )
 from gateway.store.transaction import Transaction, insert_new
 
@@ -332,6 +337,52 @@ _TELL_SENT = (
     .where(matching(sent_act, "event", prefix="of_"))
     .values(undelivered_at=bindparam("undelivered_at"))
 )
+# What a case's originator, who is a remote member, did not hear: by the stream that is its outbox.
+_relayed_to = and_(
+    notification_cursor.c.organisation == bindparam("originator"),
+    notification_cursor.c.way == DeliveryWay.RELAY,
+)
+_UNHEARD = (
+    select(log_event.c.event, party.c.stream_number)
+    .join(party, party.c.idx == log_event.c.idx)
+    .outerjoin(notification_cursor, _relayed_to)
+    .where(
+        log_event.c.handoff.in_(
+            select(handoff.c.id).where(matching(handoff, "originator", "case"))
+        ),
+        party.c.organisation == bindparam("originator"),
+        party.c.stream_number
+        > func.coalesce(notification_cursor.c.acknowledged, literal_column("0")),
+    )
+)
+_ANSWERED = (
+    select(answer)
+    .join(handoff, handoff.c.id == answer.c.handoff)
+    .where(
+        matching(handoff, "originator", "case"),
+        answer.c.author == handoff.c.recipient,
+        answer.c.document != ERASED,
+    )
+)
+_KEEP_UNHEARD = insert(unheard_answer)
+_UNHEARD_OF = select(unheard_answer.c.document).where(matching(unheard_answer, "event"))
+_END_UNHEARD = (
+    update(unheard_answer)
+    .where(
+        unheard_answer.c.handoff.in_(
+            select(handoff.c.id).where(matching(handoff, "originator", "case", prefix="of_"))
+        ),
+        unheard_answer.c.until > bindparam("day"),
+    )
+    .values(until=bindparam("day"))
+)
+_OVER_UNHEARD = select(unheard_answer.c.event, unheard_answer.c.content_key).where(
+    unheard_answer.c.until <= bindparam("day")
+)
+_HEARD = select(unheard_answer.c.event, unheard_answer.c.content_key).where(
+    matching(unheard_answer, "member"), unheard_answer.c.stream_number <= bindparam("heard")
+)
+_DROP_UNHEARD = delete(unheard_answer).where(matching(unheard_answer, "event", prefix="of_"))
 
 
 class SqlHandoffs(StorePart):
@@ -444,9 +495,14 @@ class SqlHandoffs(StorePart):
         return [self._answer(row) for row in self._transaction.rows(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
-        """The answer that ``event`` recorded."""
+        """The answer that ``event`` recorded, with its document also where only that of an erased
+        case's is kept until its originator's gateway heard it."""
         row = self._transaction.first(_ANSWER_OF, {"event": event})
-        return row and self._answer(row)
+        if row is None or row.document != ERASED:
+            return row and self._answer(row)
+        kept = self._transaction.scalar(_UNHEARD_OF, {"event": event})
+        text = self._cipher.decrypt(kept or ERASED, _unheard_cell(event))
+        return HandoffAnswer(**row._asdict() | {"document": text})
 
     def page(
         self,
@@ -530,6 +586,52 @@ class SqlHandoffs(StorePart):
         values = {"urgency": urgency, "before": before, "limit": limit}
         rows = self._transaction.rows(_WAITS_SINCE, values)
         return [SentAct(**row._asdict() | {"document": ""}) for row in rows]
+
+    def keep_unheard(self, originator: str, case: UUID, until: date) -> None:
+        """Keep what recipients answered about a case that is being erased, as far as its originator
+        did not hear it, each under a key of its own, and until a day at most.
+
+        Raises CaseErased, CaseKeysUnavailable.
+        """
+        of = {"originator": originator, "case": case}
+        numbers = {row.event: row.stream_number for row in self._transaction.rows(_UNHEARD, of)}
+        for row in self._transaction.rows(_ANSWERED, of) if numbers else ():
+            if row.event not in numbers:
+                continue
+            key = self._cipher.new_key()
+            document = self._answer(row).document
+            kept = {
+                "event": row.event,
+                "handoff": row.handoff,
+                "member": originator,
+                "stream_number": numbers[row.event],
+                "until": until,
+                "content_key": key,
+                "document": self._cipher.encrypt(document, key, _unheard_cell(row.event)),
+            }
+            self._write(_KEEP_UNHEARD, kept)
+
+    def end_unheard(self, originator: str, case: UUID, day: date) -> None:
+        """Let what is kept so of a case end on a day, where it would later."""
+        of = {"of_originator": originator, "of_case": case, "day": day}
+        self._transaction.run(_END_UNHEARD, of)
+
+    def over_unheard(self, day: date) -> Mapping[UUID, UUID]:
+        """Tell what is kept so and is over on a day: its key, by its event."""
+        rows = self._transaction.rows(_OVER_UNHEARD, {"day": day})
+        return {row.event: row.content_key for row in rows}
+
+    def heard(self, member: str, number: int) -> Mapping[UUID, UUID]:
+        """Tell likewise what is kept so for a remote member that heard its stream up to a
+        number."""
+        rows = self._transaction.rows(_HEARD, {"member": member, "heard": number})
+        return {row.event: row.content_key for row in rows}
+
+    def drop_unheard(self, events: Mapping[UUID, UUID]) -> None:
+        """Take what is kept so away, by its events, and doom their keys."""
+        for event, key in events.items():
+            self._write(_DOOM, {"content_key": key})
+            self._write(_DROP_UNHEARD, {"of_event": event})
 
     def _sent(self, row: Row[Any]) -> SentAct:
         """An act with its document, as far as that was not erased with its case."""
@@ -659,6 +761,10 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
 
 def _sent_cell(event: UUID) -> CellRef:
     return CellRef(sent_act.name, str(event), "document")
+
+
+def _unheard_cell(event: UUID) -> CellRef:
+    return CellRef(unheard_answer.name, str(event), "document")
 
 
 # --- What holders keep of cases beyond the day of erasure, and the copies of what was erased ---

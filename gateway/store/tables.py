@@ -411,6 +411,23 @@ sent_act = Table(
 )
 _partial("sent_act_waiting", sent_act.c.ended_at.is_(null()), sent_act.c.at)
 
+# Answers of an erased case that its originator's gateway did not hear yet, each encrypted by a key
+# of its own, until that heard the number of the stream, or a day.
+unheard_answer = Table(
+    "unheard_answer",
+    metadata,
+    Column("event", Uuid, primary_key=True),
+    Column("handoff", Uuid, ForeignKey(handoff.c.id), nullable=False),
+    Column("member", columns.TEXT, nullable=False),
+    Column("stream_number", columns.NUMBER, nullable=False),
+    Column("until", columns.Day, nullable=False),
+    Column("content_key", Uuid, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("unheard_answer_of_handoff", "handoff"),
+    Index("unheard_answer_of_member", "member", "stream_number"),
+    Index("unheard_answer_until", "until"),
+)
+
 # A recipient's own reference of a handoff, for that alone; it goes with the case.
 handoff_reference = _small(
     "handoff_reference",
@@ -425,6 +442,7 @@ SEALED = (
     case_version.c.document,
     answer.c.document,
     sent_act.c.document,
+    unheard_answer.c.document,
     retained_copy.c.content,
     contact.c.said,
     handoff_reference.c.said,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -175,13 +176,16 @@ def test_an_answer_that_was_erased_before_its_delivery_leaves_its_handoff_to_rea
     both: Both,
 ) -> None:
     two = both.two
-    case = released(two)
+    case = released(two, marking={"erase_on": "2026-03-20"})
     handoff = handed(both, case)
     wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
     two.exchange()
     two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
     erasure.erase_due(two.fr.ports)
+    for gateway in (two.be, two.fr):
+        gateway.clock.advance(timedelta(days=18))
+    end_with_peers(two.fr.ports, set())
     two.exchange()
     desk = both.desk(BE, BE_HOTLINE)
     *others, last = desk.handoff(handoff)["answers"]
@@ -229,7 +233,7 @@ def test_what_ended_with_the_other_gateway_is_shown_and_verifies(both: Both) -> 
     desk = both.desk(BE, BE_HOTLINE)
     before = exported(both, BE, BE_HOTLINE, handoff).code
     two.be.administer("organisation.leave", FR, reason="it closes")
-    end_with_peers(two.be.ports)
+    end_with_peers(two.be.ports, set())
     assert desk.handoff(handoff)["state"] == "closed"
     assert exported(both, BE, BE_HOTLINE, handoff).code is before
 

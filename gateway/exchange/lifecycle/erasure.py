@@ -19,12 +19,12 @@ from gateway.domain.audit_event import ErasedDetails, EventDetail, LogHold, Part
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.json_values import Asked
-from gateway.domain.organisation import Status
+from gateway.domain.organisation import OrganisationName, Status
 from gateway.domain.out_of_service import SEE_HANDOFF, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
 from gateway.domain.retention import DpoAdvice, RetentionEnd
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
-from gateway.evidence.case_events import fold_case
+from gateway.evidence.case_events import ADVANCED, fold_case
 from gateway.exchange.case.cases import find, own_entity
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import copies_at_erasure
@@ -50,7 +50,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     transact,
 )
-from gateway.kernel.values import Caller, Erasure, RetainedCopy
+from gateway.kernel.values import Caller, CaseVersion, Erasure, RetainedCopy
 
 ERASE = "case.erase"
 
@@ -350,6 +350,7 @@ def _erase(
     closed = duties.close_of_case(work, erased.originator, erased.id, ports.now())
     try:
         kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
+        _keep_unheard(ports, work, erased, why)
     except CaseErased:
         if why == "due" and not _is_lost(ports, work, erased):
             raise OutOfService(_DIFFERS) from None
@@ -367,6 +368,27 @@ def _erase(
         of=EventSubject.of_case(erased),
     )
     return 1 + _tell_recipients(ports, work, erased, kept, None if lost else closed)
+
+
+def originators_day(work: UnitOfWork, case: Case, version: CaseVersion) -> date:
+    """Return the day of erasure by the originator's word, its gateway's for a remote one: this
+    gateway may end the case of such a one before."""
+    days = [date.fromisoformat(version.summary["erase_on"])]
+    for one in work.cases.course(case.originator, case.id):
+        if one.type == ADVANCED and "peer_event" in one.details and "erase_on" in one.subject:
+            days.append(date.fromisoformat(one.subject["erase_on"]))
+    return min(days)
+
+
+def _keep_unheard(ports: Ports, work: UnitOfWork, case: Case, why: str) -> None:
+    """Keep what a remote originator did not hear, where its case ends here alone: it goes on there,
+    and moves by no answer without its document."""
+    remote = OrganisationName(case.originator).peer is not None
+    found = work.cases.current(case.originator, case.id) if remote and why == "due" else None
+    if found is not None:
+        until = originators_day(work, *found)
+        if ports.civil_day(ports.now()) < until:
+            work.handoffs.keep_unheard(case.originator, case.id, until)
 
 
 def _tell_recipients(
@@ -511,14 +533,21 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
 
 
 def advance_relayed(context: RequestContext, found: Case, day: date, persons: int) -> None:
-    """Bring the erasure of a remote member's case forward, as its gateway says. The
-    event's own day may have come meanwhile: then the case is erased at once."""
+    """Bring the erasure of a remote member's case forward, as its gateway says. The event's own
+    day may have come meanwhile: then the case is erased at once. Of one that was erased before,
+    what its originator did not hear ends on that day; where it came before, by another handoff of
+    the case, nothing follows."""
+    if found.state is CaseState.ERASED:
+        context.work.handoffs.end_unheard(found.originator, found.id, day)
+        return
     context.about = EventSubject.of_case(found)
     version = context.work.cases.current(found.originator, found.id)
     if version is None:
         deny_as_not_found()
+    if originators_day(context.work, *version) <= day:
+        return
     authorize(context, own_entity(context, *version), {"persons": persons})
-    _bring_forward(context, replace(found, erase_on=day, early=True), {})
+    _bring_forward(context, replace(found, erase_on=min(day, found.erase_on), early=True), {})
 
 
 def _bring_forward(

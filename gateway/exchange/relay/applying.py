@@ -124,9 +124,9 @@ def advance_erasure(context: RequestContext, incoming: TakenEvent) -> Any:
         raise InvalidDocument("the event tells no day")
     day, handoff = date.fromisoformat(told), incoming.handoff
     case = context.work.cases.get(handoff.originator, handoff.case)
-    if case is None or case.erase_on <= day or case.state is cases.CaseState.ERASED:
-        return None  # it came by another handoff of the case
-    return erasure.advance_relayed(context, case, day, incoming.message.persons)
+    if case is not None:
+        erasure.advance_relayed(context, case, day, incoming.message.persons)
+    return None
 
 
 def restrict(context: RequestContext, incoming: TakenEvent) -> Any:

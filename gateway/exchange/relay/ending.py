@@ -1,14 +1,16 @@
 """What ends with a peer gateway that left, or with its log: no handoff stands open towards
-nobody."""
+nobody. And what is kept for one until it heard it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
 from gateway.domain.duty import OWED_TO_ORIGINATOR
 from gateway.domain.handoff import FIRST_PLACE, OPEN, RETURNED, Handoff
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import OrganisationName, Status
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.leaving import left_on
@@ -25,37 +27,60 @@ AT_ONCE = 50
 @dataclass(frozen=True)
 class _Ended:
     """Members of a peer gateway: their handoffs end that were offered before a place of the log,
-    None: all; ``why``: the change by which they do."""
+    None: all; ``why``: the change by which they do, ``event``: that which began the log anew."""
 
     members: Sequence[str]
-    before: int | None
     why: str
+    before: int | None = None
+    event: UUID | None = None
 
 
-def end_with_peers(ports: Ports) -> bool:
+def end_with_peers(ports: Ports, done: set[UUID]) -> bool:
     """End the open handoffs with members of peer gateways that left, and those from before a peer's
     log began anew, which knows nothing of them; whether more are to be ended at once. Maintenance
-    calls it.
+    calls it. ``done`` are the events by which logs began anew with which all has ended: none comes
+    after, so they are looked at once.
 
     An offer is returned; who accepted holds the case as before, and the handoff is closed. What the
     members here sent, and did not hear of, is over.
     """
     with ports.begin(TransactionMode.READ) as work:
+        every = [one for one in _ended(ports, work) if one.event not in done]
         found = [
-            (one, ended.why)
-            for ended in _ended(ports, work)
+            (one, ended)
+            for ended in every
             for member in ended.members
             for one in _open_with(work, member, ended.before)
         ]
     # In the order in which everybody locks handoffs: by case, then id.
-    due = sorted(found[:AT_ONCE], key=lambda one: (one[0].originator, one[0].case, one[0].id))
-    for one, why in due:
+    due = sorted(found[:AT_ONCE], key=lambda of: (of[0].originator, of[0].case, of[0].id))
+    for one, ended in due:
         with ports.begin(TransactionMode.WRITE) as work:
             handoff = work.handoffs.get(one.id)
             if handoff is not None and handoff.state in OPEN:
-                _end(ports, work, handoff, why)
+                _end(ports, work, handoff, ended.why)
                 work.commit()
+    left = {of.event for _, of in found}
+    done |= {one.event for one in every if one.event is not None and one.event not in left}
+    _drop_unheard(ports, every)
     return len(found) > AT_ONCE
+
+
+def _drop_unheard(ports: Ports, ended: Sequence[_Ended]) -> None:
+    """Take away the answers of erased cases that were kept until their originators' gateways heard
+    them, or for which there is none any more."""
+    gone = {name for one in ended if one.before is None for name in one.members}
+    with ports.begin(TransactionMode.READ) as work:
+        due = dict(work.handoffs.over_unheard(ports.civil_day(ports.now())))
+        for state in work.notifications.states(DeliveryWay.RELAY):
+            name = state.cursor.organisation
+            due |= work.handoffs.heard(
+                name, state.head if name in gone else state.cursor.acknowledged
+            )
+    if due:
+        with ports.begin(TransactionMode.WRITE) as work:
+            work.handoffs.drop_unheard(due)
+            work.commit()
 
 
 def _ended(ports: Ports, work: UnitOfWork) -> Iterator[_Ended]:
@@ -66,9 +91,9 @@ def _ended(ports: Ports, work: UnitOfWork) -> Iterator[_Ended]:
         members = [one.slug for one in work.organisations.members_of(peer)]
         anew = gateway.peer.anew and work.log.logged(gateway.peer.anew.event)
         if gateway.status is Status.LEFT and left_on(ports, work, peer):
-            yield _Ended(members, None, "organisation.leave")
+            yield _Ended(members, "organisation.leave")
         elif anew:
-            yield _Ended(members, anew.index, "peer.trust")
+            yield _Ended(members, "peer.trust", anew.index, anew.event.id)
 
 
 def _open_with(work: UnitOfWork, member: str, before: int | None) -> Iterator[Handoff]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.domain import answers
 from gateway.domain.answers import ANSWERS, AnswerAuthor, AnswerKind
 from gateway.domain.audit_event import Party
-from gateway.domain.case import erasure_is_due
+from gateway.domain.case import Case, CaseState, erasure_is_due
 from gateway.domain.duty import DutyKind
 from gateway.domain.fields import free
 from gateway.domain.handoff import (
@@ -27,7 +27,13 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed, WrongState
+from gateway.domain.refusals import (
+    Busy,
+    InvalidDocument,
+    NotFound,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.domain.revision import ChangeKind
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
@@ -35,7 +41,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_moves import TYPES
 from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs import offers
-from gateway.exchange.relay.documents import may_attest, open_document
+from gateway.exchange.relay.documents import open_document
 from gateway.exchange.relay.incoming import LONGEST_WHY, TakenEvent
 from gateway.exchange.signed_requests import ANSWER
 from gateway.exchange.standing import duties
@@ -144,15 +150,9 @@ def _answer(
     handoff = standing.handoff
     if kind is None:
         raise NotFound
-    if incoming.message.document is None:  # it was erased there with its case
-        step = kind.move({})
-        if (
-            step in ACCEPTING
-            and not may_attest(context, incoming)
-            and not _is_over(standing, context)
-        ):
-            raise InvalidDocument("what the recipient signed is missing, and its case is not over")
-        return _Followed(step, "", {})
+    if incoming.message.document is None:
+        _require_over(context, standing.case)
+        return _Followed(kind.move({}), "", {})
     if incoming.message.faults:
         raise ValidationFailed(incoming.message.faults)
     opened = open_document(
@@ -174,11 +174,18 @@ def _answer(
     return _Followed(kind.move(fields), opened.document.compact(), fields)
 
 
-def _is_over(standing: Standing, context: RequestContext) -> bool:
-    """Tell whether the case may be erased at its recipient's gateway by now."""
-    case = standing.case
-    recalled = context.work.cases.recalls(case.originator, case.id)
-    return bool(recalled) or erasure_is_due(case, context.civil_day)
+def _require_over(context: RequestContext, case: Case) -> None:
+    """Require that a case is over by its originator's word: its answers were erased with it. Any
+    other answer has its document, which its gateway keeps until it is heard here.
+
+    Raises InvalidDocument; and Busy on the day before, which is over elsewhere a few hours sooner.
+    """
+    day = context.civil_day
+    if case.state is CaseState.ERASED or erasure_is_due(case, day):
+        return
+    if erasure_is_due(case, day + timedelta(days=1)):
+        raise Busy("the answer is without its document, and its case not over here: bring it again")
+    raise InvalidDocument("what the recipient answered is missing, and its case is not over")
 
 
 def _moved(

@@ -46,6 +46,7 @@ REVISIONS = [
     "add_relay",
     "add_heard_handoff",
     "add_handoff_reference",
+    "add_unheard_answer",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

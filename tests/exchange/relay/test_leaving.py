@@ -25,7 +25,7 @@ from tests.founding import OFMIN, Founded, check_log, consulted, offered
 
 def leave(gateway: Founded, peer: str) -> None:
     gateway.administer("organisation.leave", peer, reason="it closes")
-    assert not end_with_peers(gateway.ports)
+    assert not end_with_peers(gateway.ports, set())
 
 
 def check(gateway: Founded, handoff: UUID, state: HandoffState) -> None:
@@ -49,7 +49,7 @@ def test_an_offer_to_a_gateway_that_left_is_returned_and_its_originator_hears() 
     assert "handoff.returned" in two.be.arrived(handoff)[BE_HOTLINE]
     assert two.be.types(BE_HOTLINE).count("counterpart.left") == 1
     leave_again = two.be.types(BE_HOTLINE)
-    end_with_peers(two.be.ports)
+    end_with_peers(two.be.ports, set())
     assert two.be.types(BE_HOTLINE) == leave_again
 
 
@@ -91,7 +91,7 @@ def test_nothing_ends_of_a_gateway_that_is_suspended() -> None:
     two = two_gateways()
     handoff = crossed(two, released(two))
     two.be.administer("organisation.suspend", FR, reason="an inquiry")
-    end_with_peers(two.be.ports)
+    end_with_peers(two.be.ports, set())
     assert two.be.handoff(handoff).state is HandoffState.OFFERED
     assert "counterpart.suspended" in two.be.arrived(handoff)[BE_HOTLINE]
 

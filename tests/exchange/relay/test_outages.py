@@ -280,54 +280,6 @@ def test_a_holder_abroad_keeps_by_law_what_was_erased_at_home() -> None:
     sound(two)
 
 
-def test_answers_that_were_erased_before_their_delivery_are_followed_by_their_receipts() -> None:
-    two = two_gateways()
-    offer = offered(two.be, released(two), originator=BE_HOTLINE)
-    two.exchange()
-    handoff = UUID(offer.result["handoff"])
-    until = {"code": "workload", "until": "2026-03-20T09:00:00Z"}
-    two.fr.answer(OFMIN, answers.delay, handoff, **until)
-    two.fr.answer(OFMIN, answers.decline, handoff, "not ours")
-    erasure.erase_due(two.fr.ports)
-    two.exchange()
-    assert two.be.handoff(handoff).state is HandoffState.DECLINED
-    assert two.be.view(BE_HOTLINE, handoff)["answers"][-1]["kind"] == "decline"
-    sound(two)
-
-
-def test_where_a_recipient_signs_its_gateway_accepts_nothing_in_its_place() -> None:
-    for recalled, state in ((False, HandoffState.OFFERED), (True, HandoffState.ACCEPTED)):
-        two = two_gateways()
-        case = released(two)
-        offer = offered(two.be, case, originator=BE_HOTLINE)
-        two.exchange()
-        handoff = accepted(two.fr, offer, recipient=OFMIN)
-        with two.be.past_events(FR) as work:
-            found = work.organisations.get(FR)
-            signing = tuple(replace(one, assurance="signed") for one in found.peer.agreements)
-            peer = replace(found.peer, agreements=signing)
-            work.organisations.save(replace(found, peer=peer, version=found.version + 1))
-        if recalled:  # it may be erased there by now
-            two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
-        (accepting,) = two.outgoing(FR, BE_HOTLINE_THERE)
-        two.post(FR, {name: said for name, said in accepting.body.items() if name != "document"})
-        assert two.be.handoff(handoff).state is state
-
-
-def test_copies_that_were_erased_with_their_answer_before_its_delivery_count_as_erased() -> None:
-    two = two_gateways()
-    case = released(two)
-    handoff = held(two, case)
-    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
-    two.exchange()
-    two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
-    erasure.erase_due(two.fr.ports)
-    assert [one.body.get("document") for one in two.outgoing(FR, BE_HOTLINE_THERE)].count(None)
-    two.exchange()
-    assert two.be.handoff(handoff).recall_answer == "copies_erased"
-    sound(two)
-
-
 def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
     two = two_gateways()
     heard: list[Any] = []

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.mandate import Mandate, Period
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import (
     Membership,
     MembershipClass,
@@ -99,12 +100,27 @@ class TwoGateways:
                 break
             self.cursors[sender, member] = cursor
             heard += 1
+        if heard:
+            self._note(sender, member)
         return heard
+
+    def _note(self, sender: str, member: str) -> None:
+        """Let the sender know how far a stream was heard."""
+        gateway = self.be if sender == BE else self.fr
+        with gateway.ports.begin(TransactionMode.WRITE) as work:
+            cursor = work.notifications.cursor(member, DeliveryWay.RELAY)
+            work.notifications.save(replace(cursor, acknowledged=self.cursors[sender, member]))
+            work.commit()
 
     def exchange(self) -> None:
         """Deliver until nothing is left."""
         streams = [(BE, OFMIN_THERE), (BE, OCRVP_THERE), (FR, BE_HOTLINE_THERE)]
         while sum(self.deliver(*one) for one in streams):
+            pass
+
+    def exchange_from_originator(self) -> None:
+        """Deliver what the originators' gateway sends, while the other one is not heard."""
+        while self.deliver(BE, OFMIN_THERE) + self.deliver(BE, OCRVP_THERE):
             pass
 
     def post(self, sender: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
