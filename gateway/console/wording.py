@@ -38,6 +38,32 @@ def coded(field: str, value: Any, language: str) -> str:
     return _capital(code(field, value, language))
 
 
+def option(field: str, word: str, language: str) -> str:
+    """A word of a field as it may be chosen: what it means, with the codes that people know."""
+    meaning = catalogue.word("meanings", word, language)
+    if field in ("tlp", "handling") or meaning == word:
+        name = code(_FIELDS.get(field, field), word, language)
+        name = label(word, language) if field in _NAMES else _capital(name)
+        return name if meaning == word else say("coded", language, code=word, words=meaning)
+    return _capital(meaning)
+
+
+_FIELDS = {
+    "matters": "matter",
+    "kinds": "kind",
+    "roles": "role",
+    "actions": "act",
+    "purposes": "purpose",
+}
+_NAMES = frozenset({"condition"})
+"""Fields whose words are those of another one, and those whose words are names of fields."""
+
+
+def act(action: str, language: str) -> str:
+    """Return what an action is called."""
+    return catalogue.phrase("actions", action, language)
+
+
 def described(english: str, language: str) -> str:
     """A sentence of the interface's description; English where the language lacks it."""
     return catalogue.translated("descriptions", english, language)

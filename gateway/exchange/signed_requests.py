@@ -7,14 +7,14 @@ the idempotency key: a write that was done gets its first result, whatever becam
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.domain import case as cases
 from gateway.domain.case import EMBARGO_TERMS
 from gateway.domain.organisation import GatewayNames
-from gateway.domain.refusals import Forbidden, InvalidDocument
+from gateway.domain.refusals import EditConflict, Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
@@ -152,6 +152,44 @@ def attesting(
         random=ports.random,
         attested_for=GatewayNames(ports.issuer).uri(organisation),
     )
+
+
+DRAFT = ""
+"""In place of a draft: one is to be made, and nothing is signed."""
+
+
+def attest(
+    heading: handoff_documents.Heading,
+    issue: Callable[[handoff_documents.Heading], SdJwt],
+    binds: Mapping[str, Any],
+    draft: str | None,
+) -> SdJwt:
+    """The document that the gateway signs for a member.
+
+    Who signs with a passkey is shown a ``draft`` of it before, without the gateway's signature, and
+    has exactly that one completed: while it ``binds`` what stands now. Raises EditConflict.
+    """
+    if draft is None:
+        return issue(heading)
+    if draft == DRAFT:
+        return issue(replace(heading, signer=_Unsigned(heading.signer.kid, heading.signer.alg)))
+    drafted = sd_jwt.read_unverified(draft)
+    stands = {name: value for name, value in binds.items() if value is not None}
+    if drafted.header["kid"] != heading.signer.kid or any(
+        drafted.claims.get(name) != stands.get(name) for name in binds
+    ):
+        raise EditConflict("it changed since you were shown it: read it again, then sign")
+    return sd_jwt.complete(sd_jwt.parse(draft), heading.signer)
+
+
+class _Unsigned(NamedTuple):
+    """In place of the signer of a draft: its documents verify with no key."""
+
+    kid: str
+    alg: str
+
+    def sign(self, message: bytes) -> bytes:
+        return bytes(64)
 
 
 def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:

@@ -327,6 +327,27 @@ def perform(
     return result, logged
 
 
+def rehearse(
+    ports: Ports, actor: actors.Actor, request: ActionRequest, act: Callable[[RequestContext], T]
+) -> T | None:
+    """Return what a write would give now, of which nothing is kept; None of one that was done before.
+
+    A refusal is one of the write: it is recorded where that would be.
+    """
+    try:
+        with ports.begin(TransactionMode.WRITE) as work:
+            context = _admit(ports, work, actor, request)
+            try:
+                if request.key and work.retries.get(_key_owner(actor), request.key):
+                    return None
+                _require_persons(context)
+                return act(context)
+            except (_Denied, refusals.Refusal) as failure:
+                _deny(context, failure)
+    except _Denied as denial:
+        _refuse(ports, actor, request, denial)
+
+
 AT_ONCE = 20
 """Writes of one caller that share a transaction: others wait for it, and more give little more."""
 

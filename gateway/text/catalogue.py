@@ -351,6 +351,6 @@ def _typeset(text: str, language: str) -> str:
     """French sets a space before two-part marks (only in the catalogue's own words)."""
     if language != FRENCH:
         return text
-    for mark, space in ((";", _THIN), (":", _NB), ("?", _THIN), ("!", _THIN)):
+    for mark, space in ((";", _THIN), (":", _NB), ("?", _THIN), ("!", _THIN), ("»", _NB)):
         text = text.replace(f" {mark}", space + mark)
-    return text
+    return text.replace("« ", f"«{_NB}")

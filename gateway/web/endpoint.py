@@ -116,7 +116,10 @@ class EndpointAccess(StrEnum):
 
 
 class Call(NamedTuple):
-    """An authenticated call whose parts were checked: what a view gets."""
+    """An authenticated call whose parts were checked: what a view gets.
+
+    ``draft``: who signs with a passkey was shown the document; see `signed_requests.attest`.
+    """
 
     ports: Ports
     caller: Caller
@@ -124,6 +127,7 @@ class Call(NamedTuple):
     body: Mapping[str, Any]
     query: Mapping[str, Any]
     signed: VerifiedRequest | None = None
+    draft: str | None = None
 
     def read_body(self, record: type[R], **more: Any) -> R:
         """The body as what an action takes, with ``more`` from the path or a signature."""

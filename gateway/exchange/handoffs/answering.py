@@ -17,7 +17,8 @@ class AnswerRequest:
 
     The transport checks which fields a kind takes and of which form, as the table of kinds says.
     ``offer`` is the digest of the offer that it is about, which an answer without a document may
-    name. ``signed`` is the document, where its author signed it.
+    name. ``signed`` is the document, where its author signed it; ``draft`` see
+    `signed_requests.attest`.
     """
 
     kind: AnswerKind
@@ -25,6 +26,7 @@ class AnswerRequest:
     fields: Mapping[str, Any]
     signed: signed_requests.VerifiedRequest | None = None
     offer: str | None = None
+    draft: str | None = None
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,11 @@ def _document(context: RequestContext, given: Answering, binds: Mapping[str, Any
     decides = context.names.home(given.handoff.recipient)
     heading = signed_requests.attesting(context.ports, context.caller.organisation, decides)
     fields = {"by": request.by, **request.fields}
-    return handoff_documents.issue_answer(heading, fields=fields, **binds)
+
+    def issue(heading: handoff_documents.Heading) -> SdJwt:
+        return handoff_documents.issue_answer(heading, fields=fields, **binds)
+
+    return signed_requests.attest(heading, issue, binds, request.draft)
 
 
 def _check_newest(given: Answering, newest: Mapping[str, Any]) -> None:

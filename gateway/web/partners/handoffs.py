@@ -139,7 +139,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
             raise refusals.InvalidDocument(
                 "a signed answer names its offer in 'offer_digest', in clear"
             )
-        asked = AnswerRequest(kind, by, fields, call.signed, offer)
+        asked = AnswerRequest(kind, by, fields, call.signed, offer, call.draft)
         return answers.answer(call.key, handoff, asked)
 
     view.__name__, view.__doc__ = f"handoffs_{kind.command}", kind.about

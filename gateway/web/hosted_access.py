@@ -1,0 +1,158 @@
+"""The console's way to the declared endpoints in the gateway's own process, for one person."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from marshmallow import ValidationError
+
+from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
+from gateway.domain import refusals
+from gateway.evidence import sd_jwt
+from gateway.exchange.signed_requests import DRAFT
+from gateway.kernel.ports import Ports
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import RecordedRefusal, Write, WriteResult, rehearse, transact
+from gateway.kernel.values import Caller
+from gateway.schemas.schema_fields import pointed
+from gateway.web import openapi
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import Call, Endpoint
+from gateway.web.listeners import PARTNERS
+from gateway.web.partners.handoffs import ANSWERING
+
+_ENDPOINTS: Mapping[str, Endpoint] = {one.name: one for one in PARTNERS}
+
+_DRAFTED = frozenset(one.name for one in ANSWERING)
+"""Acts that make a document, which the person is shown before."""
+
+_DOCUMENT = "document"
+"""The member of what is prepared that is no field of a body: the draft of its document."""
+
+
+@dataclass(frozen=True)
+class HostedAccess:
+    """The declared endpoints for a ``caller`` that is the ``person``, who signed in.
+
+    The transaction of each request judges the person again.
+    """
+
+    ports: Ports
+    caller: Caller
+    person: Person
+
+    def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
+        """The answer of an endpoint that changes nothing, as JSON values."""
+        one = self._of(endpoint)
+        with _told():
+            call = Call(self.ports, self.caller, "", {}, one.query.load(dict(query)))
+            return to_json(one.view(call, **ids))
+
+    def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
+        """Check an act, and word what the person would sign: where it makes a document, that.
+
+        Nothing is kept. An act that was done before has nothing to sign, and no values.
+        """
+        one = self._of(endpoint)
+        with _told():
+            call = self._call(one, key, body)
+            asked = {**call.body, **{name: str(value) for name, value in ids.items()}}
+            if endpoint not in _DRAFTED:
+                return self._prepared(one, asked, body)
+            write = one.view(call._replace(draft=DRAFT), **ids)
+            given = rehearse(self.ports, self.caller, write.request, write.act)
+        if given is None:
+            return self._prepared(one, {}, body)
+        draft = str(given.document)
+        digest = sd_jwt.parse(draft).digest
+        return self._prepared(one, {_DOCUMENT: digest}, {**body, _DOCUMENT: draft})
+
+    def _prepared(
+        self, one: Endpoint, values: Mapping[str, Any], body: Mapping[str, Any]
+    ) -> Prepared:
+        return Prepared(str(one.action), self.person.organisation, values, body, "")
+
+    def write(
+        self,
+        endpoint: str,
+        key: str,
+        body: Mapping[str, Any],
+        approval: str | None = None,
+        /,
+        **ids: Any,
+    ) -> Done:
+        """Do it, once for each idempotency ``key``."""
+        one, fields = self._of(endpoint), dict(body)
+        draft = fields.pop(_DOCUMENT, None)
+        with _told():
+            call = self._call(one, key, fields)._replace(draft=draft)
+            done = one.view(call, **ids)
+            if isinstance(done, Write):
+                done = transact(self.ports, self.caller, *done)
+        assert isinstance(done, WriteResult)  # noqa: S101
+        return Done(to_json(done.result), done.receipt)
+
+    def schema(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does."""
+        return _schema(endpoint)
+
+    def _of(self, endpoint: str) -> Endpoint:
+        """An endpoint that the person's roles reach; Forbidden."""
+        one = _ENDPOINTS[endpoint]
+        if one.scope not in (ANY_SCOPE, *self.caller.scopes):
+            raise refusals.Forbidden("your roles do not include this", ())
+        return one
+
+    def _call(self, one: Endpoint, key: str, body: Mapping[str, Any]) -> Call:
+        """A call whose body names the person who asks."""
+        fields = getattr(one.body, "fields", {})
+        named = {**body, "by": self.person.name} if "by" in fields else dict(body)
+        loaded = {} if one.body is None else one.body.load(named)
+        return Call(self.ports, self.caller, key, loaded, {})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Refusals as they cross to the console."""
+    try:
+        yield
+    except ValidationError as error:
+        raise refusals.ValidationFailed(tuple(pointed(error.messages))) from error
+    except RecordedRefusal as refused:
+        raise RefusedOnRecord(refused.refusal, refused.receipt) from refused
+
+
+@cache
+def _schema(endpoint: str) -> Mapping[str, Any]:
+    described = _description()
+    operation = next(
+        one
+        for item in described["paths"].values()
+        for one in item.values()
+        if one["operationId"] == endpoint
+    )
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    told = (operation["summary"], operation.get("description"))
+    about = "\n\n".join(filter(None, told))
+    whole: Mapping[str, Any] = _whole(body, described["components"]["schemas"])
+    return {**whole, "description": about}
+
+
+@cache
+def _description() -> Mapping[str, Any]:
+    return openapi.document()
+
+
+def _whole(described: Any, schemas: Mapping[str, Any]) -> Any:
+    """A schema with those that it refers to in their places."""
+    if isinstance(described, list):
+        return [_whole(one, schemas) for one in described]
+    if not isinstance(described, dict):
+        return described
+    named = dict(described)
+    if isinstance(place := named.pop("$ref", None), str):
+        named = {**schemas[place.rpartition("/")[2]], **named}
+        return _whole(named, schemas)
+    return {key: _whole(one, schemas) for key, one in named.items()}

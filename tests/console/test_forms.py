@@ -1,0 +1,209 @@
+"""Forms are made from the interface's description: each field in words, read as it was typed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.changes import CHANGES
+from gateway.console import wording
+from gateway.console.forms import Form, Question, Widget, questions_of
+from gateway.domain.answers import KIND_OF_ACTION, PARTIES_ANSWERS
+from gateway.domain.steps import STEPS
+from gateway.kernel.fields import schema_of
+from gateway.text import catalogue
+from gateway.web.hosted_access import _schema
+from gateway.web.partners import steps
+from gateway.web.partners.handoffs import ANSWERING
+from tests.each import each
+
+AT = ("part_day", "part_month", "part_year", "part_hour", "part_minute")
+NEVER_TYPED = ("by", "offer", "conditions")
+OTHERS = ("handoffs_consult", "handoffs_update", "cases_offer", "cases_consult", "staff_add")
+
+
+def bodies() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The bodies of answers, steps and changes, and others that a person sends, by name."""
+    for one in (*ANSWERING, *steps.ENDPOINTS):
+        yield one.name, _schema(one.name)
+    yield from ((name, _schema(name)) for name in OTHERS)
+    yield from ((action, schema_of(change.fields)) for action, change in CHANGES.items())
+
+
+def every(questions: tuple[Question, ...]) -> Iterator[Question]:
+    for one in questions:
+        yield one
+        yield from every(one.inner)
+
+
+def asked() -> Iterator[tuple[str, Question]]:
+    for name, schema in bodies():
+        yield from ((name, one) for one in every(questions_of(schema, without=NEVER_TYPED)))
+
+
+def test_each_body_has_a_form_and_no_field_of_it_is_left_to_be_pasted_but_keys() -> None:
+    assert {len(questions_of(schema)) for _, schema in bodies()} - {0}
+    pasted = {(name, one.field) for name, one in asked() if one.widget is Widget.JSON}
+    assert {field for _, field in pasted} <= {"jwk", "keys", "attestation_keys"}
+
+
+def test_each_field_has_a_name_and_a_sentence_in_both_languages() -> None:
+    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    french = catalogue._tables()["descriptions"].keys()
+    found = [*asked()]
+    assert {one.field for _, one in found} - named == set()
+    assert {(name, one.field) for name, one in found if not one.about} == set()
+    told = {text for _, one in found for text in (one.about, one.emptied) if text}
+    assert told - french == set()
+
+
+def test_no_form_shows_a_code_where_there_is_a_word() -> None:
+    bare = {
+        (one.field, word)
+        for _, one in asked()
+        for word in one.words
+        if {wording.option(one.field, word, lang) for lang in catalogue.LANGUAGES} <= same(word)
+        and not word.isdigit()
+    }
+    assert {word for _, word in bare} <= ALIKE
+
+
+def same(word: str) -> set[str]:
+    return {word, word.capitalize(), word.replace("_", " ").capitalize()}
+
+
+ALIKE = frozenset({"embargo", "classifications", "suspension", "normal", "urgent", "protection"})
+"""Codes that are words of both languages."""
+
+
+def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
+    actions = catalogue._tables()["actions"]
+    assert {*KIND_OF_ACTION, *STEPS, *CHANGES} - {
+        "handoff.reissue",
+        "handoff.lapse",
+    } <= actions.keys()
+    told = [kind.about for kind in (*PARTIES_ANSWERS, *STEPS.values())]
+    english = {line for about in told for line in wording.paragraphs(about, "en")}
+    assert english - catalogue._tables()["descriptions"].keys() == set()
+
+
+def test_every_text_of_the_pages_is_typeset_and_has_the_same_places() -> None:
+    tables = catalogue._tables()
+    pairs = [pair for table in ("console", "actions", "faults") for pair in tables[table].values()]
+    assert [pair for pair in pairs if places(pair[0]) != places(pair[1])] == []
+    texts = [*(french for _, french in pairs), *tables["descriptions"].values()]
+    loose = re.compile(r" [:;?!»]|« |'")
+    assert [one for one in texts if loose.search(catalogue._typeset(one, "fr"))] == []
+
+
+def places(text: str) -> list[str]:
+    return sorted(re.findall(r"{\w+}", text))
+
+
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["day", "done"],
+    "properties": {
+        "day": {"type": "string", "format": "date", "description": "The new due time."},
+        "at": {"type": "string", "format": "date-time"},
+        "done": {"type": "string", "enum": ["copies_erased", "in_proceedings"]},
+        "reference": {
+            "type": "string",
+            "maxLength": 200,
+            "x-goes-with": {"done": ["in_proceedings"]},
+        },
+        "years": {"type": "integer"},
+        "items": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+        "groups": {"type": "array", "items": {"enum": ["items", "basis"]}},
+        "reservation": {
+            "type": "object",
+            "properties": {"condition": {"type": "string"}, "legal_basis": {"type": "string"}},
+        },
+        "contacts": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": {"type": "string"}}},
+        },
+        "notify": {"type": "boolean"},
+        "conditions": {"type": "object", "properties": {"tlp": {"type": "string"}}},
+    },
+}
+
+
+def form(**more: Any) -> Form:
+    return Form.of(SCHEMA, more.pop("language", "en"), **more)
+
+
+def test_what_must_be_answered_comes_first_and_what_goes_with_a_word_last() -> None:
+    asked = [one.field for one in form().questions]
+    assert asked[:2] == ["day", "done"]
+    assert asked[-1] == "reference"
+
+
+@each(
+    "sent, body",
+    [
+        (
+            {"day.part_day": ["2"], "day.part_month": ["1"], "day.part_year": ["2026"]},
+            {"day": "2026-01-02"},
+        ),
+        (
+            {"day.part_day": ["31"], "day.part_month": ["2"], "day.part_year": ["26"]},
+            {"day": "26-02-31"},
+        ),
+        ({"day.part_day": ["x"]}, {"day": "00-00-0x"}),
+        (
+            {f"at.{n}": [v] for n, v in zip(AT, ("2", "1", "2026", "9", "5"), strict=True)},
+            {"at": "2026-01-02T09:05:00Z"},
+        ),
+        ({"years": ["07"]}, {"years": "07"}),
+        ({"years": ["3"]}, {"years": 3}),
+        ({"items": ["a b\r\nc"]}, {"items": ["a", "b", "c"]}),
+        ({"groups": ["items", "basis"]}, {"groups": ["items", "basis"]}),
+        ({"reservation.condition": ["tlp"]}, {"reservation": {"condition": "tlp"}}),
+        ({"contacts.1.name": ["B"], "contacts.0.name": [" "]}, {"contacts": [{"name": "B"}]}),
+        ({"notify": ["true"], "done": [""], "reference": ["  "]}, {"notify": True}),
+        ({"conditions": ["yes"]}, {"conditions": {"tlp": "AMBER"}}),
+        ({"by": ["somebody-else"], "unknown": ["1"]}, {}),
+    ],
+)
+def test_a_form_is_read_as_it_was_typed_and_what_is_empty_is_left_out(
+    sent: Mapping[str, list[str]], body: Mapping[str, Any]
+) -> None:
+    assert form(sent=sent, repeated={"conditions": {"tlp": "AMBER"}}).body() == body
+
+
+def test_a_fault_stands_at_its_field_in_words_and_what_has_no_field_stands_above() -> None:
+    errors = [
+        ("/day", "must be a date, as 2026-01-02"),
+        ("/items/0", "must be a UUID in lower case"),
+        ("/offer", "is required"),
+    ]
+    shown = form(errors=errors, language="fr")
+    first, second, third = shown.problems
+    assert (first.anchor, second.anchor, third.anchor) == ("f-day", "f-items", "")
+    assert first.fault.startswith("Doit être un jour du calendrier")
+    assert third.fault == "À renseigner."
+
+
+def test_what_goes_with_a_word_is_shown_once_it_is_filled_or_wrong() -> None:
+    def shown(**more: Any) -> list[tuple[str, bool]]:
+        return [(told, opened) for told, opened, _ in form(**more).parts]
+
+    assert shown()[1] == ("Only with: in proceedings", False)
+    assert shown(sent={"reference": ["12/34"]})[1][1]
+    assert shown(errors=[("/reference", "is required")])[1][1]
+
+
+def test_several_objects_are_asked_for_with_one_more_than_were_sent() -> None:
+    made = form(sent={"contacts.0.name": ["A"]})
+    question = next(one for one in made.questions if one.widget is Widget.ROWS)
+    assert [one.pointer for row in made.rows(question) for one in row] == [
+        "/contacts/0/name",
+        "/contacts/1/name",
+    ]
+
+
+def test_only_what_the_page_knows_may_be_chosen() -> None:
+    made = form(choices={"groups": {"items": "Items"}, "items": {"a": "Address 1"}})
+    widgets = {one.field: (one.widget, one.words) for one in made.questions}
+    assert widgets["groups"] == (Widget.BOXES, ("items",))
+    assert widgets["items"] == (Widget.BOXES, ("a",))
