@@ -54,3 +54,5 @@ def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
         gw, "key.revoked", "member-key", "revoke", "ofmin", kid(first), "--reason", "replaced"
     )
     assert gone["kid"] == kid(first)
+    assert gw.told("member-key", "used", "ofmin", kid(first)) == {"items": []}
+    assert "no such document key" in gw.admin("member-key", "used", "ofmin", "another").output

@@ -22,7 +22,7 @@ NOUNS = {
         "log-hold": "Keep persons' details in the log longer.\n\n"
         "For proceedings or the inquiry of an authority: two persons set a hold, and two end it.",
         "mandate": "Grant and end mandates; report gaps.",
-        "member-key": "Register and revoke members' own keys.",
+        "member-key": "Register and revoke members' own keys; list what one signed.",
         "membership": "Grant and end memberships.",
         "notification": "Send notifications to members.",
         "organisation": "Take organisations from application to leaving.\n\n"

@@ -21,13 +21,15 @@ from gateway.cli.admin.session import (
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_name
+from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_name, plain_errors
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.receipt import proved
+from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.exchange.oversight import key_use
 from gateway.kernel.ports import Ports
 from gateway.ledger.note import VerificationKey
 
@@ -233,6 +235,35 @@ def show_event(session: AdminSession, event: UUID) -> None:
     if not output.reply(documents.to_json(found)):
         output.say(f"event {event}", "Verified")
         output.print_fields(proved(confirmed))
+
+
+@NOUNS["member-key"].command("used", short_help="List what a member's document key signed.")
+@click.argument("slug", metavar="ORGANISATION", callback=organisation_name)
+@click.argument("kid", metavar="KEY_ID")
+@click.pass_obj
+def list_key_uses(session: AdminSession, slug: str, kid: str) -> None:
+    """List what the key KEY_ID of ORGANISATION signed about handoffs.
+
+    As when it was stolen: whom to tell, and which events prove what it did; `organisation show`
+    lists keys. PEER EVENT is that of the log of a remote member's own gateway. What was erased is
+    listed where the key may have signed it. It reads the gateway's folder.
+
+    Example: casegate admin --home gw member-key used ofmin@fr k7Zq...
+    """
+    with read_only(session) as gateway, plain_errors():
+        found = key_use.uses_of(gateway.ports, slug, kid)
+    told = [to_json(one) for one in found]
+    columns = (
+        "handoff",
+        "counterpart",
+        "document",
+        "event",
+        "peer_event",
+        "at",
+        "revoked",
+        "erased",
+    )
+    output.print_items(told, *columns)
 
 
 # --- Successions ---
