@@ -354,7 +354,12 @@ def _parse_policies(texts: Mapping[str, str]) -> tuple[cedarpy.PolicySet, dict[s
         raise InvalidPolicies(["there must be policies, and no templates"])
     rules: dict[str, Rule] = {}
     for position, policy in parsed.static_policies.items():
-        rule = _rule(policy.effect, policy.annotations)
+        rule = Rule(
+            policy.annotations.get("id", ""),
+            policy.effect == "permit",
+            policy.annotations.get("reason", ""),
+            policy.annotations.get("tell", ""),
+        )
         problems += _unsound(rule, position, known={known.id for known in rules.values()})
         rules[position] = rule
     if problems:
@@ -369,15 +374,6 @@ def _unparsable(name: str, text: str) -> Iterator[str]:
         yield f"{name}: {error}"
     for kind in re.findall(_NAMED, text, re.ASCII):
         yield f"{name}: a policy judges a {kind} by its attributes and never names one"
-
-
-def _rule(effect: str, annotations: Mapping[str, str]) -> Rule:
-    return Rule(
-        annotations.get("id", ""),
-        effect == "permit",
-        annotations.get("reason", ""),
-        annotations.get("tell", ""),
-    )
 
 
 def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:

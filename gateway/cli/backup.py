@@ -328,7 +328,13 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
     """
     with plain_errors():
         manifest = Manifest.read(source)
-        _require_files(source, manifest)
+        if DATABASE_FILE not in manifest.files:
+            raise click.ClickException(f"{source} holds no database")
+        for name, expected in manifest.files.items():
+            if digest(source / name) != expected:
+                raise click.ClickException(
+                    f"{source / name} is not as it was when it was backed up"
+                )
         with _settled(source, folder.absolute(), manifest) as config:
             aside = _restore(source, config, manifest, ask=not yes)
     click.echo(f"Restored {config.database_file}.")
@@ -341,14 +347,6 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
     click.echo(f"Then: casegate doctor --home {config.folder}")
 
 
-def _require_files(source: Path, manifest: Manifest) -> None:
-    if DATABASE_FILE not in manifest.files:
-        raise click.ClickException(f"{source} holds no database")
-    for name, expected in manifest.files.items():
-        if digest(source / name) != expected:
-            raise click.ClickException(f"{source / name} is not as it was when it was backed up")
-
-
 @contextmanager
 def _settled(source: Path, folder: Path, manifest: Manifest) -> Iterator[Config]:
     """The folder's settings, those of the backup in a new one; held as who maintains it.
@@ -358,7 +356,11 @@ def _settled(source: Path, folder: Path, manifest: Manifest) -> Iterator[Config]
     new = not folder.exists() or not any(folder.iterdir())
     try:
         if new:
-            _settle(source, folder, manifest)
+            (folder / PUBLISHED).mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            for name in manifest.files.keys() - {DATABASE_FILE}:
+                shutil.copyfile(source / name, folder / name)
+                (folder / name).chmod(0o644 if name.startswith(PUBLISHED) else 0o600)
         config = wiring.load_config(folder)
         if config.log_origin != manifest.origin:
             raise click.ClickException(
@@ -370,14 +372,6 @@ def _settled(source: Path, folder: Path, manifest: Manifest) -> Iterator[Config]
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _settle(source: Path, folder: Path, manifest: Manifest) -> None:
-    (folder / PUBLISHED).mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    for name in manifest.files.keys() - {DATABASE_FILE}:
-        shutil.copyfile(source / name, folder / name)
-        (folder / name).chmod(0o644 if name.startswith(PUBLISHED) else 0o600)
 
 
 def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> Path | None:

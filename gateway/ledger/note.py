@@ -166,7 +166,11 @@ def open_note(note: str | bytes, keys: Sequence[VerificationKey]) -> Note:
     known = _by_line_name(keys)
     good = tuple(s for s in signatures if (s.name, s.key_id) in known)
     for signature in good:
-        _require_valid(known[signature.name, signature.key_id], signature, text)
+        key = known[signature.name, signature.key_id]
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature.value, text.encode())
+        except InvalidSignature as error:
+            raise NoteError(f"the signature of {key.name} is wrong") from error
     if not good:
         raise UnknownSigner("no known key has signed the note")
     return Note(text, good)
@@ -226,13 +230,6 @@ def _by_line_name(keys: Sequence[VerificationKey]) -> dict[tuple[str, bytes], Ve
         if known.setdefault((key.name, key.key_id), key) != key:
             raise NoteError("two different keys share a name and a key id")
     return known
-
-
-def _require_valid(key: VerificationKey, signature: Signature, text: str) -> None:
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(signature.value, text.encode())
-    except InvalidSignature as error:
-        raise NoteError(f"the signature of {key.name} is wrong") from error
 
 
 def _require_name(name: str) -> None:

@@ -126,7 +126,10 @@ def _use(
     if invitation is None:
         raise refusals.InvalidInvitation("no invitation has this name and token")
     used = invitation.use(asked.key, context.event, context.now)
-    _permit(context, invited)
+    registered = context.work.organisations.system(invited.organisation, invited.system)
+    if registered is None or not registered.enabled:
+        raise refusals.NotFound("the system is not registered, or disabled: ask the administrators")
+    authorize(context, context.principal(), otherwise="policy does not allow an enrolment now")
     if used is invitation:
         if used.request is None:
             raise refusals.NotFound("the result of the invitation is gone")
@@ -143,13 +146,6 @@ def _use(
     said = {"invitation": str(used.id), "system": used.system, **_named(asked)}
     _record(context, canonical.encode(said).decode())
     return {"request": str(context.event), "client_id": client_id}
-
-
-def _permit(context: RequestContext, invited: Invitation) -> None:
-    registered = context.work.organisations.system(invited.organisation, invited.system)
-    if registered is None or not registered.enabled:
-        raise refusals.NotFound("the system is not registered, or disabled: ask the administrators")
-    authorize(context, context.principal(), otherwise="policy does not allow an enrolment now")
 
 
 def _register(context: RequestContext, used: Invitation, first_key: FirstDocumentKey) -> None:

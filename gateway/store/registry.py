@@ -302,7 +302,11 @@ class SqlOrganisations(_RegistryPart):
     def save(self, organisation: Organisation) -> None:
         """Replace the stored one, whose version must be one less; else EditConflict."""
         self._transaction.require_registry()
-        self._require_in_service(organisation.slug)
+        if (EntryKind.ORGANISATION, organisation.slug) in self.out_of_service():
+            raise WrongState(
+                "the organisation's entry is not what its events say: nothing of it is changed "
+                "before the operator has put that right"
+            )
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.run(_SAVE, values | expected).rowcount:
@@ -494,13 +498,6 @@ class SqlOrganisations(_RegistryPart):
             return None
         found = self.get(peer)
         return Status.SUSPENDED if found is None else found.status
-
-    def _require_in_service(self, slug: str) -> None:
-        if (EntryKind.ORGANISATION, slug) in self.out_of_service():
-            raise WrongState(
-                "the organisation's entry is not what its events say: nothing of it is changed "
-                "before the operator has put that right"
-            )
 
     def _administrator(self, person: Administrator) -> Administrator:
         in_service = (EntryKind.PERSON, person.id) not in self.out_of_service()

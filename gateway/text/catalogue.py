@@ -176,7 +176,7 @@ def quotations(extra: Mapping[str, Any], language: str) -> list[str]:
         if name in _FREE:
             field = word("fields", name, language)
             field = field[:1].upper() + field[1:] if language == FRENCH else field
-            text = defang_text(_unquoted(_coded(value, language)))
+            text = defang_text(_coded(value, language).translate(_MARKS | _BRACKETS))
             found.append(
                 _pair("headings", "quotation", language).format(field=field, text=text, nb=_NB)
             )
@@ -208,10 +208,6 @@ _FREE = frozenset(
 
 _MARKS = str.maketrans('«»\u201c\u201d"', "\u2039\u203a\u2018\u2019'")
 _BRACKETS = str.maketrans("()[]", "////")
-
-
-def _unquoted(text: str) -> str:
-    return text.translate(_MARKS | _BRACKETS)
 
 
 def _quoted(value: Any, language: str) -> str:
@@ -300,10 +296,6 @@ def _joined(english: str, french: str) -> Callable[[Any, str], str]:
     return join
 
 
-def _dated(value: Mapping[int, str], language: str) -> str:
-    return "; ".join(f"{entry}, {moment(at, language)}" for entry, at in value.items())
-
-
 _WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
     "type": _by_table("events"),
     "result": _by_table("results"),
@@ -313,7 +305,9 @@ _WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
     "states": _joined(" or ", " ou "),
     "persons": _joined(" and ", " et "),
     "entries": lambda value, language: (
-        _dated(value, language) if isinstance(value, Mapping) else str(value)
+        "; ".join(f"{entry}, {moment(at, language)}" for entry, at in value.items())
+        if isinstance(value, Mapping)
+        else str(value)
     ),
     "dates": lambda value, language: ", ".join(moment(one, language) for one in value),
     **dict.fromkeys(("act", "reference", "article", "legal_basis"), _quoted),

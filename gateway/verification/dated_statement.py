@@ -47,11 +47,14 @@ def read_dated(text: str, typ: str, trust: TrustAnchors) -> DatedStatement:
     note = verified.claims.get("checkpoint")
     if not isinstance(note, str):
         raise DocumentError("the statement has no checkpoint of the log")
+    at = _number(verified.claims, "iat")
+    if at > _LATEST:
+        raise DocumentError("the time of the statement is after the year 9999")
     return DatedStatement(
         organisation=_organisation(verified),
         checkpoint=_checkpoint(note, anchors),
         note=note,
-        at=_time(verified),
+        at=datetime.fromtimestamp(at, UTC),
         kid=str(verified.header["kid"]),
         claims=verified.claims,
     )
@@ -70,13 +73,6 @@ def _number(claims: Mapping[str, Any], name: str) -> int:
     if type(value) is not int or value < 0:
         raise DocumentError(f"{name} of the statement is not a number")
     return value
-
-
-def _time(verified: VerifiedSdJwt) -> datetime:
-    at = _number(verified.claims, "iat")
-    if at > _LATEST:
-        raise DocumentError("the time of the statement is after the year 9999")
-    return datetime.fromtimestamp(at, UTC)
 
 
 def _checkpoint(note: str, trust: TrustAnchors) -> Checkpoint:
