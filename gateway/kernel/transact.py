@@ -330,7 +330,7 @@ def perform(
 def rehearse(
     ports: Ports, actor: actors.Actor, request: ActionRequest, act: Callable[[RequestContext], T]
 ) -> T | None:
-    """Return what a write would give now, of which nothing is kept; None of one that was done before.
+    """Return what a write would give now, and keep nothing of it; None of one done before.
 
     A refusal is one of the write: it is recorded where that would be.
     """
