@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from gateway.domain.refusals import Refusal
+from gateway.evidence.passkey import Passkey
 from gateway.evidence.receipt import Receipt
 
 
@@ -98,7 +99,7 @@ class Access(Protocol):
 class Persons(Protocol):
     """Who may sign in, as the registry has it at the moment of each question."""
 
-    def passkeys(self, person: Person, /) -> Mapping[str, Mapping[str, Any]]:
+    def passkeys(self, person: Person, /) -> Mapping[str, Passkey]:
         """The passkeys of a person who may sign in now, by their ids; none for anybody else."""
 
     def invitation(self, token: str, /) -> PersonInvitation | None:
@@ -111,5 +112,6 @@ class Persons(Protocol):
         """Register a passkey and use up its invitation; ``statement`` is the draft with the
         passkey's answer. Raises Refusal."""
 
-    def access(self, person: Person, session: str, kid: str, /) -> Access:
-        """The endpoints for a person who signed in with a passkey, in a session."""
+    def access(self, person: Person, session: str, kid: str, /) -> Access | None:
+        """The endpoints for a person who signed in with a passkey, in a session; None once they may
+        not, or the passkey is revoked."""

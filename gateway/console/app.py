@@ -43,10 +43,10 @@ _POLICY = (
     "trusted-types 'none'"
 )
 _FEATURES = (
-    "accelerometer autoplay bluetooth browsing-topics camera clipboard-read display-capture "
+    "accelerometer autoplay browsing-topics camera clipboard-read display-capture "
     "encrypted-media fullscreen gamepad geolocation gyroscope hid identity-credentials-get "
     "idle-detection local-fonts magnetometer microphone midi otp-credentials payment "
-    "picture-in-picture screen-wake-lock serial usb web-share window-management xr-spatial-tracking"
+    "picture-in-picture screen-wake-lock serial usb window-management xr-spatial-tracking"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -141,17 +141,16 @@ def _language() -> str:
 
 
 def _find_person(context: ConsoleContext) -> SignedIn | None:
-    """Find who is signed in: the passkey of the session counts, and so may its person, now."""
+    """Find who is signed in: the passkey of the session counts, and its person may, now."""
     session = context.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
     if session is None:
         return None
-    passkeys = context.persons.passkeys(session.person)
-    if session.kid not in passkeys:
-        context.sessions.end(session.person, session.id)
-        context.log.refuse("console_session_ended", request_id=g.request_id, kid=session.kid)
-        return None
     access = context.persons.access(session.person, session.id, session.kid)
-    return SignedIn(session, access, passkeys)
+    if access is None:
+        context.sessions.end(session.person, session.id)
+        context.log.refuse("console-session-ended", request=g.request_id, kid=session.kid)
+        return None
+    return SignedIn(session, access)
 
 
 def _check_form(context: ConsoleContext) -> None:
@@ -166,7 +165,7 @@ def _check_form(context: ConsoleContext) -> None:
     else:
         return
     context.log.refuse(
-        "console_form_refused", request_id=g.request_id, endpoint=request.endpoint, reason=wrong
+        "console-form-refused", request=g.request_id, endpoint=request.endpoint, reason=wrong
     )
     abort(403)
 
@@ -190,7 +189,7 @@ def _finish(response: Response) -> Response:
     """Set the headers of every answer."""
     response.headers.update(HEADERS)
     if console().origin.startswith("https:"):
-        response.headers["Strict-Transport-Security"] = "max-age=63072000"
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
@@ -205,7 +204,7 @@ def _answer_error(error: Exception) -> tuple[str, int]:
             return _refusal(error, recorded=False)
         case HTTPException():
             return _problem(error.code or 500)
-    console().log.fail("console_failure", error, request_id=g.request_id, endpoint=request.endpoint)
+    console().log.fail("console-failure", error, request=g.request_id, endpoint=request.endpoint)
     return _problem(500)
 
 

@@ -1,6 +1,6 @@
 """What a page of the console works with: the parts of the app, and who is signed in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar, cast
@@ -22,13 +22,13 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Log(Protocol):
     """The security log: one line for what was granted, refused, or failed."""
 
-    def note(self, kind: str, /, **fields: Any) -> None:
+    def note(self, kind: str, **fields: Any) -> None:
         """Write what was granted."""
 
-    def refuse(self, kind: str, /, **fields: Any) -> None:
+    def refuse(self, kind: str, **fields: Any) -> None:
         """Write a refusal."""
 
-    def fail(self, kind: str, error: BaseException, /, **fields: Any) -> None:
+    def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
         """Write where something unexpected happened."""
 
 
@@ -60,7 +60,6 @@ class SignedIn:
 
     session: BrowserSession
     access: Access
-    passkeys: Mapping[str, Mapping[str, Any]]
 
     @property
     def person(self) -> Person:

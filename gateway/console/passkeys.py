@@ -12,6 +12,7 @@ from typing import Any
 from gateway.console.access import Person
 from gateway.console.context import console
 from gateway.evidence import base64url, passkey
+from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError
 
 LONGEST_HANDLE = 64  # bytes (5.4.3)
@@ -101,14 +102,14 @@ def creation_options(challenge: bytes, person: Person) -> str:
     )
 
 
-def verify_sign_in(answer: Answer, keys: Mapping[str, Mapping[str, Any]]) -> str:
-    """The id of the passkey, of ``keys``, that signed a challenge of the console's for a sign-in;
+def verify(answer: Answer, keys: Mapping[str, Passkey], purpose: str) -> str:
+    """The id of the passkey, of ``keys``, that signed a challenge of the console's of this purpose;
     DocumentError."""
-    challenge = _consume(answer, "sign-in")
+    challenge = _consume(answer, purpose)
     wrong = DocumentError("the person has no passkey that may sign in")
-    for kid, jwk in keys.items():
+    for kid, key in keys.items():
         try:
-            passkey.verify_answer(_passkey(jwk), answer.response, challenge)
+            passkey.verify_answer(key, answer.response, challenge)
         except (DocumentError, KeyError) as error:
             wrong = DocumentError(str(error))
         else:
@@ -123,13 +124,6 @@ def read_new(answer: Answer) -> dict[str, str]:
         return passkey.read_new_passkey(answer.response, console().origin, challenge)
     except KeyError:
         raise DocumentError("what the browser answered has no key") from None
-
-
-def _passkey(jwk: Mapping[str, Any]) -> passkey.Passkey:
-    try:
-        return passkey.read_passkey(jwk)[1]
-    except ValueError as error:
-        raise DocumentError(str(error)) from None
 
 
 def _consume(answer: Answer, purpose: str) -> bytes:

@@ -37,14 +37,14 @@ class Nothing:
 class Register:
     """Who may sign in, as a test says it."""
 
-    keys: dict[Person, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    keys: dict[Person, dict[str, passkey.Passkey]] = field(default_factory=dict)
     invitations: dict[str, PersonInvitation] = field(default_factory=dict)
 
     def passkeys(self, person):
         return self.keys.get(person, {})
 
     def access(self, person, session, kid):
-        return Nothing(person)
+        return Nothing(person) if kid in self.passkeys(person) else None
 
     def invitation(self, token):
         return self.invitations.get(token)
@@ -66,13 +66,14 @@ class Register:
             audience="it",
             issuer="me",
         )
-        self.keys.setdefault(invitation.person, {})[kid] = jwk
+        self.keys.setdefault(invitation.person, {})[kid] = registered
 
 
 class Console:
     """The app over a register, on a clock that tests move."""
 
     def __init__(self, folder, origin: str = CONSOLE) -> None:
+        self.folder = folder
         self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
         self.drawn = 0
         self.register = Register()
@@ -101,7 +102,8 @@ class Console:
     def browser(self, person: Person = OFFICER) -> "Browser":
         """A browser whose person has a passkey."""
         made = Browser(self, Authenticator(origin=self.context.origin), person)
-        self.register.keys.setdefault(person, {})[made.device.jwk["kid"]] = made.device.jwk
+        kid, registered = passkey.read_passkey(made.device.jwk)
+        self.register.keys.setdefault(person, {})[kid] = registered
         return made
 
 
@@ -151,6 +153,12 @@ class Browser:
         self.device.flags = PRESENT | VERIFIED
         response = {**made, "publicKey": base64url.encode(der), "transports": ["internal"]}
         return json.dumps({"id": "Y3JlZA", "type": "public-key", "response": response})
+
+
+def cookie(browser: Browser) -> str:
+    """The token in the cookie of a browser's session; empty where it has none."""
+    found = browser.client.get_cookie("__Host-casegate", browser.console.context.host)
+    return "" if found is None else found.value
 
 
 def form(page: TestResponse, action: str) -> dict[str, str]:

@@ -85,16 +85,16 @@ def test_another_host_is_not_served(console, browser):
 
 
 def test_a_failure_is_a_page_with_the_number_of_its_request_and_none_of_its_words(console, browser):
-    def fail(person):
+    def fail(*_):
         raise RuntimeError("secret words")
 
     browser.sign_in()
-    console.register.passkeys = fail
+    console.register.access = fail
     answer = browser.get("/me")
     assert answer.status_code == 500
     line = console.logged()[-1]
-    assert (line["event"], line["error"]) == ("console_failure", "builtins.RuntimeError")
-    assert line["request_id"] in answer.text
+    assert (line["event"], line["error"]) == ("console-failure", "builtins.RuntimeError")
+    assert line["request"] in answer.text
     assert "secret" not in answer.text + console.written.getvalue()
 
 

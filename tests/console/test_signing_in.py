@@ -7,8 +7,9 @@ import pytest
 
 from gateway.console.access import Person, PersonInvitation
 from gateway.console.pages.signing_in import WRONG_ATTEMPTS
+from gateway.evidence import base64url
 from tests.authenticator import Authenticator
-from tests.console.browsing import OFFICER, form
+from tests.console.browsing import OFFICER, cookie, form
 from tests.each import each
 
 INVITED = Person("pdc", "pdc-7k3f")
@@ -30,7 +31,7 @@ def test_a_passkey_signs_its_person_in_and_the_session_is_in_a_strict_cookie(con
     parts = {part.strip() for part in rest.split(";")[1:]}
     assert parts == {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"}
     assert "ofmin-if47, ofmin" in browser.get("/me").text
-    assert [one["event"] for one in console.logged()] == ["console_signed_in"]
+    assert [one["event"] for one in console.logged()] == ["console-signed-in"]
 
 
 WRONG = {
@@ -51,7 +52,7 @@ def test_what_is_not_the_answer_to_this_page_signs_nobody_in(console, browser, c
     assert answer.status_code == 403
     assert "Set-Cookie" not in answer.headers
     assert browser.get("/me").status_code == 303
-    assert console.logged()[-1]["event"] == "console_sign_in_refused"
+    assert console.logged()[-1]["event"] == "console-sign-in-refused"
 
 
 def test_a_challenge_counts_once_and_for_five_minutes(console, browser):
@@ -92,7 +93,7 @@ def test_an_invitation_registers_a_passkey_that_then_signs_in(console, browser):
     assert done.status_code == 200, done.text
     assert browser.sign_in().status_code == 303
     kinds = [one["event"] for one in console.logged()]
-    assert kinds == ["console_passkey_registered", "console_signed_in"]
+    assert kinds == ["console-passkey-registered", "console-signed-in"]
     browser.client = console.app.test_client()
     assert browser.send(page, "/invitation/proof", credential=proof).status_code == 403
 
@@ -138,19 +139,43 @@ def test_the_language_is_kept_and_leads_back_to_the_page(console, browser):
         assert answer.location == "/"
 
 
-def test_my_page_lists_my_passkeys_and_sessions_and_ends_them(console, browser):
+def test_my_page_lists_my_passkeys_and_sessions_and_ends_others_with_my_passkey(console, browser):
     browser.sign_in()
-    console.later(seconds=1)
-    second = console.browser(OFFICER)
-    second.sign_in()
+    others = []
+    for _ in range(2):
+        console.later(seconds=1)
+        others.append(console.browser(OFFICER))
+        others[-1].sign_in()
     page = browser.get("/me")
-    assert browser.device.jwk["kid"] in page.text
-    assert second.device.jwk["kid"] in page.text
-    mine, other = console.sessions.of(OFFICER)[::-1]
-    browser.send(page, "/me/sessions", session=other.id)
-    assert second.get("/me").status_code == 303
+    kids = [one.device.jwk["kid"] for one in (browser, *others)]
+    assert [kid in page.text for kid in kids] == [True] * 3
     stranger = console.browser(INVITED)
     stranger.sign_in()
-    stranger.send(stranger.get("/me"), "/me/sessions", session=mine.id)
+    _, middle, _ = console.sessions.of(OFFICER)
+    csrf = console.sessions.find(cookie(stranger)).csrf("/me/sessions")
+    credential = stranger.answer("", asked=asked(console, "end-sessions"))
+    fields = {"session": middle.id, "csrf": csrf, "credential": credential}
+    assert stranger.post("/me/sessions", fields).status_code == 303
+    assert others[0].get("/me").status_code == 200
+    for session, left in ((middle.id, [303, 200]), ("", [303, 303])):
+        credential = browser.answer("/me/sessions", asked=asked(console, "end-sessions"))
+        csrf = console.sessions.find(cookie(browser)).csrf("/me/sessions")
+        fields = {"session": session, "csrf": csrf}
+        assert browser.post("/me/sessions", {**fields, "credential": credential}).location == "/me"
+        assert [one.get("/me").status_code for one in others] == left
     assert browser.get("/me").status_code == 200
-    assert browser.send(browser.get("/me"), "/me/sessions", session=mine.id).location == "/login"
+
+
+def test_no_session_ends_without_the_passkey_or_by_the_answer_of_a_sign_in(console, browser):
+    browser.sign_in()
+    fields = {"session": "", "csrf": console.sessions.find(cookie(browser)).csrf("/me/sessions")}
+    other = console.browser(OFFICER)
+    other.sign_in()
+    for credential in ("", "{}", browser.answer("", asked=asked(console, "sign-in"))):
+        answer = browser.post("/me/sessions", {**fields, "credential": credential})
+        assert answer.status_code == 403
+    assert other.get("/me").status_code == 200
+
+
+def asked(console, purpose):
+    return {"challenge": base64url.encode(console.sessions.challenge(purpose))}

@@ -44,13 +44,13 @@ def sign_in() -> Response:
     try:
         answer = passkeys.read_answer(sent("credential"))
         person = passkeys.person_of(answer)
-        kid = passkeys.verify_sign_in(answer, context.persons.passkeys(person))
+        kid = passkeys.verify(answer, context.persons.passkeys(person), "sign-in")
     except DocumentError as error:
         return _refuse_sign_in(error)
     if g.signed_in is not None:
         context.sessions.end(g.signed_in.person, g.signed_in.session.id)
     token = context.sessions.begin(person, kid, answer.credential)
-    context.log.note("console_signed_in", request_id=g.request_id, kid=kid)
+    context.log.note("console-signed-in", request=g.request_id, kid=kid)
     response = make_response(redirect("/", 303))
     response.set_cookie(SESSION_COOKIE, token, secure=True, httponly=True, samesite="Strict")
     return response
@@ -58,7 +58,7 @@ def sign_in() -> Response:
 
 def _refuse_sign_in(error: DocumentError) -> Response:
     """Say that nobody was signed in, and nothing of the reason, which is for the security log."""
-    console().log.refuse("console_sign_in_refused", request_id=g.request_id, reason=str(error))
+    console().log.refuse("console-sign-in-refused", request=g.request_id, reason=str(error))
     if not console().sessions.within("sign-in", WRONG_ATTEMPTS):
         abort(429)
     return make_response(_login(wrong=True), 403)
@@ -144,12 +144,12 @@ def register_passkey() -> Response:
         context.persons.register(sent("token"), jwk, statement, sent("key"))
     except (Refusal, DocumentError) as error:
         return _refuse_invitation(str(error))
-    context.log.note("console_passkey_registered", request_id=g.request_id, kid=jwk["kid"])
+    context.log.note("console-passkey-registered", request=g.request_id, kid=jwk["kid"])
     return make_response(render_template("registered.html"))
 
 
 def _refuse_invitation(reason: str) -> Response:
-    console().log.refuse("console_invitation_refused", request_id=g.request_id, reason=reason)
+    console().log.refuse("console-invitation-refused", request=g.request_id, reason=reason)
     if not console().sessions.within("invitation", WRONG_ATTEMPTS):
         abort(429)
     return make_response(render_template("invitation.html", wrong=True), 403)
