@@ -33,7 +33,7 @@ from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
 from gateway.domain.revision import ChangeKind, VersionChange
-from gateway.domain.staff import WORKING, StaffEntry
+from gateway.domain.staff import WORKING, StaffEntry, StaffPasskey
 from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
@@ -46,11 +46,20 @@ from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.authentication import authenticate_person
 from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult, transact
-from gateway.kernel.values import Caller, HandoffFilter, LoggedEvent, ReferenceDate, TreeHead
+from gateway.kernel.values import (
+    HOST,
+    Caller,
+    HandoffFilter,
+    LoggedEvent,
+    PersonCredentials,
+    ReferenceDate,
+    TreeHead,
+)
 from gateway.keys import (
     DecryptionKey,
     KeyPurpose,
@@ -71,6 +80,7 @@ from gateway.store.proved import Proved, RowsProof
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
+from tests.authenticator import Authenticator
 from tests.evidence.ingredients import chance
 from tests.lent import LentStore, MemoryKeys
 
@@ -128,6 +138,18 @@ def enter_staff(
                 work, "staff.establish", parties, event=event, simulated_date=None, details=[kept]
             )
         work.commit()
+
+
+def signed_in(
+    ports: Ports, organisation: str, person: str, key: Authenticator, session: str = "session"
+) -> Caller:
+    """A person of a member in a browser, with a passkey that is registered past its event."""
+    jwk = canonical.encode(key.jwk).decode()
+    made = StaffPasskey(organisation, person, key.jwk["kid"], jwk, UNRECORDED)
+    with ports.begin(TransactionMode.REGISTRY) as work:
+        work.staff.add_passkey(made)
+        work.commit()
+    return authenticate_person(ports, organisation, PersonCredentials(session, made.kid, person))
 
 
 @cache
@@ -573,7 +595,7 @@ def record_step(ports: Ports, change: Change, approvals: Sequence[str]) -> Write
 
 def caller(organisation: str) -> Caller:
     """The desk of an organisation, as an authenticated caller."""
-    return Caller(organisation, DESK, frozenset(SCOPES))
+    return Caller(organisation, DESK, frozenset(SCOPES), HOST)
 
 
 def founded(

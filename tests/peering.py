@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.evidence import declarations
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
-from gateway.kernel.values import Caller, CosignedCheckpoint
+from gateway.kernel.values import HOST, Caller, CosignedCheckpoint
 from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import NoteSigner
 from gateway.registry import keys as registry_keys
@@ -34,7 +34,7 @@ PEER = "fr"
 PEER_ISSUER = "https://gateway.fr.example"
 PEER_ORIGIN = "gateway.fr.example/log"
 POLICE = "police"
-RELAY = Caller("be", "relay", frozenset({"relay"}))
+RELAY = Caller("be", "relay", frozenset({"relay"}), HOST)
 PEER_LOG = NoteSigner(PEER_ORIGIN, Ed25519PrivateKey.from_private_bytes(b"l" * 32))
 _KEY = Ed25519PrivateKey.from_private_bytes(b"v" * 32)
 PEER_WITNESS = Cosigner("gateway.fr.example", _KEY.public_key().public_bytes_raw(), _KEY.sign)

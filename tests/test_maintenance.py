@@ -31,7 +31,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import AHEAD, RecordedRefusal
-from gateway.kernel.values import Caller, CertificateOrder, LogQuery, TreeHead
+from gateway.kernel.values import HOST, Caller, CertificateOrder, LogQuery, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
@@ -800,7 +800,7 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
         (alarm,) = upkeep.alarms()
         assert alarm.endswith("(receive/csam/FR) is due, and waits for ocrvp and ofmin")
         for slug in ("ocrvp", "ofmin"):
-            caller = Caller(slug, "desk", frozenset(SCOPES))
+            caller = Caller(slug, "desk", frozenset(SCOPES), HOST)
             ports = upkeep.gateway.ports
             enter_staff(ports.begin, slug, event=ports.new_id())
             successions.approve(

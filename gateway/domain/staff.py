@@ -1,14 +1,15 @@
 """The staff register: an organisation's persons by pseudonym, roles and days; never by name."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
 
 from gateway.domain.answers import PARTIES_ANSWERS
+from gateway.domain.organisation import AUDIT_SCOPE, STAFF_SCOPE
 
 
 class RegisterRole(StrEnum):
@@ -69,6 +70,22 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
 }
 """For each action that names a person, the roles of which the person has one."""
 
+_READING = frozenset(
+    {"directory.read", "cases.read", "handoffs.read", "handoffs.answer", "events.read", AUDIT_SCOPE}
+)
+"""Scopes of every person: a dpo answers nothing but a review."""
+
+
+def scopes_of(roles: Collection[str]) -> frozenset[str]:
+    """The scopes of a person in a browser, by their roles.
+
+    Nobody is kept from both halves of SEPARATE_SCOPES, as a system is: each acts as themselves
+    alone.
+    """
+    working = {"cases.write", "handoffs.offer"} if WORKING.intersection(roles) else set()
+    keeping = (ENTERING | ENTERING_TEMPORARILY).intersection(roles)
+    return _READING.union(working, {STAFF_SCOPE} if keeping else ())
+
 
 @dataclass(frozen=True)
 class StaffEntry:
@@ -96,6 +113,14 @@ class StaffEntry:
         said = [self.salt, self.organisation, self.pseudonym, sorted(self.roles), *days]
         return sha256(json.dumps(said).encode()).hexdigest()
 
+    def commits(self, beside: "StaffPasskey | StaffInvitation") -> str:
+        """Likewise of a passkey of the person, or an invitation to register one."""
+        if isinstance(beside, StaffPasskey):
+            said = [beside.kid, beside.jwk]
+        else:
+            said = [beside.token_sha256, beside.expires_at.isoformat()]
+        return sha256(json.dumps([self.salt, *said]).encode()).hexdigest()
+
     def in_force(self, day: date, now: datetime) -> bool:
         """Tell whether the person acts for the organisation at the moment ``now`` of a civil
         day."""
@@ -106,11 +131,47 @@ class StaffEntry:
         )
 
 
+@dataclass(frozen=True)
+class StaffPasskey:
+    """A passkey of one person of a staff register: its JWK, the event that registered it, and that
+    of its revocation."""
+
+    organisation: str
+    pseudonym: str
+    kid: str
+    jwk: str
+    event: UUID
+    revocation_event: UUID | None = None
+
+    @property
+    def in_force(self) -> bool:
+        """Tell whether it was not revoked."""
+        return self.revocation_event is None
+
+
+@dataclass(frozen=True)
+class StaffInvitation:
+    """The newest invitation of a person to register a passkey, by whoever has its token, whose
+    SHA-256 alone is here. ``event`` recorded it; it is gone once used."""
+
+    organisation: str
+    pseudonym: str
+    token_sha256: str
+    expires_at: datetime
+    event: UUID
+
+
+INVITATION = timedelta(hours=72)
+"""How long an invitation to register a passkey can be used, once."""
+
+
 @dataclass
 class _Committed:
     parties: frozenset[str]
     event: UUID
     ends_at: datetime | None
+    invitation: tuple[str, UUID] | None = None
+    passkeys: dict[str, tuple[UUID, UUID | None]] = field(default_factory=dict)
 
 
 class CommittedStaff:

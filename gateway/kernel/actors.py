@@ -1,8 +1,8 @@
 """Who acts: every request is somebody's, and each kind of actor is known by other means.
 
 ``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first. A
-peer gateway's system acts for a member of its own (`Caller.through`); a person in a browser will be
-one more member of `Actor`.
+peer gateway's system acts for a member of its own (`Caller.through`); a person in a browser is a
+Caller too, or brings what administrators sign.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import ClassVar
 from gateway.domain import refusals
 from gateway.domain.audit_event import EventResult
 from gateway.domain.enrolment import Invitation
-from gateway.kernel.values import Caller
+from gateway.kernel.values import Caller, PersonCredentials
 
 GATEWAY = "gateway"
 """The name under which the gateway's own events are counted; no organisation may take it."""
@@ -22,7 +22,8 @@ GATEWAY = "gateway"
 class Administrators:
     """Named persons of the gateway's, known by their signed approvals of one exact change.
 
-    ``system`` brings the change over the network; None on the gateway's own host.
+    ``system`` brings the change over the network: the console does as one of them, who signed in.
+    None on the gateway's own host.
     """
 
     approvals: tuple[str, ...]
@@ -51,6 +52,13 @@ class GatewayItself:
 
 Actor = Caller | Administrators | EnrollingSystem | GatewayItself
 """Caller is a partner's system, known by its certificate and token."""
+
+
+def signed_in(actor: Actor) -> str | None:
+    """The person who acts in a browser, by pseudonym or as an administrator; None for all else."""
+    asking = actor.system if isinstance(actor, Administrators) else actor
+    shown = asking.credentials if isinstance(asking, Caller) else None
+    return shown.pseudonym if isinstance(shown, PersonCredentials) else None
 
 
 RULES_OF_REFUSALS: Mapping[type[refusals.Refusal], str] = {

@@ -10,7 +10,7 @@ from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey
-from gateway.kernel.actors import GATEWAY
+from gateway.kernel.actors import GATEWAY, signed_in
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import IdempotencyRecord
@@ -31,6 +31,8 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
         found.append(given)
     if not found:
         raise InvalidApproval("a change of the registry needs an administrator's approval")
+    if signed_in(context.actor) not in (None, found[-1].person):
+        raise InvalidApproval("an approval is by another person than the one who signed in")
     return found
 
 

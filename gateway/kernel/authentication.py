@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.domain.organisation import (
+    ADMIN_SCOPES,
     SCOPES_WHILE_SUSPENDED,
     Status,
     System,
@@ -19,9 +20,12 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import Refusal
-from gateway.evidence import base64url, canonical, signature
+from gateway.domain.staff import scopes_of
+from gateway.evidence import base64url, canonical, declarations, signature
+from gateway.evidence.passkey import Passkey, read_passkey
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Caller, Credentials
+from gateway.kernel.values import HOST, Caller, Credentials, PersonCredentials
 
 # --- A system proves who it is by its key: `private_key_jwt` (RFC 7523 2.2, FAPI 2.0) ---
 #
@@ -170,14 +174,17 @@ class NotAuthenticated(Refusal):
     """
 
 
-def authenticate(ports: Ports, client_id: str, shown: Credentials) -> System:
+def authenticate(ports: Ports, client_id: str, shown: Credentials | PersonCredentials) -> System:
     """The registered system behind a client id on a connection; NotAuthenticated otherwise."""
     with ports.begin(TransactionMode.READ) as work:
         return require_standing(ports, work, system_of(client_id), shown)
 
 
 def require_standing(
-    ports: Ports, work: UnitOfWork, names: tuple[str, str] | None, shown: Credentials
+    ports: Ports,
+    work: UnitOfWork,
+    names: tuple[str, str] | None,
+    shown: Credentials | PersonCredentials,
 ) -> System:
     """The system for which credentials stand as of this transaction; NotAuthenticated otherwise.
 
@@ -191,6 +198,8 @@ def require_standing(
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
     organisation, system = names
+    if isinstance(shown, PersonCredentials):
+        return _console_of(ports, work, names, shown)
     if shown.uris != (system_uri(ports.gateway, organisation, system),):
         raise NotAuthenticated("the certificate names another system than the client id")
     certificate = work.organisations.certificate(shown.thumbprint)
@@ -205,14 +214,20 @@ def require_standing(
         raise NotAuthenticated("the system is not registered, or disabled")
     member = work.organisations.get(organisation)
     if member is None or member.status not in _HEARD:
-        raise NotAuthenticated("the organisation is not active, enrolled or suspended")
+        raise NotAuthenticated(_NOT_HEARD)
     issued, valid_from = shown.issued, registered.tokens_valid_from
     # A token tells its time in seconds: one of the second of the withdrawal counts as earlier.
     if issued is not None and valid_from is not None and issued <= int(valid_from.timestamp()):
         raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
-    if member.status is not Status.SUSPENDED:
-        return registered
-    if (EntryKind.ORGANISATION, organisation) in work.organisations.out_of_service():
+    return registered if member.status is not Status.SUSPENDED else _for_duties(work, registered)
+
+
+_NOT_HEARD = "the organisation is not active, enrolled or suspended"
+
+
+def _for_duties(work: UnitOfWork, registered: System) -> System:
+    """A system with the scopes that it has while its organisation is suspended."""
+    if (EntryKind.ORGANISATION, registered.organisation) in work.organisations.out_of_service():
         raise NotAuthenticated("the organisation's entry is out of service")
     return replace(registered, scopes=registered.scopes & SCOPES_WHILE_SUSPENDED)
 
@@ -222,13 +237,86 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
 
     Raises NotAuthenticated.
     """
-    if caller.credentials is None:
+    if caller.credentials is HOST:
         return
     names = (caller.owner, caller.system)
     system = require_standing(ports, work, names, caller.credentials)
     if not caller.scopes <= system.scopes:
         raise NotAuthenticated("the system's scopes have changed")
     caller.authenticated.append(system)
+
+
+# --- A person in a browser: their passkey, and their entry of a register ---
+
+
+CONSOLE = "console"
+"""The system in whose name persons act in a browser; nobody registers it."""
+
+
+def authenticate_person(ports: Ports, organisation: str, shown: PersonCredentials) -> Caller:
+    """A person in a browser as the caller that they are now; NotAuthenticated otherwise.
+
+    ``organisation`` is `GATEWAY` for an administrator.
+    """
+    with ports.begin(TransactionMode.READ) as work:
+        console = require_standing(ports, work, (organisation, CONSOLE), shown)
+    return Caller(organisation, CONSOLE, console.scopes, shown, authenticated=[console])
+
+
+def passkeys_of(ports: Ports, organisation: str, person: str) -> Mapping[str, Passkey]:
+    """The passkeys by which a person may sign in now, by their ids; none of who may not.
+
+    ``organisation`` is `GATEWAY` for an administrator.
+    """
+    with ports.begin(TransactionMode.READ) as work:
+        if _scopes(ports, work, organisation, person) is None:
+            return {}
+        return _passkeys(work, organisation, person)
+
+
+def _console_of(
+    ports: Ports, work: UnitOfWork, names: tuple[str, str], shown: PersonCredentials
+) -> System:
+    """The console with what a person may do there."""
+    organisation, system = names
+    scopes = _scopes(ports, work, organisation, shown.pseudonym)
+    if scopes is None or system != CONSOLE:
+        raise NotAuthenticated("the person is not in force where they sign in")
+    if shown.kid not in _passkeys(work, organisation, shown.pseudonym):
+        raise NotAuthenticated("the passkey is unknown here, or revoked")
+    console = System(organisation, system, scopes)
+    if organisation == GATEWAY:
+        return console
+    member = work.organisations.get(organisation)
+    if member is None or member.status not in _HEARD:
+        raise NotAuthenticated(_NOT_HEARD)
+    return console if member.status is not Status.SUSPENDED else _for_duties(work, console)
+
+
+def _scopes(
+    ports: Ports, work: UnitOfWork, organisation: str, person: str
+) -> frozenset[str] | None:
+    """The scopes of a person who is in force; None for anybody else."""
+    if organisation == GATEWAY:
+        administrator = work.organisations.person(person)
+        enabled = administrator is not None and administrator.enabled
+        return frozenset(ADMIN_SCOPES) if enabled else None
+    now = ports.now()
+    day = ports.reference_date(now).day
+    entries = work.staff.named(organisation, [person])
+    held = [scopes_of(one.roles) for one in entries if one.in_force(day, now)]
+    return held[0] if held else None
+
+
+def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Mapping[str, Passkey]:
+    """The passkeys of a person that are not revoked."""
+    if organisation == GATEWAY:
+        administrator = work.organisations.person(person)
+        recorded = "{}" if administrator is None else administrator.public_key
+        keys = declarations.read_approval_keys(canonical.decode(recorded.encode()), revoked=False)
+        return {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
+    kept = work.staff.passkeys(organisation, person)
+    return dict(read_passkey(canonical.decode(one.jwk.encode())) for one in kept if one.in_force)
 
 
 def authenticate_client(

@@ -40,7 +40,13 @@ from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events
 from gateway.kernel.authentication import NotAuthenticated, require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
+from gateway.kernel.values import (
+    Caller,
+    IdempotencyRecord,
+    LoggedEvent,
+    PersonCredentials,
+    ReferenceDate,
+)
 
 T = TypeVar("T")
 
@@ -130,7 +136,10 @@ class RequestContext:
     def by(self) -> str | tuple[str, ...] | None:
         """Tell who asks, as the event names them to their own side."""
         match self.actor:
-            case Caller() | actors.GatewayItself():
+            case Caller():
+                shown, named = self.actor.credentials, self.request.by
+                return shown.pseudonym if isinstance(shown, PersonCredentials) else named
+            case actors.GatewayItself():
                 return self.request.by
             case actors.Administrators():
                 return self.persons
@@ -613,9 +622,20 @@ def _admit(
         event=ports.new_id(),
         known=known,
     )
+    if isinstance(system, Caller) and isinstance(system.credentials, PersonCredentials):
+        _sign_in(context, system.credentials)
     if isinstance(actor, Caller):
         context.caller, context.organisation = actor, known[actor.organisation]
     return context
+
+
+def _sign_in(context: RequestContext, shown: PersonCredentials) -> None:
+    """Tell which administrator signed in, if it is one; ValidationFailed where a member's person
+    asks in the name of another."""
+    if isinstance(context.actor, actors.Administrators):
+        context.persons = (shown.pseudonym,)
+    elif context.request.by not in (None, shown.pseudonym):
+        raise refusals.ValidationFailed((("/by", "is another person than the one who signed in"),))
 
 
 def _deny(context: RequestContext, denied: "_Denied | refusals.Refusal") -> NoReturn:
@@ -771,7 +791,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 simulated_date=ports.reference_date(now).simulated_date,
                 result=denial.result,
                 asked_in=owner if asked else actors.GATEWAY,
-                by=request.by if asked else denial.by,
+                by=actors.signed_in(actor) or request.by if asked else denial.by,
                 roles=denial.roles,
                 rules=denial.rules,
                 rules_shown=denial.result is not EventResult.NOT_FOUND or not asked,

@@ -36,18 +36,41 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class PersonCredentials:
+    """A person in a browser: whose pseudonym, or id of an administrator, by which passkey.
+
+    The console judges its ``session``; whether the passkey, ``kid``, and the person's entry count
+    is judged here.
+    """
+
+    session: str
+    kid: str
+    pseudonym: str
+
+
+class Host(Enum):
+    """The gateway's own host: whoever holds its database. Nobody is asked there."""
+
+    HOST = "host"
+
+
+HOST = Host.HOST
+
+
+@dataclass(frozen=True)
 class Caller:
-    """A partner's system, authenticated on this connection by certificate and bound token.
+    """A partner's system, authenticated on this connection by certificate and bound token; or a
+    person in a browser, as the system `console` of their organisation, or of the gateway.
 
     ``credentials`` are judged in each transaction, which adds to ``authenticated`` the system's
-    registration as it found it; None where no connection stands behind. ``through``: the system is
-    a peer gateway's of that id, and acts for a member of it, ``organisation``.
+    registration as it found it; HOST where the gateway itself reads for a member. ``through``: the
+    system is a peer gateway's of that id, and acts for a member of it, ``organisation``.
     """
 
     organisation: str
     system: str
     scopes: frozenset[str]
-    credentials: Credentials | None = None
+    credentials: Credentials | PersonCredentials | Host
     through: str | None = None
     authenticated: list[System] = field(default_factory=list, compare=False, repr=False)
 
@@ -57,15 +80,8 @@ class Caller:
         return self.through or self.organisation
 
 
-class Host(Enum):
-    """Who reads on the gateway's own host: whoever holds its database. Nobody is asked there."""
-
-    HOST = "host"
-
-
-HOST = Host.HOST
 Reader = Caller | Host
-"""Who reads as the operator: one of its systems, or on the host."""
+"""Who reads as the operator: one of its systems, an administrator, or who is on the host."""
 
 
 @dataclass(frozen=True)

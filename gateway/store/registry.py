@@ -37,7 +37,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
-from gateway.domain.staff import StaffEntry
+from gateway.domain.staff import StaffEntry, StaffInvitation, StaffPasskey
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import MemberProof
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
@@ -51,9 +51,11 @@ from gateway.store.tables import (
     member_proof,
     organisation,
     out_of_service,
+    passkey,
     person,
     registry,
     staff,
+    staff_invitation,
     system,
 )
 from gateway.store.transaction import Transaction, insert_new
@@ -224,6 +226,19 @@ class _RegistryPart(StorePart):
         """Keep what was found at this version; who changes the registry always looks."""
         if not self._changes and len(self._entries) < MOST_REMEMBERED:
             self._entries[key] = found
+
+    def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
+        """Return what is remembered, or else found.
+
+        That there is ``none`` only of what is registered: others' names have no end.
+        """
+        if key in self._entries:
+            known: T = self._entries[key]
+            return known
+        found = find()
+        if found or none:
+            self._remember(key, found)
+        return found
 
 
 class SqlOrganisations(_RegistryPart):
@@ -503,19 +518,6 @@ class SqlOrganisations(_RegistryPart):
         in_service = (EntryKind.PERSON, person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
-    def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
-        """Return what is remembered, or else found.
-
-        That there is ``none`` only of what is registered: others' names have no end.
-        """
-        if key in self._entries:
-            known: T = self._entries[key]
-            return known
-        found = find()
-        if found or none:
-            self._remember(key, found)
-        return found
-
     def _add_mandates(self, organisation: Organisation) -> None:
         rows = map(_MANDATES.row, organisation.mandates)
         self._transaction.run(
@@ -584,8 +586,16 @@ _STAFF_PAGE = (
 )
 
 
+_PASSKEYS = RecordTable(passkey, StaffPasskey)
+_PASSKEYS_OF = _PASSKEYS.by("organisation", "pseudonym").order_by(passkey.c.event)
+_INVITED = RecordTable(staff_invitation, StaffInvitation)
+_END_INVITED = delete(staff_invitation).where(
+    matching(staff_invitation, "organisation", "pseudonym")
+)
+
+
 class SqlStaff(_RegistryPart):
-    """The staff registers of organisations; entries end, and no row is ever taken away."""
+    """The staff registers of organisations; of entries and passkeys no row is ever taken away."""
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         """The organisation's entries of these pseudonyms, five at most, in one statement."""
@@ -616,3 +626,33 @@ class SqlStaff(_RegistryPart):
         """Let an entry end at a moment."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
         self._write(_ENTRIES.update, values)
+
+    def passkeys(self, organisation: str, pseudonym: str) -> Sequence[StaffPasskey]:
+        """The passkeys that a person has or had, the oldest first."""
+
+        def find() -> Sequence[StaffPasskey]:
+            of = {"organisation": organisation, "pseudonym": pseudonym}
+            return self._all(_PASSKEYS, _PASSKEYS_OF, **of)
+
+        return self._remembered(("passkeys", organisation, pseudonym), find, none=True)
+
+    def add_passkey(self, made: StaffPasskey) -> bool:
+        """Store a passkey; False, and nothing stored, when it was ever registered."""
+        return self._write(_PASSKEYS.insert, vars(made))
+
+    def revoke_passkey(self, kid: str, event: UUID) -> None:
+        """Let a passkey count no more, by an event."""
+        self._write(_PASSKEYS.update, {"of_kid": kid, "revocation_event": event})
+
+    def invitation(self, organisation: str, pseudonym: str) -> StaffInvitation | None:
+        """The invitation of a person that was not used yet, which may be over."""
+        return self._get(_INVITED, organisation=organisation, pseudonym=pseudonym)
+
+    def invite(self, made: StaffInvitation) -> None:
+        """Store an invitation, in place of the one before."""
+        self.end_invitation(made.organisation, made.pseudonym)
+        self._add(_INVITED, made)
+
+    def end_invitation(self, organisation: str, pseudonym: str) -> None:
+        """Let the invitation of a person be used no more."""
+        self._write(_END_INVITED, {"organisation": organisation, "pseudonym": pseudonym})

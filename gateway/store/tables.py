@@ -48,7 +48,7 @@ from gateway.domain.notification import Cursor, RefusedNotification
 from gateway.domain.organisation import Administrator, Certificate, Status, System
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
-from gateway.domain.staff import StaffEntry
+from gateway.domain.staff import StaffEntry, StaffInvitation, StaffPasskey
 from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.kernel import values
 from gateway.store import columns
@@ -222,6 +222,20 @@ log_hold = _small(
 staff = _small(
     "staff",
     *columns.columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),
+    PrimaryKeyConstraint("organisation", "pseudonym"),
+)
+
+# Passkeys of these persons, which stay when they are revoked: nobody registers one twice.
+passkey = _small(
+    "passkey",
+    *columns.columns_of(StaffPasskey),
+    PrimaryKeyConstraint("kid"),
+    Index("passkey_of", "organisation", "pseudonym"),
+)
+# An invitation to register one: the newest of a person, until it was used.
+staff_invitation = _small(
+    "staff_invitation",
+    *columns.columns_of(StaffInvitation),
     PrimaryKeyConstraint("organisation", "pseudonym"),
 )
 

@@ -20,7 +20,7 @@ from gateway.domain.organisation import system_of
 from gateway.evidence import base64url, canonical, signature
 from gateway.kernel.authentication import NotAuthenticated, authenticate
 from gateway.kernel.ports import Ports
-from gateway.kernel.values import Caller, Credentials
+from gateway.kernel.values import Caller, Credentials, Host
 from gateway.web import problems
 from gateway.web.context import TOKEN_SECONDS, AppContext, PresentedCertificate
 from gateway.web.inputs import read_query
@@ -226,7 +226,7 @@ def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
 
     ``scope`` may be ANY_SCOPE. Raises NotAuthenticated, InsufficientScope.
     """
-    if claimed.credentials is None:
+    if isinstance(claimed.credentials, Host):
         raise NotAuthenticated("no connection stands behind the caller")
     client_id = f"{claimed.owner}.{claimed.system}"
     system = authenticate(ports, client_id, claimed.credentials)

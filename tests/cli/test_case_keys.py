@@ -16,7 +16,7 @@ from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import transact
-from gateway.kernel.values import Caller
+from gateway.kernel.values import HOST, Caller
 from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content, enter_staff
@@ -41,7 +41,7 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
     """A case of the hotline, closed unless it is to stay open."""
     with gw.opened() as gateway:
         enter_staff(gateway.ports.begin, HOTLINE, event=gateway.ports.new_id())
-        caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+        caller = Caller(HOTLINE, "desk", frozenset(SCOPES), HOST)
         content = case_content(gateway.ports.new_id())
         submission = cases.Submission("intake-1", content, CLEARED)
         write = cases.submit(str(gateway.ports.new_id()), submission)
@@ -139,7 +139,7 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
 ) -> None:
     """But where no key can be had at all, a short list would be a false one."""
     lost, kept = submitted(gw), submitted(gw)
-    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES), HOST)
     with gw.opened() as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
             key = work.cases.key_of(HOTLINE, lost)
@@ -165,7 +165,7 @@ def test_a_case_whose_key_was_destroyed_is_in_no_list_and_its_list_needs_no_reco
 ) -> None:
     """As after an older database was put in place, while its log stands frozen."""
     back, kept = submitted(gw), submitted(gw)
-    caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
+    caller = Caller(HOTLINE, "desk", frozenset(SCOPES), HOST)
     with gw.opened() as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
             key, size = work.cases.key_of(HOTLINE, back), work.log.head().size

@@ -25,7 +25,7 @@ from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_remembered
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
-from gateway.kernel.values import Caller
+from gateway.kernel.values import HOST, Caller
 from gateway.registry import directory as organisations
 from tests import answers
 from tests.each import each
@@ -418,7 +418,7 @@ def test_a_suspended_organisation_does_its_duties_and_a_retry_gets_the_first_res
 
 def test_an_organisation_that_is_not_in_the_registry_finds_nothing():
     gateway = founded()
-    stranger = Caller("nobody-here", "desk", frozenset())
+    stranger = Caller("nobody-here", "desk", frozenset(), HOST)
     refused = gateway.refusal(organisations.whoami, stranger)
     assert isinstance(refused.refusal, NotFound)
     check_log(gateway, "nobody-here")

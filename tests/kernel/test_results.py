@@ -16,7 +16,7 @@ from gateway.exchange.handoffs import views
 from gateway.kernel import changes, results
 from gateway.kernel.changes import Change
 from gateway.kernel.results import Page, collect_page
-from gateway.kernel.values import Caller
+from gateway.kernel.values import HOST, Caller
 from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
 from tests.exchange.test_in_databases import gateway as founding  # noqa: F401 - a fixture
@@ -35,7 +35,7 @@ from tests.founding import (
     submitted,
 )
 
-ENTRUSTED = Caller(HOTLINE, DESK, frozenset({*SCOPES, "admin"}))
+ENTRUSTED = Caller(HOTLINE, DESK, frozenset({*SCOPES, "admin"}), HOST)
 
 
 def paged(page: Callable[[Any], Page[Any]], start: Any = None) -> list[Any]:

@@ -23,7 +23,7 @@ from gateway.exchange.standing.case_version import in_force, read_version
 from gateway.exchange.standing.disclosure import PERSONS
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import HOST, Caller, LoggedEvent
 
 ANSWERED = "handoff.recall_answered"
 
@@ -61,7 +61,7 @@ def compose(ports: Ports, member: str, after: int, most: int = MOST) -> Outgoing
         following = context.work.log.read_stream(member, after, most)
         return [(number, one, _beside(context, one)) for number, one in following]
 
-    reader = Caller(member, "relay", frozenset())
+    reader = Caller(member, "relay", frozenset(), HOST)
     found = read(ports, reader, ActionRequest("handoff.read"), query)
     if not found:
         return None

@@ -47,6 +47,7 @@ REVISIONS = [
     "add_heard_handoff",
     "add_handoff_reference",
     "add_unheard_answer",
+    "add_passkeys",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -13,7 +13,7 @@ from gateway.exchange.case.cases import Submission
 from gateway.exchange.handoffs import item_search
 from gateway.exchange.handoffs.item_search import ItemSearch
 from gateway.exchange.handoffs.updates import UpdateRequest, update
-from gateway.kernel.values import Caller
+from gateway.kernel.values import HOST, Caller
 from tests import answers
 from tests.exchange.handoffs.test_recalls import recalled
 from tests.founding import (
@@ -154,7 +154,7 @@ def test_a_search_sees_what_the_scopes_of_the_system_let_it(gateway):
         ("handoffs.read", ["handoffs"], 0),
         ("events.read", [], 0),
     ):
-        result = search(gateway, Caller(HOTLINE, DESK, frozenset({scope}))).result
+        result = search(gateway, Caller(HOTLINE, DESK, frozenset({scope}), HOST)).result
         assert (result["searched"], len(result["items"])) == (searched, count)
 
 

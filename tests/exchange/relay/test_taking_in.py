@@ -19,7 +19,7 @@ from gateway.domain.refusals import InvalidDocument
 from gateway.exchange.relay import applying, taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from gateway.kernel.values import Caller, HandoffFilter
+from gateway.kernel.values import HOST, Caller, HandoffFilter
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from tests import answers
 from tests.each import each
@@ -69,7 +69,7 @@ def refused(two: TwoGateways, body: dict[str, Any], why: str) -> None:
 def test_step_1_only_a_peer_gateway_brings_events() -> None:
     two = two_gateways()
     message = relay_message(RelayedEventBody().load(one_offer(two)), "")
-    member = Caller(HOTLINE, "desk", frozenset({"relay"}))
+    member = Caller(HOTLINE, "desk", frozenset({"relay"}), HOST)
     with pytest.raises(RecordedRefusal):
         taking_in.take_in(two.fr.ports, member, message)
 

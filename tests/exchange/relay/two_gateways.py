@@ -27,7 +27,7 @@ from gateway.exchange.relay import composing, taking_in
 from gateway.exchange.relay.composing import OutgoingEvent
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.kernel.values import Caller, CosignedCheckpoint
+from gateway.kernel.values import HOST, Caller, CosignedCheckpoint
 from gateway.keys import KeyPurpose, SigningKey, generate_key
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger.note import parse_checkpoint, split
@@ -128,7 +128,7 @@ class TwoGateways:
         gateway = self.fr if sender == BE else self.be
         if self.cosigns:
             _cosign(gateway, body["receipt"]["proof"])
-        caller = Caller(sender, "relay", frozenset({"relay"}))
+        caller = Caller(sender, "relay", frozenset({"relay"}), HOST)
         loaded = RelayedEventBody().load(json.loads(json.dumps(body)))
         try:
             message = relay_message(loaded, "")
