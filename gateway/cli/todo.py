@@ -16,7 +16,7 @@ from gateway.cli.steps import act_word, add_steps
 from gateway.cli.system import waiting_writes
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway
-from gateway.domain.duty import DutyKind
+from gateway.domain.duty import DutyKind, WaitKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
 from gateway.domain.vocabulary import Matter, Urgency
@@ -46,7 +46,7 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)
     unconfirmed = [] if wanted.is_set else gateway.unconfirmed(wording.language())
-    items = [{**one, "first": _whole(_first(one)), "next": _whole(one["command"])} for one in rows]
+    items = [{**one, "first": _whole(_first(one)), "next": _whole(_next(one))} for one in rows]
     told = {"items": items, "skipped": found["skipped"], "outbox": outbox}
     if output.reply({**told, "unconfirmed": unconfirmed}):
         return
@@ -95,7 +95,7 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     urgency = urgency_word(row["urgency"]) if row["urgency"] else ""
     label = f"{due:22}{urgency:{_WIDE[wording.language()]}}"
     output.print_wrapped(output.sanitise(say("and").join(_lines(rows))), label, len(label))
-    for command in filter(None, (_first(row), row["command"])):
+    for command in filter(None, (_first(row), _next(row))):
         wording.print_next(output.complete(_shortened(command, row)))
 
 
@@ -134,6 +134,12 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 _WIDE = {catalogue.ENGLISH: 9, catalogue.FRENCH: 12}
 """Columns of an urgency."""
+
+
+def _next(row: Mapping[str, Any]) -> str | None:
+    """The command of its first act; of a case that is with nobody to a competence."""
+    offers = row["kind"] == WaitKind.CASE_OFFER
+    return output.OFFER.format_map(row) if offers else row["command"]
 
 
 def _first(row: Mapping[str, Any]) -> str | None:

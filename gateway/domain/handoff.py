@@ -75,6 +75,9 @@ OF_RECALL = frozenset(
 """What is done and answered also after the case was erased: copies of holders live on."""
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
+TAKEN_UP = OPEN | {HandoffState.CLOSED}
+"""The states in which a recipient is asked to take what was offered, or took it."""
+
 RETURNED = {
     HandoffState.OFFERED: HandoffState.RETURNED,
     HandoffState.ACCEPTED: HandoffState.CLOSED,

@@ -16,6 +16,7 @@ from sqlalchemy import and_, select
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import (
+    TAKEN_UP,
     Handoff,
     HandoffAction,
     Recall,
@@ -224,6 +225,8 @@ class CaseProof:
             "version": max([*self.numbers.values()], default=0),
             "measured": bool(self.measures),
         }
+        if self.case.state is not CaseState.ERASED:
+            told["offered"] = any(one.state in TAKEN_UP for one in self.handoffs())
         if self.case.state is not CaseState.ERASED and any(
             {row.summary, row.document} != {row.content_key and header_of(row.content_key)}
             for row in self.versions

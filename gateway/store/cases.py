@@ -73,7 +73,7 @@ from gateway.store.transaction import Transaction
 _CASES = RecordTable(
     case_file,
     Case,
-    keeps=("originator_ref",),
+    keeps=("originator_ref", "offered"),
     counter="revision",
     changed="the case has changed: read it again",
 )
@@ -143,11 +143,17 @@ def _page(*names: str) -> Select[Any]:
 _after_case = tuple_(case_file.c.urgency, case_file.c.made) > tuple_(
     bindparam("after_urgency", type_=Integer()), bindparam("after_made", type_=Uuid())
 )
-_UNCLEARED = (
+_withheld = exists().where(
+    case_recall.c.originator == case_file.c.originator,
+    case_recall.c.case == case_file.c.id,
+    case_recall.c.recipient.is_(null()),
+    case_recall.c.version >= case_file.c.version,
+)
+_TO_DO = (
     select(*_CASES.columns, case_version.c.assurance, case_version.c.event, case_version.c.summary)
-    .add_columns(case_file.c.urgency, case_file.c.made)
+    .add_columns(case_file.c.urgency, case_file.c.made, _withheld.label("withheld"))
     .join(case_version, case_version.c.digest == case_file.c.digest)
-    .where(matching(case_file, "originator"), tables.UNCLEARED, _after_case)
+    .where(matching(case_file, "originator"), tables.TO_DO, _after_case)
     .order_by(case_file.c.urgency, case_file.c.made)
     .limit(bindparam("limit"))
 )
@@ -345,6 +351,8 @@ class SqlCases(StorePart):
             self._cipher.note_case(originator, case, row.state, row.content_key)
             if not row.recalled:
                 self._unrecalled.add(named)
+            if row.offered:
+                self._transaction.offered_cases.add(named)
         return row, told[0] if told else ()
 
     def add(self, case: Case, version: CaseVersion) -> None:
@@ -454,20 +462,26 @@ class SqlCases(StorePart):
         readable = self._cipher.fetch(row.summary for row in rows if row.summary is not None)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
-    def uncleared(
+    def to_do(
         self, originator: str, after: tuple[int, UUID], limit: int
-    ) -> Sequence[tuple[ListedCase, Urgency, UUID]]:
-        """The originator's cases that are to be assessed or cleared, the most urgent first, then
-        the oldest, after a rank and the event of a first version; with both.
+    ) -> Sequence[tuple[ListedCase, Urgency, UUID, bool]]:
+        """The originator's cases that are to be assessed or cleared, or are cleared and with
+        nobody, the most urgent first, then the oldest, after a rank and the event of a first
+        version; with both, and whether a recall keeps it from everybody.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
         rank, made = after
         values = {"originator": originator, "limit": limit}
         values |= {"after_urgency": rank, "after_made": made}
-        rows = self._transaction.rows(_UNCLEARED, values)
+        rows = self._transaction.rows(_TO_DO, values)
         readable = self._cipher.fetch(row.summary for row in rows)
         return [
-            (self._listed(row, readable=row.summary in readable), row.urgency, row.made)
+            (
+                self._listed(row, readable=row.summary in readable),
+                row.urgency,
+                row.made,
+                bool(row.withheld),
+            )
             for row in rows
         ]
 

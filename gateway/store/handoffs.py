@@ -33,6 +33,7 @@ from gateway.domain.handoff import (
     NEVER,
     OPEN,
     RETURNED,
+    TAKEN_UP,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -139,7 +140,19 @@ _CASE_OF = (
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
+# Of two answers that end handoffs of one case at the same moment PostgreSQL refuses one as busy.
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
+_offer_of = handoff.alias("offer_of")
+TAKEN_UP_OF_CASE = exists().where(
+    _offer_of.c.originator == case_file.c.originator,
+    _offer_of.c.case == case_file.c.id,
+    or_(*(_offer_of.c.state == state for state in sorted(TAKEN_UP))),
+)
+_FOLLOW_OFFERS = (
+    update(case_file)
+    .where(matching(case_file, "originator", "id", prefix="of_"))
+    .values(offered=TAKEN_UP_OF_CASE)
+)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _corrected = and_(
     exists().where(
@@ -427,8 +440,10 @@ class SqlHandoffs(StorePart):
         RuntimeError when the offer's event recorded another answer.
         """
         self._add(_HANDOFFS, handoff, due_at=handoff.due_at or NEVER)
-        self._case_of[handoff.id] = (handoff.originator, handoff.case)
+        self._case_of[handoff.id] = case = (handoff.originator, handoff.case)
         self._add_answer(offer)
+        if case not in self._transaction.offered_cases:
+            self._follow_offers(handoff)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
@@ -440,6 +455,8 @@ class SqlHandoffs(StorePart):
         if answer.move is HandoffAction.UPDATE:
             self._follow_urgency(handoff)
         self._add_answer(answer)
+        if handoff.state not in TAKEN_UP:
+            self._follow_offers(handoff)
 
     def restore(self, handoff: Handoff) -> None:
         """Replace the whole row of a handoff, in a REGISTRY transaction."""
@@ -448,10 +465,17 @@ class SqlHandoffs(StorePart):
         row = {"of_id": handoff.id, **_HANDOFFS.row(handoff), **due}
         self._transaction.run(_RESTORE, row)
         self._follow_urgency(handoff)
+        self._follow_offers(handoff)
 
     def _follow_urgency(self, handoff: Handoff) -> None:
         values = {"of_handoff": handoff.id, "urgency": handoff.urgency}
         self._transaction.defer(FOLLOW_URGENCY, values)
+
+    def _follow_offers(self, handoff: Handoff) -> None:
+        """Let the case say whether it is offered, by all of its handoffs."""
+        self._transaction.offered_cases.discard((handoff.originator, handoff.case))
+        values = {"of_originator": handoff.originator, "of_id": handoff.case}
+        self._transaction.defer(_FOLLOW_OFFERS, values)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are
@@ -556,6 +580,7 @@ class SqlHandoffs(StorePart):
         row = {"of_id": handoff.id, "was": handoff.state, "becomes": becomes}
         if becomes is None or not self._write(_RETURN, row):
             raise EditConflict("the handoff has changed: read it again")
+        self._follow_offers(handoff)
 
     def add_sent(self, act: SentAct, author: str) -> None:
         """Keep what an ``author`` sent about a handoff that another gateway decides."""

@@ -262,12 +262,13 @@ case_file = _small(
 KEPT = case_file.c.state != literal_column("'erased'")
 ERASED = case_file.c.state == literal_column("'erased'")
 _partial("case_file_due", KEPT, case_file.c.erase_on)
-UNCLEARED = or_(
+TO_DO = or_(
     case_file.c.state == literal_column("'draft'"),
     case_file.c.state == literal_column("'assessed'"),
+    and_(case_file.c.state == literal_column("'cleared'"), case_file.c.offered == false()),
 )
-_uncleared = (case_file.c.originator, case_file.c.urgency, case_file.c.made)
-_partial("case_file_uncleared", UNCLEARED, *_uncleared)
+_to_do = (case_file.c.originator, case_file.c.urgency, case_file.c.made)
+_partial("case_file_to_do", TO_DO, *_to_do)
 _partial("case_file_ending", KEPT, case_file.c.originator, case_file.c.erase_on)
 UNINDEXED = and_(KEPT, case_file.c.indexed == false())
 _partial("case_file_unindexed", UNINDEXED, case_file.c.id)

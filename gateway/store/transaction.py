@@ -231,6 +231,8 @@ class Transaction:
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
         self.shared_cases: set[tuple[str, UUID]] = set()
+        # Those of which it read that they are offered.
+        self.offered_cases: set[tuple[str, UUID]] = set()
 
     def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""

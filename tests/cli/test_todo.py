@@ -26,6 +26,7 @@ from tests.exchange.moving_mandates import PLAN
 from tests.founding import HOTLINE, OFMIN, case_content
 
 BY = ("--by", "officer-1")
+CSAM_FR = ("--competence", "csam/FR")
 
 
 @pytest.fixture
@@ -100,6 +101,8 @@ def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_on
     assert re.search(r"^at once +DANGER +ref-\S+: declined \(to OFMIN", output, re.MULTILINE)
     assert "outcome reported, 2 times; closed (to OFMIN" in unwrapped(output)
     told = commands(output)
+    offer = told.pop(2)
+    assert offer[:2] == ["handoff", "offer"], "it is with nobody now"
     assert told == [
         ["handoff", verb, short(one)] for one in (danger, usual) for verb in ("show", "seen")
     ]
@@ -107,7 +110,7 @@ def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_on
     for handoff in (danger, usual):
         seen = desks.done("handoff", "seen", handoff, "--by", "analyst-1")
     assert "seen: outcome reported" in seen
-    assert waits(desks) == []
+    assert commands(desks.done("todo")) == [offer]
     assert desks.run("handoff", "seen", usual, "--by", "analyst-1").exit_code == 1
 
 
@@ -161,7 +164,10 @@ def test_a_case_goes_from_draft_to_clearance_by_what_is_told(desks: Desks) -> No
     clear = told_next(desks.done(*assess, "--by", "analyst-1"))
     assert commands(desks.done("todo")) == [clear]
     offer = told_next(desks.done(*clear, "--by", "approver-1"))
-    assert offer[:2] == ["handoff", "offer"]
+    assert commands(desks.done("todo")) == [offer]
+    assert "cleared case that is with nobody: offer, close" in unwrapped(desks.done("todo"))
+    sent = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items")
+    desks.done(*offer[:2], desks.told("case", "list")["items"][0]["case"], *sent, *CSAM_FR)
     assert waits(desks) == []
 
 
@@ -176,9 +182,10 @@ def test_a_recall_of_one_person_waits_for_the_second(desks: Desks) -> None:
     case = desks.told("handoff", "show", handoff)["case"]
     why = ("--code", "misdirected", "--reason", "astray")
     approve = told_next(desks.done("case", "recall", case, "--by", "approver-1", *why))
-    assert commands(desks.done("todo")) == [approve]
+    revise = ["case", "revise", short(case)]
+    assert commands(desks.done("todo")) == [approve, revise]
     desks.done(*approve, "--by", "approver-2")
-    assert waits(desks) == []
+    assert commands(desks.done("todo")) == [revise]
     acknowledge, answer = commands(desks.done("todo", at=OFMIN))
     assert acknowledge == ["handoff", "acknowledge-recall", short(handoff)]
     assert told_next(desks.done(*acknowledge, *BY, at=OFMIN)) == answer
@@ -203,8 +210,8 @@ def test_a_succession_waits_for_the_offices_that_did_not_approve_it(desks: Desks
 
 def test_a_refused_notification_waits_until_it_is_sent_again(desks: Desks) -> None:
     desks.done("notification", "poll")
-    desks.submitted()
-    (told,) = MemberClient(desks.stage).poll_notifications().notifications
+    desks.offered()
+    told, _ = MemberClient(desks.stage).poll_notifications().notifications
     MemberClient(desks.stage).poll_notifications(refuse={told: ("invalid_key", "which key?")})
     (command,) = commands(desks.done("todo"))
     assert command == ["notification", "replay", str(told.event)]

@@ -85,17 +85,18 @@ def test_what_arrives_waits_by_urgency_then_time_until_it_is_seen(gateway):
     danger = UUID(offered(gateway, case).result["handoff"])
     gateway.answer(OFMIN, answers.decline, danger, "not ours")
     listed = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
-    assert [one.arrived for one in listed] == [
-        "handoff.declined", "handoff.outcome_reported", "handoff.outcome_reported"
+    assert [one.arrived or one.kind for one in listed] == [
+        "handoff.declined", "case_offer", "handoff.outcome_reported", "handoff.outcome_reported"
     ]  # fmt: skip
-    assert [one.due_at is None for one in listed] == [False, False, True]
+    assert [one.due_at is None for one in listed] == [False, True, False, True]
     for person in ("analyst-1", "officer-1"):
         gateway.act(HOTLINE, arrivals.take, held, TakeRequest(person))
-    late, *others = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
+    late, _, *others = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert (late.taken_by, {one.taken_by for one in others}) == (None, {"officer-1"})
     for handoff in (held, danger):
         gateway.act(HOTLINE, arrivals.mark_seen, handoff, SeenRequest("officer-1"))
-    assert worklist.page(gateway.ports, caller(HOTLINE), None, 9).items == []
+    (left,) = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
+    assert (left.kind, str(left.case)) == ("case_offer", case.result["case"])
 
 
 def test_two_sweepers_at_once_record_each_step_once(gateway):

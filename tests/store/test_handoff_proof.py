@@ -223,6 +223,7 @@ ACTS = [
     Act("a case closed", "UPDATE case_file SET state = 'closed' WHERE id = {case}",
         "state", "held"),
     Act("a case without hurry", "UPDATE case_file SET urgency = 3", "urgency"),
+    Act("a case that nobody is asked to take", "UPDATE case_file SET offered = FALSE", "offered"),
     Act("a case kept longer", "UPDATE case_file SET erase_on = '2030-01-01'", "erase_on"),
     Act("a case erased too early", "UPDATE case_file SET erase_on = '2026-04-01'", "erase_on"),
     Act("an older version of a case", "UPDATE case_file SET version = 1, digest = (SELECT digest"

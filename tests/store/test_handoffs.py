@@ -138,6 +138,27 @@ def test_a_notice_about_an_erased_case_is_kept_under_a_key_of_its_author(store, 
             work.handoffs.answers(made.id)
 
 
+def test_a_case_says_whether_anybody_is_asked_to_take_it_or_took_it(store, stored_case):
+    def is_offered():
+        with store.begin(TransactionMode.READ) as work:
+            return work.cases.get(stored_case.originator, stored_case.id).offered
+
+    assert not is_offered()
+    (first, _), (other, _) = offers = handoff(stored_case), handoff(stored_case, "abroad")
+    stored(store, *offers)
+    assert is_offered()
+    declined = move(first, HandoffAction.DECLINE, first.recipient)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.cases.get(stored_case.originator, stored_case.id)
+        work.handoffs.save(declined, answer_to(declined, HandoffAction.DECLINE))
+        work.commit()
+    assert is_offered()
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.end_returned(other)
+        work.commit()
+    assert not is_offered()
+
+
 @pytest.mark.parametrize("sequence", [1, 3])
 def test_a_handoff_of_another_sequence_is_stale_and_takes_no_answer(store, stored_case, sequence):
     made, offer = stored(store, handoff(stored_case))

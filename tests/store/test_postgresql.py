@@ -52,7 +52,7 @@ def offered(store):
         for offer in offers:
             work.handoffs.add(*offer)
         work.commit()
-    return made, [one for one, _ in offers]
+    return replace(made, offered=True), [one for one, _ in offers]
 
 
 class Beside:

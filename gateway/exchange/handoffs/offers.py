@@ -14,11 +14,10 @@ from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import FOR_ON_DUTY
 from gateway.domain.handoff import (
     DEROGATIONS,
-    OPEN,
+    TAKEN_UP,
     Addressee,
     Handoff,
     HandoffAnswer,
-    HandoffState,
     is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -539,19 +538,15 @@ def _refuse_repeated(
     context: RequestContext, case: Case, recipient: str, wanted: OfferRequest
 ) -> None:
     """Refuse what the recipient has already, unless a reason is given."""
-    if wanted.again is not None:
+    if wanted.again is not None or not case.offered:
         return
     for one in context.work.handoffs.sent_of(case.originator, case.id):
         same = (one.recipient, one.case_digest) == (recipient, case.digest)
-        if same and one.state in _KEPT:
+        if same and one.state in TAKEN_UP:
             raise refusals.AlreadyOffered(
                 "This recipient already has this version, in a handoff that is open or closed."
                 " To offer it again, give the reason in 'again'."
             )
-
-
-_KEPT = OPEN | {HandoffState.CLOSED}
-"""States in which a recipient has, or is asked to take, what was offered."""
 
 
 def states_danger(version: CaseVersion) -> bool:

@@ -203,33 +203,37 @@ def _of_handoff(context: RequestContext, row: WorkRow) -> _Row:
 
 
 _TO_DO = {
-    CaseState.DRAFT: (WaitKind.ASSESSMENT, "case.assess"),
-    CaseState.ASSESSED: (WaitKind.CASE_CLEARANCE, "case.clear"),
+    CaseState.DRAFT: (WaitKind.ASSESSMENT, ("case.assess",)),
+    CaseState.ASSESSED: (WaitKind.CASE_CLEARANCE, ("case.clear",)),
+    CaseState.CLEARED: (WaitKind.CASE_OFFER, ("handoff.offer", "case.close")),
 }
+_RECALLED = (WaitKind.CASE_RECALLED, ("case.revise", "case.close"))
+"""Cleared, and as it is not offered any more."""
 
 
 def _cases(context: RequestContext, after: WorkPlace | None, number: int) -> Sequence[_Row]:
     at = (-1, UUID(int=0)) if after is None else (after.handoff.rank, after.handoff.id)
     if after is not None and after.handoff.due_at < NEVER:  # none of these cases has a time
         at = (after.handoff.rank, UUID(int=0))
-    found = context.work.cases.uncleared(context.caller.organisation, at, number)
+    found = context.work.cases.to_do(context.caller.organisation, at, number)
     return [_of_case(*one) for one in found]
 
 
-def _of_case(listed: ListedCase, urgency: Urgency, made: UUID) -> _Row:
-    kind, action = _TO_DO[listed.case.state]
+def _of_case(listed: ListedCase, urgency: Urgency, made: UUID, recalled: bool) -> _Row:
+    cleared = listed.case.state is CaseState.CLEARED
+    kind, acts = _RECALLED if cleared and recalled else _TO_DO[listed.case.state]
     said, place = listed.summary or {}, place_of(kind, made, urgency=urgency)
     shown = _row(
         place,
-        action,
-        command_of(action, listed.case.id),
+        acts[0],
+        command_of(acts[0], listed.case.id),
         reference=said.get("originator_ref"),
         urgency=Urgency(said.get("urgency", urgency)),
         matter=said.get("matter", ()),
         case=listed.case.id,
         state=listed.case.state,
     )
-    return _Row(place, shown)
+    return _Row(place, replace(shown, acts=acts))
 
 
 def _removals(context: RequestContext) -> Iterator[_Row]:

@@ -48,6 +48,7 @@ REVISIONS = [
     "add_handoff_reference",
     "add_unheard_answer",
     "add_passkeys",
+    "follow_offers",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -275,9 +275,10 @@ def test_a_danger_that_its_recipient_gave_up_is_first(gateway, end):
     gateway.clock.advance(HOUR / 12)
     handoff = sent(gateway, **DANGER)
     gateway.answer(OFMIN, getattr(answers, end), handoff, "not ours")
-    first, call = listed(gateway)
+    first, call, with_nobody = listed(gateway)
     assert (first["handoff"], first["arrived"], first["overdue"]) == (str(handoff), DONE[end], True)
     assert (call["handoff"], call["kind"]) == (str(owed), "call")
+    assert (with_nobody["case"], with_nobody["kind"]) == (first["case"], "case_offer")
 
 
 def test_what_arrives_without_a_time_stands_behind_what_is_owed_of_the_same_urgency(gateway):

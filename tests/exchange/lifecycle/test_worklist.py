@@ -15,15 +15,16 @@ from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import EVERYTHING, WorklistFilter
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest, VersionChange
-from gateway.exchange.handoffs import arrivals, offers, views
+from gateway.exchange.handoffs import arrivals, offers, recalls, views
 from gateway.exchange.handoffs.arrivals import ReferRequest, TakeRequest
 from gateway.exchange.lifecycle import worklist
 from gateway.kernel.results import to_json
 from tests import answers
-from tests.exchange.handoffs.test_recalls import recalled
+from tests.exchange.handoffs.test_recalls import UNLAWFUL, recalled
 from tests.exchange.lifecycle.test_erasure import erased_in, on_the_day, streamed
 from tests.founding import (
     ABROAD,
+    CSAM_FR,
     HOTLINE,
     OFMIN,
     Founded,
@@ -144,6 +145,63 @@ def test_a_late_answer_waits_for_the_originator_a_danger_first(gateway):
     assert late[0]["reference"], "its own"
 
 
+WITH_NOBODY = "case_offer"
+
+
+def own_cases(gateway: Founded) -> list[tuple[str, str, list[str]]]:
+    """Its cases of which a row waits, by kind, with what can be done."""
+    found = [one for one in waits(gateway, HOTLINE) if one["handoff"] is None]
+    return [(one["kind"], one["case"], one["acts"]) for one in found]
+
+
+@pytest.mark.parametrize("given_up", ["declined", "redirected", "withdrawn"])
+def test_a_cleared_case_waits_until_somebody_is_asked_and_again_once_nobody_has_it(
+    gateway, given_up
+):
+    made = submitted(gateway, urgency="urgent", **REASON)
+    waiting = [(WITH_NOBODY, made.result["case"], ["handoff.offer", "case.close"])]
+    assert own_cases(gateway) == waiting
+    first, other = (
+        UUID(offered(gateway, made, to=to).result["handoff"]) for to in (CSAM_FR, ABROAD)
+    )
+    assert own_cases(gateway) == []
+    gateway.answer(ABROAD, answers.decline, other, "not ours")
+    assert own_cases(gateway) == [], "the other one has it"
+    match given_up:
+        case "declined":
+            gateway.answer(OFMIN, answers.decline, first, "not ours")
+        case "redirected":
+            gateway.answer(OFMIN, answers.redirect, first, reason="for another office")
+        case "withdrawn":
+            gateway.answer(HOTLINE, answers.withdraw, first, "not needed")
+    assert own_cases(gateway) == waiting
+    offered(gateway, made, to=ABROAD, again="they asked for it")
+    assert own_cases(gateway) == []
+
+
+def test_a_case_that_its_recipient_closed_waits_no_more_nor_does_one_that_was_closed(gateway):
+    handoff = accepted(gateway)
+    gateway.answer(OFMIN, answers.outcome, handoff, code="no_further_action")
+    gateway.answer(OFMIN, answers.close, handoff)
+    assert own_cases(gateway) == []
+    case = UUID(submitted(gateway).result["case"])
+    gateway.act(HOTLINE, cases.close, case, CaseStepRequest("analyst-1", "nobody wants it"))
+    assert own_cases(gateway) == []
+
+
+def test_a_case_that_was_recalled_from_everybody_is_to_be_corrected_or_closed(gateway):
+    handoff = accepted(gateway)
+    case = gateway.handoff(handoff).case
+    recalled(gateway, case)
+    assert own_cases(gateway) == [("case_recalled", str(case), ["case.revise", "case.close"])]
+
+
+def test_a_case_of_which_one_handoff_was_recalled_is_to_be_offered_to_others(gateway):
+    handoff = accepted(gateway)
+    gateway.act(HOTLINE, recalls.of_handoff, handoff, UNLAWFUL)
+    assert [kind for kind, *_ in own_cases(gateway)] == [WITH_NOBODY]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_cases_to_assess_and_to_clear_stand_among_what_is_owed_by_urgency(gateway, limit):
     usual, urgent, owes = (drafted(gateway, urgency=one) for one in ("normal", "urgent", "normal"))
@@ -197,11 +255,14 @@ def test_what_ends_soon_is_listed_before_it_ends_and_not_where_its_like_follows(
 
 
 def test_ones_own_cases_that_are_erased_soon_are_counted_in_one_row(gateway):
+    def rows() -> list[Any]:
+        return [one for one in waits(gateway, HOTLINE) if one["kind"] == "erasure"]
+
     erased_in(gateway, 15)
-    assert waits(gateway, HOTLINE) == []
+    assert rows() == []
     for days in (14, 9):
         erased_in(gateway, days)
-    (row,) = waits(gateway, HOTLINE)
+    (row,) = rows()
     first = (gateway.clock() + timedelta(days=9)).date()
     assert (row["kind"], row["about"], row["due_at"][:10]) == ("erasure", "2", str(first))
 
@@ -240,7 +301,8 @@ def test_what_a_system_has_no_scope_for_is_named_and_the_rest_is_listed(gateway)
         ("notifications", "events.read"),
     ]  # fmt: skip
     erased_in(gateway, 5)
-    assert [one["kind"] for one in waits(gateway, HOTLINE)] == ["assessment", "erasure"]
+    kinds = [one["kind"] for one in waits(gateway, HOTLINE)]
+    assert kinds == ["assessment", WITH_NOBODY, "erasure"]
     assert waits(gateway, HOTLINE, scopes=few) == [], "not even how many cases there are"
 
 

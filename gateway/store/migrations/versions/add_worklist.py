@@ -7,22 +7,24 @@ be assessed or cleared, in its own urgency.
 from alembic import op
 from sqlalchemy import Column, Integer, inspect
 
-from gateway.store.tables import KEPT, UNCLEARED, metadata, taken_handoff
+from gateway.store.tables import KEPT, metadata, taken_handoff
 
 revision = "add_worklist"
 down_revision = "drop_arrived_index"
 
 
 def upgrade() -> None:
-    """Add the column, its indexes and the table to a database that was not made with them."""
+    """Add the column, an index and the table to a database that was not made with them."""
     connection = op.get_bind()
     metadata.create_all(connection, [taken_handoff])
     columns = {one["name"] for one in inspect(connection).get_columns("case_file")}
     if "urgency" in columns:
         return
     op.add_column("case_file", Column("urgency", Integer, nullable=False, server_default="0"))
-    for name, rows, indexed in (
-        ("case_file_uncleared", UNCLEARED, ["originator", "urgency", "made"]),
-        ("case_file_ending", KEPT, ["originator", "erase_on"]),
-    ):
-        op.create_index(name, "case_file", indexed, sqlite_where=rows, postgresql_where=rows)
+    op.create_index(
+        "case_file_ending",
+        "case_file",
+        ["originator", "erase_on"],
+        sqlite_where=KEPT,
+        postgresql_where=KEPT,
+    )
