@@ -204,6 +204,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "peer.trust": ("peer.trusted", Operation.KEY_EVENT),
     "peer.agree": ("peer.agreed", Operation.REGISTRY_CHANGE),
     "peer.recognise": ("peer.recognised", Operation.REGISTRY_CHANGE),
+    "peer.vouch": ("peer.vouched", Operation.KEY_EVENT),
     "peer.end": ("peer.ended", Operation.REGISTRY_CHANGE),
     "admin.add": ("admin.added", Operation.REGISTRY_CHANGE),
     "admin.add_passkey": ("admin.passkey_added", Operation.REGISTRY_CHANGE),

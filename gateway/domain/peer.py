@@ -111,6 +111,17 @@ class RecognisedMember:
 
 
 @dataclass(frozen=True)
+class VouchedKey:
+    """A document key of a peer's ``member`` that two persons compared with that member itself,
+    because no key of it that is known here vouches for it: ``kid`` is its thumbprint, ``event``
+    recorded it."""
+
+    member: str
+    kid: str
+    event: UUID
+
+
+@dataclass(frozen=True)
 class RemoteMember:
     """What a remote member's own gateway says of it, whatever of that counts here.
 
@@ -134,6 +145,7 @@ class PeerGateway:
     earlier: tuple[PeerPins, ...] = ()
     agreements: tuple[PeerAgreement, ...] = ()
     recognised: tuple[RecognisedMember, ...] = ()
+    vouched: tuple[VouchedKey, ...] = ()
     diverged: UUID | None = None
 
     @property
@@ -157,6 +169,10 @@ class PeerGateway:
         """The agreement in force on ``day``, else the last: answers count by that, too."""
         last = self.agreements[-1] if self.agreements else None
         return self.agreement_on(day) or last
+
+    def has_vouched(self, member: str, kid: str) -> bool:
+        """Tell whether two persons vouch for a key of a member, by its id at its own gateway."""
+        return any((one.member, one.kid) == (member, kid) for one in self.vouched)
 
     def recognition_of(self, member: str) -> RecognisedMember | None:
         """The recognition of a member, by its id at its own gateway."""

@@ -474,6 +474,17 @@ CHANGES: Mapping[str, ChangeType] = {
         peers.recognise,
         about="Until then it counts as private here, whatever its own gateway says.",
     ),
+    "peer.vouch": ChangeType(
+        "Vouch for a key of a peer's member that lost its earlier ones.",
+        2,
+        (
+            fields.organisation_id("member", "Its id at its own gateway.", option="MEMBER"),
+            fields.any_text("kid", "The new key's id.", option="KEY_ID"),
+        ),
+        peers.vouch,
+        about="Both compare the id with the member itself, by another channel: its gateway "
+        "could name any key. It counts once its gateway's log tells of it.",
+    ),
     "peer.end": ChangeType(
         "End an agreement with a peer, or a recognition.",
         2,

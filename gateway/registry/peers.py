@@ -12,6 +12,7 @@ from gateway.domain.peer import (
     PeerGateway,
     PeerPins,
     RecognisedMember,
+    VouchedKey,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.evidence import canonical, declarations, signature
@@ -125,6 +126,16 @@ def recognise(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": context.organisation.slug, "recognition": str(made.event)}
 
 
+def vouch(context: ChangeContext) -> Mapping[str, Any]:
+    """Vouch for a key of a peer's member: it is taken once that one's gateway tells of it."""
+    peer, member, kid = _peer(context), context.values["member"], context.values["kid"]
+    if peer.has_vouched(member, kid):
+        raise WrongState("the key was vouched for already")
+    made = VouchedKey(member, kid, context.event)
+    _save(context, replace(peer, vouched=(*peer.vouched, made)))
+    return {"organisation": context.organisation.slug, "member": member, "kid": kid}
+
+
 def end_named(context: ChangeContext) -> Mapping[str, Any]:
     """End an agreement on a day, or a recognition at once, by the event that recorded it."""
     peer, named, day = _peer(context), context.values["event"], context.values["until"]
@@ -156,6 +167,12 @@ def show(context: ChangeContext) -> Mapping[str, Any]:
         raise NotFound("no peer gateway has that id")
     if peer in organisation.shown_to:
         raise WrongState("the organisation is shown to that peer already")
+    if not any(one.holds(context.now) for one in organisation.document_keys):
+        raise WrongState(
+            "the organisation has no document key, by which it declares this, and by which its "
+            "word counts there: it makes one (casegate key create), and two persons register it "
+            "(member-key register)"
+        )
     keys.use_declaration(context, f"{declarations.SHOW}{issuer}")
     context.save(replace(organisation, shown_to=organisation.shown_to | {peer}))
     return {"organisation": organisation.slug, "peer": peer}

@@ -185,6 +185,7 @@ def _peer(one: PeerGateway, holds: Callable[[Period], bool]) -> results.PeerEntr
             shown(results.RecognitionEntry, r, recognition=r.event, member=r.id)
             for r in one.recognised
         ],
+        vouched_keys=[shown(results.VouchedKeyEntry, v, vouched=v.event) for v in one.vouched],
     )
 
 

@@ -7,7 +7,7 @@ cosigned of its log; each change is an event here, by which the entry is made, a
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from operator import attrgetter
@@ -27,7 +27,7 @@ from gateway.domain.organisation import (
     of_remote,
     organisation_uri,
 )
-from gateway.domain.peer import GATEWAY_KIND, PeerPins, RemoteMember
+from gateway.domain.peer import GATEWAY_KIND, PeerGateway, PeerPins, RemoteMember
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.vocabulary import COUNTRIES, Regime
 from gateway.evidence import (
@@ -204,14 +204,15 @@ def record(ports: Ports, peer: str, told: Iterable[Mapping[str, Any]]) -> Sequen
     """Record what changed of a peer's members by what it tells of all that show themselves to this
     gateway; the sentences of what is not taken.
 
-    One of whom it tells no more is suspended here.
+    One of whom it tells no more is suspended here. A key for which nobody known here vouches is
+    not taken, and the others of its member are.
     """
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(peer)
         if found is None or found.peer is None:
             raise NotFound("no peer gateway has that id")
         known = {one.slug: one for one in work.organisations.members_of(peer)}
-        proving = _Proving(found.peer.pins, peer, work, ports.now())
+        proving = _Proving(found.peer, peer, work, ports.now())
         read, wrong = list[_Told](), list[str]()
         for one in told:
             try:
@@ -227,6 +228,7 @@ def record(ports: Ports, peer: str, told: Iterable[Mapping[str, Any]]) -> Sequen
         ]
     wanted = [one for one in read if one.said["organisation"] in known or "name" in one.said]
     recorded = [_record(ports, peer, one) for one in wanted]
+    wrong += proving.unknown
     if not all(recorded):
         wrong.append(f"{peer} changed more of its members today than are recorded")
     return wrong
@@ -331,10 +333,16 @@ _NAME = free(200)
 class _Proving:
     """What a peer tells, held against its pinned keys and what was cosigned of its log."""
 
-    pins: PeerPins
+    gateway: PeerGateway
     peer: str
     work: UnitOfWork
     now: datetime
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def pins(self) -> PeerPins:
+        """Return what two persons compared of it."""
+        return self.gateway.pins
 
     def member(self, told: Mapping[str, Any], known: Mapping[str, Organisation]) -> _Told:
         """One member; NotProved, or what the readers raise."""
@@ -396,8 +404,8 @@ class _Proving:
         self, name: OrganisationName, told: Sequence[Any], before: Sequence[MemberDocumentKey]
     ) -> list[MemberDocumentKey]:
         """The keys that the peer's log registered; a new one counts where one that is known here
-        vouches for it, a first one by the log alone. What is known stays, revoked too, whatever
-        the peer says of it: one that leaves a key out does not replace it."""
+        vouches for it, or two persons do, a first one by the log alone. What is known stays,
+        revoked too, whatever the peer says of it: one that leaves a key out does not replace it."""
         found = [self._key(name, one) for one in told]
         ends = {key.kid: key for key, _ in found if key.valid_until is not None}
         kept = {
@@ -407,6 +415,12 @@ class _Proving:
         for key, countersignature in sorted(found, key=lambda one: one[0].valid_from):
             if not before or self._vouched(name, key, countersignature, kept.values()):
                 kept.setdefault(key.kid, key)
+            elif key.kid not in kept and key.valid_until is None:
+                self.unknown.append(
+                    f"a new key of {name} is not taken, as none that is known here vouches for it: "
+                    f"two persons compare {key.kid} with {name.id} itself (casegate admin peer "
+                    f"vouch {self.peer} {name.id} {key.kid})"
+                )
         return [*kept.values()]
 
     def _vouched(
@@ -416,7 +430,10 @@ class _Proving:
         countersignature: str | None,
         known: Iterable[MemberDocumentKey],
     ) -> bool:
-        """Tell whether a known key, not revoked before, says that another one follows."""
+        """Tell whether a known key, not revoked before, says that another one follows; or two
+        persons here."""
+        if self.gateway.has_vouched(name.id, key.kid):
+            return True
         holding = (one for one in known if one.holds(key.valid_from))
         with suppress(sd_jwt.DocumentError):
             return countersignature is not None and bool(

@@ -327,6 +327,15 @@ class RecognitionEntry:
 
 
 @dataclass(frozen=True)
+class VouchedKeyEntry:
+    """A key of a peer's member for which two persons vouch; ``vouched`` is the event."""
+
+    vouched: UUID
+    member: str
+    kid: str
+
+
+@dataclass(frozen=True)
 class PeerEntry:
     """A peer gateway: the keys that two persons compared, what is agreed, who is recognised;
     ``trusted`` is the event of the keys."""
@@ -340,6 +349,7 @@ class PeerEntry:
     witness_key: str
     peer_agreements: Sequence[PeerAgreementEntry]
     recognitions: Sequence[RecognitionEntry]
+    vouched_keys: Sequence[VouchedKeyEntry]
 
 
 @dataclass(frozen=True)

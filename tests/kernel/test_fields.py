@@ -112,6 +112,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("peer.trust", "fr", PINS),
     ("peer.agree", "fr", AGREED),
     ("peer.recognise", "fr", {"member": "ofmin", "led": True, "legal_act": "act"}),
+    ("peer.vouch", "fr", {"member": "ofmin", "kid": "A" * 43}),
     ("peer.end", "fr", {"event": UNKNOWN, "until": "2026-04-01"}),
     ("peer.resume", "fr", REASON),
     ("retention.end", OFMIN, {"retention": UNKNOWN, "until": "2026-04-01"}),

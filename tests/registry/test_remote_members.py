@@ -171,6 +171,35 @@ def test_a_new_key_counts_where_one_that_is_known_vouches_for_it(two):
     assert third.kid not in {key.kid for key in two.member().document_keys}
 
 
+def test_two_persons_vouch_for_a_key_whose_earlier_ones_were_lost(two):
+    two.record()
+    first, second = map(document_key, (POLICE, "police-2"))
+    two.there.administer("key.revoke", POLICE, kid=first.kid, reason="lost")
+    two.there.register_key(POLICE, second)
+    (told,) = two.record()
+    assert f"peer vouch {PEER} {POLICE} {second.kid}" in told
+    two.here.administer("peer.vouch", PEER, member="another", kid=second.kid)
+    assert two.record() == [told], "a key of one member is no key of another"
+    said = {"member": POLICE, "kid": second.kid}
+    two.here.administer("peer.vouch", PEER, **said)
+    two.here.unmade(WrongState, Change("peer.vouch", PEER, said))
+    assert two.record() == []
+    assert {one.kid for one in two.member().document_keys} == {first.kid, second.kid}
+    two.there.administer("key.revoke", POLICE, kid=second.kid, reason="stolen")
+    assert two.record() == []
+    now = two.here.clock() + timedelta(minutes=1)
+    assert not any(one.holds(now) for one in two.member().document_keys)
+    assert registry_compared(two.here) == SAME
+
+
+def test_who_has_no_key_is_told_that_it_needs_one_before_it_shows_itself(two):
+    office = {"name": "An office", "kind": "police_office", "public_authority": True}
+    two.there.administer("organisation.admit", "keyless", **office, regimes=["gdpr"], country="FR")
+    said = {"peer": "be", "declaration": "a.b.c"}
+    change = Change("organisation.show_to_peer", "keyless", said)
+    assert "key create" in two.there.unmade(WrongState, change).detail
+
+
 def test_a_peer_replaces_no_key_by_leaving_it_out_and_takes_no_revocation_back(two):
     two.record()
     first, second = map(document_key, (POLICE, "police-2"))
