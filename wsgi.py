@@ -1,4 +1,4 @@
-"""WSGI entry points for other servers: `wsgi:partners()` and `wsgi:public()`.
+"""WSGI entry points for other servers: `wsgi:partners()`, `wsgi:public()` and `wsgi:console()`.
 
 The operator's folder is the working folder, or the one named by CASEGATE_FOLDER. `casegate run`
 is the usual way: it brings TLS, deadlines and supervision along.
@@ -22,6 +22,14 @@ def public() -> Flask:
     return _make(apps.Audience.PUBLIC)
 
 
+def console() -> Flask:
+    """The console's app, where [console] url is set."""
+    return _make(apps.Audience.CONSOLE)
+
+
 def _make(part: apps.Audience) -> Flask:
     folder = Path(os.environ.get("CASEGATE_FOLDER", ".")).absolute()
-    return apps.make_app(part, wiring.connect(wiring.load_config(folder)))
+    config = wiring.load_config(folder)
+    if part is apps.Audience.CONSOLE:
+        wiring.open_console_folder(config)
+    return apps.make_app(part, wiring.connect(config))

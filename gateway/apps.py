@@ -1,4 +1,4 @@
-"""The two apps of a gateway, each with its listener: what `casegate run` and wsgi.py serve."""
+"""The apps of a gateway, each with its listener: what `casegate run` and wsgi.py serve."""
 
 import json
 import sys
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from gateway import maintenance, wiring
-from gateway.config import Config
+from gateway import keys, maintenance, wiring
+from gateway.config import Config, ConfigError
+from gateway.console.app import create_console_app
+from gateway.console.context import ConsoleContext
+from gateway.console.session import Sessions
 from gateway.domain import refusals
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import AHEAD
@@ -25,6 +28,8 @@ from gateway.store.key_inventory import require_newest_key
 from gateway.web import problems
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import AppContext, NotReady
+from gateway.web.hosted_access import HostedAccess
+from gateway.web.hosted_persons import HostedPersons
 from gateway.web.responses import ALWAYS
 from gateway.web.security_log import SecurityLog
 
@@ -33,10 +38,16 @@ if TYPE_CHECKING:
 
 
 class Audience(StrEnum):
-    """The two audiences of the network, each with its own app and address."""
+    """The audiences of the network, each with its own app and address. The console is optional."""
 
     PUBLIC = "public"
     PARTNERS = "partners"
+    CONSOLE = "console"
+
+
+def bind(part: Audience, config: Config) -> str:
+    """Where the listener of an audience listens."""
+    return str(getattr(config, f"{part}_bind"))
 
 
 class Worker:
@@ -82,14 +93,32 @@ class Worker:
 
 def make_app(part: Audience, gateway: wiring.GatewayRuntime) -> Flask:
     """The app of one audience."""
+    if part is Audience.CONSOLE:
+        return create_console_app(_console(gateway))
     create = create_public_app if part is Audience.PUBLIC else create_partner_app
     return create(gate(part, gateway))
+
+
+def _console(gateway: wiring.GatewayRuntime) -> ConsoleContext:
+    config = gateway.config
+    if config.console_url is None:
+        raise ConfigError("there is no console: set [console] url")
+    secret = keys.load_secret(config.console_folder / wiring.CONSOLE_SECRET_FILE)
+    return ConsoleContext(
+        origin=config.console_url,
+        persons=HostedPersons(gateway.ports, config.console_url, HostedAccess),
+        sessions=Sessions(config.console_folder / "console.db", secret, wiring.now),
+        log=SecurityLog(sys.stderr, wiring.now),
+        now=wiring.now,
+        new_id=wiring.new_id,
+        simulated=config.simulated_reference_date,
+        body_bytes=config.body_bytes,
+    )
 
 
 def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
     """Return what an app is built from."""
     config, keys = gateway.config, gateway.keys
-    bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
     clients = client_certificate.ClientCertificateChecker(config.published / CHAIN_FILE)
     counts = gateway.counts
     gate = AppContext(
@@ -101,7 +130,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         attestation_keys=keys.attest.jwks(),
         notification_keys=keys.notification.jwks(),
         log_keys=tuple(one.vkey for one in (keys.log, *keys.log_beside)),
-        peer_der=client_certificate.PeerSource.for_bind(bind).der,
+        peer_der=client_certificate.PeerSource.for_bind(bind(part, config)).der,
         header_refused=client_certificate.HeaderRefused,
         check_peer=clients.check,
         certificate_refused=client_certificate.CertificateRefused,
@@ -169,11 +198,12 @@ _UNREADY = (
 def listener(worker: Worker) -> Listener:
     """The listener of an app: its address, TLS files, limits, and its answers to bad requests."""
     part, config = worker.part, worker.config
-    bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
+    address = bind(part, config)
     return Listener(
         name=part,
-        bind=bind,
-        tls=None if bind.startswith("unix:") else _tls_files(part, config),
+        bind=address,
+        tls=None if address.startswith("unix:") else _tls_files(part, config),
+        demonstration=part is Audience.CONSOLE and _is_plain(config),
         workers=config.workers,
         threads=config.threads,
         deadline=config.request_deadline,
@@ -194,7 +224,14 @@ def _describe(config: Config, status: int) -> ErrorResponse:
     return ErrorResponse(json.dumps(body).encode("utf-8"), headers)
 
 
-def _tls_files(part: Audience, config: Config) -> TlsFiles:
+def _is_plain(config: Config) -> bool:
+    return config.console_url is not None and config.console_url.startswith("http:")
+
+
+def _tls_files(part: Audience, config: Config) -> TlsFiles | None:
+    if part is Audience.CONSOLE:
+        files = config.console_tls
+        return None if files is None else TlsFiles(files[0], key=files[1])
     if part is Audience.PUBLIC:
         return TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
     return TlsFiles(

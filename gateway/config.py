@@ -151,6 +151,33 @@ class Config:
         setting_validators.origin,
         "The address that partners' systems call; published in mtls_endpoint_aliases.",
     )
+    console_url: str | None = _setting(
+        "console.url",
+        setting_validators.console,
+        "The address of the console, where people work in a browser: a host name of its own,\n"
+        "which the public and the partners' listener do not have. Never change it: passkeys are\n"
+        "bound to it. Left out, there is no console.",
+        None,
+    )
+    console_bind: str = _setting(
+        "console.bind",
+        setting_validators.address,
+        "Where the console listens. Behind a proxy that ends TLS: unix:/path of a socket.",
+        "127.0.0.1:8445",
+    )
+    console_certificate_path: str | None = _setting(
+        "console.certificate",
+        setting_validators.text,
+        "The file of the console's certificate with its chain (PEM), of an authority that\n"
+        "browsers believe: they do not know the gateway's own. Not with a unix socket.",
+        None,
+    )
+    console_key_path: str | None = _setting(
+        "console.key",
+        setting_validators.text,
+        "The file of that certificate's private key (PEM, without a passphrase).",
+        None,
+    )
     workers: int = _setting(
         "listeners.workers",
         setting_validators.integer(1, 64),
@@ -462,6 +489,18 @@ class Config:
         return None if file is None else file.with_name(file.name + ".lock")
 
     @property
+    def console_folder(self) -> Path:
+        """Return what the console keeps for itself: its sessions; never in a backup."""
+        return self.folder / "console"
+
+    @property
+    def console_tls(self) -> tuple[Path, Path] | None:
+        """The console's certificate and its key, absolute; None where it does not end TLS."""
+        if self.console_certificate_path is None or self.console_key_path is None:
+            return None
+        return self.folder / self.console_certificate_path, self.folder / self.console_key_path
+
+    @property
     def public_names(self) -> tuple[str, ...]:
         """The host names and addresses for which the public listener has a certificate."""
         return _names(self.issuer, self.public_bind)
@@ -525,11 +564,37 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
         raise ConfigError("[case_keys] url must name a database of its own")
     config = Config(folder=folder, **values)
+    _check_console(config)
     try:
         _ = config.log_terms
     except ValueError as error:
         raise ConfigError(f"[retention] log_years_reason is missing: {error}") from None
     return config
+
+
+def _check_console(config: Config) -> None:
+    """Refuse settings of the console that do not go together; ConfigError."""
+    url, files = config.console_url, (config.console_certificate_path, config.console_key_path)
+    unix = config.console_bind.startswith("unix:")
+    if url is None:
+        if files != (None, None):
+            raise ConfigError("[console] url is missing")
+    elif url.startswith("http:"):
+        if config.simulated_reference_date is None:
+            raise ConfigError("[console] url must be https://host: http is for demonstrations only")
+        if unix or files != (None, None) or not setting_validators.is_loopback(config.console_bind):
+            raise ConfigError("[console] bind must be a loopback address for http://localhost")
+    elif unix != (files == (None, None)) or (None in files and files != (None, None)):
+        raise ConfigError(
+            "[console] certificate and key are both needed with a bind of host:port, and neither "
+            "with unix:/path, where a proxy ends TLS"
+        )
+    elif urlsplit(url).hostname in {
+        urlsplit(one).hostname for one in (config.issuer, config.partners_url)
+    }:
+        raise ConfigError(
+            "[console] url must have a host name of its own: cookies and passkeys know no port"
+        )
 
 
 def _parse(path: Path) -> dict[str, Any]:

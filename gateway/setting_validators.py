@@ -49,6 +49,16 @@ def origin(value: object) -> str:
     return url
 
 
+def console(value: object) -> str:
+    """The address of pages to whose host browsers keep passkeys: no IP address (WebAuthn 5.1.2)."""
+    url = text(value)
+    if not re.fullmatch(r"http://localhost(:[0-9]{1,5})?", url):
+        host = origin(url).removeprefix("https://").rpartition(":")[0] or url[8:]
+        if url.startswith("https://[") or re.fullmatch(r"[0-9.]+", host):
+            raise ValueError("must have the name of a host: passkeys know no IP address")
+    return url
+
+
 def contact(value: object) -> str:
     """Where people write: `mailto:` with an address, or an `https:` page (RFC 9116 2.5.3)."""
     where = text(value)
@@ -70,11 +80,14 @@ def address(value: object) -> str:
 def local(value: object) -> str:
     """Numbers of the operator's are for whoever is on the host already."""
     bind = address(value)
-    if not bind.startswith("unix:"):
-        host, _ = host_and_port(bind)
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("must be a loopback address, or unix:/path of a socket")
+    if not bind.startswith("unix:") and not is_loopback(bind):
+        raise ValueError("must be a loopback address, or unix:/path of a socket")
     return bind
+
+
+def is_loopback(bind: str) -> bool:
+    """Tell whether a `host:port` can be reached from its host only."""
+    return host_and_port(bind)[0] in ("127.0.0.1", "::1", "localhost")
 
 
 def word(words: type[Word]) -> Callable[[object], Word]:

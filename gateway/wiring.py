@@ -29,7 +29,7 @@ from gateway.domain.organisation import Certificate
 from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import base64url, canonical
-from gateway.files import PrivateFileError
+from gateway.files import PrivateFileError, make_folder
 from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = config_file.CONFIG_FILE
 FINGERPRINT_FILE = "fingerprint.secret"
 HEAD_KEY_FILE = "log-head.secret"
+CONSOLE_SECRET_FILE = "challenges.secret"  # noqa: S105 - the name of a file
 DELIVERY_CERTIFICATE = "deliver.pem"
 
 
@@ -210,6 +211,17 @@ def load_keys(config: Config) -> SigningKeys:
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
         head=keys.load_secret(config.keys / HEAD_KEY_FILE),
     )
+
+
+def open_console_folder(config: Config) -> None:
+    """Make the console's folder and its secret, where they are missing: before its workers start.
+
+    A secret that is lost costs nothing but sign-ins that are under way.
+    """
+    make_folder(config.console_folder)
+    file = config.console_folder / CONSOLE_SECRET_FILE
+    if not file.exists():
+        keys.write_secret(file, keys.generate_secret())
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,11 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("public_bind", "127.0.0.1:٨٤٤٣"),
         ("public_bind", "[::g]:8443"),
         ("partners_bind", "unix:relative.sock"),
+        ("console_url", "http://console.example"),
+        ("console_url", "https://192.0.2.7"),
+        ("console_url", "https://192.0.2.7:8445"),
+        ("console_url", "https://[2001:db8::7]:8445"),
+        ("console_url", "https://console.example/desk"),
         ("workers", 0),
         ("workers", 2.0),
         ("request_deadline", 0),
@@ -149,6 +154,45 @@ def test_a_wrong_value_is_refused_with_the_settings_name(
         config(tmp_path, **{field: value}) if field not in GIVEN else render(
             **{**GIVEN, field: value}
         )
+
+
+FILES = {"console_certificate_path": "c.pem", "console_key_path": "k.pem"}
+CONSOLE = {"console_url": "https://console.example", **FILES}
+LOCAL = {
+    "console_url": "http://localhost:8445",
+    "simulated_reference_date": date(2023, 10, 31),
+}
+
+
+def test_a_console_has_a_certificate_of_its_operator_or_a_proxy(tmp_path: Path) -> None:
+    made = config(tmp_path, **CONSOLE)
+    assert made.console_tls == (tmp_path / "c.pem", tmp_path / "k.pem")
+    assert made.console_folder == tmp_path / "console"
+    unix = {"console_url": "https://console.example:8445", "console_bind": "unix:/run/c.sock"}
+    assert config(tmp_path, **unix).console_tls is None
+    assert config(tmp_path, **LOCAL).console_url == "http://localhost:8445"
+    assert config(tmp_path).console_url is None
+
+
+@each(
+    "values, expected",
+    [
+        (FILES, "url is missing"),
+        ({**CONSOLE, "console_key_path": None}, "certificate and key are both needed"),
+        ({"console_url": "https://console.example"}, "certificate and key are both needed"),
+        ({**CONSOLE, "console_bind": "unix:/run/c.sock"}, "a proxy ends TLS"),
+        ({**CONSOLE, "console_url": "https://gateway.example:8445"}, "a host name of its own"),
+        ({**CONSOLE, "console_url": "https://partners.gateway.example"}, "a host name of its own"),
+        ({**LOCAL, "simulated_reference_date": None}, "for demonstrations only"),
+        ({**LOCAL, "console_bind": "0.0.0.0:8445"}, "must be a loopback address"),
+        ({**LOCAL, **FILES}, "must be a loopback address"),
+    ],
+)
+def test_settings_of_a_console_that_do_not_go_together_are_refused(
+    tmp_path: Path, values: dict[str, object], expected: str
+) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        config(tmp_path, **values)
 
 
 def test_a_wrong_value_in_the_file_is_refused_as_one_to_be_written_is(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import ctypes
 import pwd
 import shutil
 import sqlite3
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from cryptography import x509
@@ -63,7 +65,7 @@ LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs"})
 MEMORY = frozenset({"tmpfs", "ramfs"})
 
-LISTENERS = ("public", "partners")
+LISTENERS = ("public", "partners", "console")
 
 _TIME = select(func.clock_timestamp())
 
@@ -370,6 +372,43 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
     if now > ends - SOON:
         return [(Level.WARNING, f"{file} ends on {ends:%Y-%m-%d}: {mend}")]
     return []
+
+
+def console(config: Config, now: datetime) -> Findings:
+    """Tell whether browsers will believe the console's certificate, and how long."""
+    url = config.console_url
+    if url is None:
+        yield Level.OK, "there is no console: set [console] url for one"
+    elif url.startswith("http:"):
+        yield Level.WARNING, "the console speaks plain HTTP to this host: for demonstrations only"
+    elif config.console_tls is None:
+        yield Level.OK, f"a proxy ends the TLS of {url}"
+    else:
+        yield from _console_certificate(*config.console_tls, str(urlsplit(url).hostname), now)
+
+
+def _console_certificate(file: Path, key: Path, host: str, now: datetime) -> Findings:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, key)
+    except OSError:  # ssl.SSLError is one
+        yield Level.ERROR, f"{file} and {key}: the certificate or its key cannot be used"
+        return
+    certificate, *chain = x509.load_pem_x509_certificates(file.read_bytes())
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        named = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        named = []
+    if not {host, f"*.{host.partition('.')[2]}"} & set(named):
+        yield Level.ERROR, f"{file} is not for {host}: browsers refuse it"
+    ends = certificate.not_valid_after_utc
+    if now > ends - SOON:
+        level = Level.ERROR if now >= ends else Level.WARNING
+        yield level, f"{file} ends on {ends:%Y-%m-%d}: put a new one there, it is read at once"
+    elif not chain and certificate.issuer != certificate.subject:
+        yield Level.WARNING, f"{file} has no issuing certificate: some browsers will refuse it"
+    else:
+        yield Level.OK, f"the console's certificate for {host} is in force until {ends:%Y-%m-%d}"
 
 
 def database(config: Config, now: datetime) -> Findings:
@@ -704,6 +743,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     signing_keys,
     issuing_key,
     certificates,
+    console,
     database,
     servers,
     schema,

@@ -1,5 +1,6 @@
 """`casegate run`: the supervisor of a gateway's processes, and each of them."""
 
+import contextlib
 import logging
 import os
 import shlex
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # Each process imports what its own part needs, and no other: the supervisor nearly nothing.
 # ruff: noqa: PLC0415
 
-PARTS = ("public", "partners", "maintain", "deliver", "metrics")
+PARTS = ("public", "partners", "console", "maintain", "deliver", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -47,9 +48,9 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
     Four processes: the public listener, the partners' listener (client certificate required),
     maintenance, the only one that opens the issuing key, and delivery, the only one that calls out:
-    to members' receivers of notifications. Where [metrics] bind is set, a fifth serves the
-    operator's metrics. Before the listeners open, the database schema is upgraded, and
-    what expired while the gateway was off is renewed.
+    to members' receivers of notifications. Where [console] url is set, another one serves the
+    console, and where [metrics] bind is, another one the operator's metrics. Before the listeners
+    open, the database schema is upgraded, and what expired while the gateway was off is renewed.
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")
@@ -66,9 +67,14 @@ def run(folder: Path, only: str | None, once: bool) -> None:
         match only:
             case None:
                 sys.exit(_supervise(config))
-            case "public" | "partners":
+            case "public" | "partners" | "console":
                 from gateway import wiring
 
+                if only == "console" and config.console_url is None:
+                    raise click.UsageError("there is no console: set [console] url")
+
+                if only == "console":
+                    wiring.open_console_folder(config)
                 wiring.connect(config).close()  # a worker would show a traceback
                 _listen(config, only)
             case "metrics":
@@ -97,9 +103,17 @@ def _supervise(config: Config) -> int:
         supervisor.ProcessSpec("maintain", [*command, "maintain"]),
         supervisor.ProcessSpec("deliver", [*command, "deliver"]),
     ]
+    if config.console_url is not None:
+        specs.append(
+            supervisor.ProcessSpec(
+                "console", [*command, "console"], lambda: _answers(config, "console")
+            )
+        )
     if config.metrics_bind is not None:
         specs.append(supervisor.ProcessSpec("metrics", [*command, "metrics"]))
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
+    if config.console_url is not None:
+        click.echo(f"console   {config.console_url}")
     if config.simulated_reference_date is not None:
         click.echo(
             f"for demonstrations only: rights are judged on {config.simulated_reference_date}"
@@ -112,7 +126,9 @@ def _supervise(config: Config) -> int:
 
 def _require_free(config: Config) -> None:
     """Refuse to start where another process has an address of the gateway's."""
-    for part, bind in (("public", config.public_bind), ("partners", config.partners_bind)):
+    parts = ["public", "partners", *(["console"] if config.console_url is not None else [])]
+    for part in parts:
+        bind = getattr(config, f"{part}_bind")
         if bind.startswith("unix:"):
             continue
         (kind, *_, address), *_ = socket.getaddrinfo(*host_and_port(bind), type=socket.SOCK_STREAM)
@@ -128,15 +144,19 @@ def _require_free(config: Config) -> None:
 
 
 def _answers(config: Config, part: str) -> bool:
-    bind, names = (
-        (config.public_bind, config.public_names)
-        if part == "public"
-        else (config.partners_bind, config.partners_names)
-    )
+    bind, root = getattr(config, f"{part}_bind"), config.published / "root.pem"
     if bind.startswith("unix:"):
         with socket.socket(socket.AF_UNIX) as tried:
             return tried.connect_ex(bind.removeprefix("unix:")) == 0
-    return supervisor.listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
+    address = host_and_port(bind)
+    if part != "console":
+        names = config.public_names if part == "public" else config.partners_names
+        return supervisor.listener_answers(address, names[0], root)
+    if config.console_tls is not None:
+        return supervisor.listener_answers(address, address[0], None)
+    with contextlib.suppress(OSError), socket.create_connection(address, 1.0):
+        return True
+    return False
 
 
 def _listen(config: Config, part: str) -> NoReturn:

@@ -14,6 +14,7 @@ from gateway.serving.framing import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineWorker, WorkerSettings
+from gateway.setting_validators import is_loopback
 from gateway.web.security_log import LineBudget
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
@@ -40,7 +41,7 @@ class Listener:
     bind: str
     """host:port, or unix:/path behind a proxy that ends TLS."""
     tls: TlsFiles | None
-    """None with a unix socket, and with nothing else."""
+    """None with a unix socket, and for a demonstration's browser on this host."""
     workers: int = 2
     threads: int = 16
     deadline: float = 10.0
@@ -65,9 +66,13 @@ class Listener:
     """Words what the server refuses before the application sees it."""
     log_level: str = "warning"
 
+    demonstration: bool = False
+    """Whether it may speak plain HTTP on a loopback address."""
+
     def __post_init__(self) -> None:
         """Refuse plain HTTP on a network, where Client-Cert would make anybody anybody."""
-        if (self.tls is None) != self.bind.startswith("unix:"):
+        plain = self.bind.startswith("unix:") or (self.demonstration and is_loopback(self.bind))
+        if (self.tls is None) != plain:
             raise ValueError("a TCP listener speaks TLS, a unix socket plain HTTP from its proxy")
 
 

@@ -215,13 +215,18 @@ def end_with_supervisor() -> None:
 # --- Asking a listener from outside whether it serves ---
 
 
-def listener_answers(address: tuple[str, int], name: str, root: Path, timeout: float = 2.0) -> bool:
+def listener_answers(
+    address: tuple[str, int], name: str, root: Path | None, timeout: float = 2.0
+) -> bool:
     """Tell whether a listener shows a certificate of our root for `name`: a worker of it serves.
+    Without a root, whether it shows any.
 
     The handshake is broken off before our half, so that a listener that demands a client
     certificate has nothing to refuse and to log.
     """
-    context = ssl.create_default_context(cafile=str(root))
+    context = ssl.create_default_context(cafile=None if root is None else str(root))
+    if root is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(received, sent, server_hostname=name)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104

@@ -18,6 +18,8 @@ class TlsFiles:
     """PEM of the authorities of clients; None: no client certificate is asked for."""
     crl: Path | None = None
     """PEM of their revocation lists."""
+    key: Path | None = None
+    """PEM of the key, where it is in a file of its own."""
 
     def __post_init__(self) -> None:
         """Refuse a listener that would take clients without looking at revocations."""
@@ -26,7 +28,7 @@ class TlsFiles:
 
     def versions(self) -> tuple[tuple[int, int, int], ...]:
         """Return what changes when a file is replaced; OSError when one is missing."""
-        files = (self.certificate, self.clients, self.crl)
+        files = (self.certificate, self.clients, self.crl, self.key)
         found = (file.stat() for file in files if file is not None)
         return tuple((status.st_mtime_ns, status.st_ino, status.st_size) for status in found)
 
@@ -80,7 +82,7 @@ def _server_context(files: TlsFiles) -> ssl.SSLContext:
     context.num_tickets = 0
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.sslsocket_class = TlsSocket
-    context.load_cert_chain(files.certificate)
+    context.load_cert_chain(files.certificate, files.key)
     if files.clients is not None and files.crl is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_CRL_CHECK_LEAF

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway import maintenance, wiring
 from gateway.cli import doctor
@@ -29,6 +31,7 @@ from gateway.store.database import Server
 from tests.operating import ISSUER, NEW, Operator, execute
 from tests.postgresql import new_database
 from tests.store.samples import case, handoff
+from tests.time_stamping import certify, new_key, new_root
 from tests.verification.logbook import witness
 
 DAY = timedelta(days=1)
@@ -511,3 +514,43 @@ def test_the_way_to_a_server_on_another_host_must_be_by_tls_to_that_very_server(
     monkeypatch.setattr(doctor, "look_at", lambda url: seen)
     config = replace(gw.config, database_url=f"postgresql+psycopg://casegate@db/casegate{query}")
     assert [found for found, _ in doctor.servers(config, wiring.now())] == [level]
+
+
+def console_of(gw: Operator, host: str, days: int) -> str:
+    """A gateway with a console whose certificate is for a host; where its key is, as TOML."""
+    root, key, own = new_root(), new_key(), wiring.now() - DAY
+    names = (x509.SubjectAlternativeName([x509.DNSName(host)]), False)
+    certificate = certify(
+        host, key, root.certificate.subject, root.key, names, since=own, days=days
+    )
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in (certificate, root.certificate))
+    (gw.folder / "console.pem").write_bytes(pem)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (gw.folder / "console.key").write_bytes(private)
+    gw.set("console", "url", '"https://console.example"')
+    gw.set("console", "certificate", '"console.pem"')
+    gw.set("console", "key", '"console.key"')
+    return "console.key"
+
+
+def test_a_console_s_certificate_is_for_its_host_and_in_force(gw: Operator) -> None:
+    assert "there is no console" in sentences(gw, "console", Level.OK)
+    console_of(gw, "console.example", 90)
+    assert "in force" in sentences(gw, "console", Level.OK)
+    assert "ends on" in sentences(gw, "console", Level.WARNING, 85 * DAY)
+    assert "ends on" in sentences(gw, "console", Level.ERROR, 91 * DAY)
+    console_of(gw, "*.example", 90)
+    assert "in force" in sentences(gw, "console", Level.OK)
+    console_of(gw, "gateway.example", 90)
+    assert "browsers refuse it" in sentences(gw, "console", Level.ERROR)
+
+
+def test_a_console_s_certificate_without_its_key_or_its_chain_is_a_finding(gw: Operator) -> None:
+    key = gw.folder / console_of(gw, "console.example", 90)
+    (gw.folder / "console.pem").write_bytes(
+        (gw.folder / "console.pem").read_bytes().partition(b"-----END CERTIFICATE-----\n")[0]
+        + b"-----END CERTIFICATE-----\n"
+    )
+    assert "issuing certificate" in sentences(gw, "console", Level.WARNING)
+    key.write_bytes(b"none")
+    assert "certificate or its key" in sentences(gw, "console", Level.ERROR)

@@ -87,6 +87,9 @@ def test_a_tcp_listener_without_tls_is_refused():
         Listener("partners", "127.0.0.1:8444", tls=None)
     with pytest.raises(ValueError, match="a TCP listener speaks TLS"):
         Listener("partners", "unix:/run/x.sock", tls=TlsFiles(Path("server.pem")))
+    assert Listener("console", "127.0.0.1:8445", tls=None, demonstration=True).tls is None
+    with pytest.raises(ValueError, match="a TCP listener speaks TLS"):
+        Listener("console", "0.0.0.0:8445", tls=None, demonstration=True)
 
 
 def test_the_budget_of_lines_holds_for_the_master_and_for_what_it_forks(monkeypatch):

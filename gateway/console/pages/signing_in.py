@@ -45,6 +45,8 @@ def sign_in() -> Response:
         answer = passkeys.read_answer(sent("credential"))
         person = passkeys.person_of(answer)
         kid = passkeys.verify(answer, context.persons.passkeys(person), "sign-in")
+        if context.persons.access(person, "", kid) is None:
+            raise DocumentError("the organisation of the person takes part no more")
     except DocumentError as error:
         return _refuse_sign_in(error)
     if g.signed_in is not None:

@@ -1,0 +1,60 @@
+"""Who signs in at the console of a gateway: whoever its registers say, at each request."""
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from gateway.console.access import Person
+from gateway.console.app import create_console_app
+from gateway.kernel.actors import GATEWAY
+from gateway.web.hosted_access import HostedAccess
+from gateway.web.hosted_persons import HostedPersons
+from gateway.web.security_log import SecurityLog
+from tests.authenticator import CONSOLE, Authenticator
+from tests.console.browsing import Browser, Console
+from tests.founding import ALICE, HOTLINE, founded, signed_in
+from tests.registry.test_passkeys import registration
+
+PERSON = Person(HOTLINE, "liaison-1")
+
+
+@pytest.fixture
+def gateway():
+    return founded()
+
+
+@pytest.fixture
+def console(tmp_path, gateway):
+    made = Console(tmp_path)
+    context = replace(
+        made.context,
+        persons=HostedPersons(gateway.ports, CONSOLE, HostedAccess),
+        log=SecurityLog(io.StringIO(), lambda: made.now),
+    )
+    made.app = create_console_app(context)
+    return made
+
+
+def test_a_person_of_a_staff_register_signs_in_until_their_organisation_leaves(console, gateway):
+    key = Authenticator()
+    signed_in(gateway.ports, *PERSON, key)
+    browser = Browser(console, key, PERSON)
+    assert browser.sign_in().status_code == 303
+    assert "liaison-1" in browser.get("/me").text
+    gateway.administer("organisation.leave", HOTLINE, reason="test")
+    assert browser.get("/me").status_code == 303
+    assert browser.sign_in().status_code == 403
+
+
+def test_an_administrator_signs_in_under_one_name_with_a_passkey(console, gateway):
+    key = Authenticator()
+    gateway.administer("admin.add_passkey", GATEWAY, **registration(gateway, ALICE, key))
+    assert Browser(console, key, Person(GATEWAY, ALICE)).sign_in().status_code == 403
+    browser = Browser(console, key, Person("", ALICE))
+    assert browser.sign_in().status_code == 303
+    assert ALICE in browser.get("/me").text
+    gateway.administer(
+        "admin.revoke_passkey", GATEWAY, person=ALICE, kid=key.jwk["kid"], reason="lost"
+    )
+    assert browser.get("/me").status_code == 303
