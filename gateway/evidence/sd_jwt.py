@@ -229,7 +229,10 @@ def issue_read(
         raise DocumentError("two claims have one name")
     refuse_reserved([clear])
     # One draw for all: a call of the system for each salt would cost more than the rest of it.
-    random = BytesIO(random(sum(map(_bytes_for, [properties, *lists.values()])))).read
+    counts = [len(properties), *map(len, lists.values())]
+    padded = [(size, size - count) for count in counts if (size := padded_size(count)) > count]
+    drawn = SALT_BYTES * sum(counts) + sum(8 * size + DECOY_BYTES * more for size, more in padded)
+    random = BytesIO(random(drawn)).read  # see `_with_decoys`
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
     sealed = [make_disclosure(name, value, random) for name, value in properties]
     placed = [DisclosedValue(d.digest, str(d.name), False, d.value) for d in sealed]
@@ -267,13 +270,6 @@ def refuse_reserved(value: Any) -> None:
     for element in value:
         if isinstance(element, dict | list | tuple):
             refuse_reserved(element)
-
-
-def _bytes_for(values: Sequence[Any]) -> int:
-    """How many random bytes the disclosures of a list and `_with_decoys` take."""
-    count = len(values)
-    size = padded_size(count)
-    return SALT_BYTES * count + (0 if size == count else 8 * size + DECOY_BYTES * (size - count))
 
 
 def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list[str]:

@@ -24,7 +24,7 @@ def check_acceptance(given: Answering) -> None:
         raise refusals.WrongState(
             f"what stands offered is accepted; this handoff is {handoff.state}"
         )
-    if given.is_revised:
+    if given.standing.case.digest != given.handoff.case_digest:  # a newer version
         _check_tightened(given, repeated)
     else:
         ports, digest = given.context.ports, handoff.case_digest
@@ -84,7 +84,7 @@ def facts_of_acceptance(fields: Mapping[str, Any]) -> dict[str, Value]:
 def follow_acceptance(given: Answering, moved: Handoff) -> None:
     """Owe who begins to hold a case what was announced since its offer, and retain it by a
     registered term."""
-    if given.is_revised:
+    if given.standing.case.digest != given.handoff.case_digest:  # a newer version
         owe_announced(given.context, moved)
     if given.context.organisation.retentions:
         apply_registered_retention(given.context, moved)

@@ -41,11 +41,6 @@ class Answering:
     fields: Mapping[str, Any]
     step: HandoffAction
 
-    @property
-    def is_revised(self) -> bool:
-        """Tell whether the case has a newer version than that of the newest package."""
-        return self.standing.case.digest != self.handoff.case_digest
-
     def move(self) -> Handoff:
         """The handoff after it, as the table says. Raises WrongState."""
         groups = self.fields["groups"] if self.step is HandoffAction.ACCEPT_PARTLY else ()

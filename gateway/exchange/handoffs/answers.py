@@ -61,13 +61,6 @@ def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
     return deny_as_not_found() if stored is None else _answered(stored)
 
 
-def _of_other_party(standing: Standing, kind: AnswerKind) -> str:
-    if kind.author is standing.side:
-        return ""
-    party = kind.author.of(standing.handoff.originator, standing.handoff.recipient)
-    return f"only the handoff's {kind.author}, {party}, can do that"
-
-
 def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
     """Decide, sign and store an answer; where another gateway decides, it is sent there."""
     standing, kind, fields = standing_of(context, handoff), request.kind, request.fields
@@ -79,7 +72,10 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     texts = (str(fields.get(one.name, "")) for one in kind.fields if one.longest)
     spend_texts(context, standing.handoff, texts)
     steps.check(given)
-    one, other = standing.handoff, _of_other_party(standing, kind)
+    one, other = standing.handoff, ""
+    if kind.author is not standing.side:
+        party = kind.author.of(one.originator, one.recipient)
+        other = f"only the handoff's {kind.author}, {party}, can do that"
     facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(fields)}
     entity, facts = access.entity_of(context, one), {**facts, **standing.barred}
     authorize(context, entity, facts, otherwise=other, visible=lambda: access.reads(context, one))
