@@ -92,6 +92,10 @@ class Access(Protocol):
         """Do it, once for each idempotency ``key``; ``approval`` is the draft with the passkey's
         answer."""
 
+    def endpoint(self, action: str, /, *ids: str) -> str | None:
+        """The endpoint that does an action about what ids of these names are given for; None where
+        there is none."""
+
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint."""
 

@@ -34,6 +34,8 @@ from gateway.console.context import (
     without_session,
 )
 from gateway.console.pages import BLUEPRINTS, NAVIGATION
+from gateway.console.pages.home import dangers
+from gateway.console.sections import short
 from gateway.domain import refusals
 from gateway.text import catalogue
 
@@ -95,6 +97,16 @@ def create_console_app(context: ConsoleContext) -> Flask:
         asset=lambda name: f"/static/{_assets()[name][0]}",
         navigation=lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.person)],
         moment=lambda value: wording.moment(value, g.language),
+        until=lambda value: wording.until(value, console().now(), g.language),
+        label=lambda name: wording.label(name, g.language),
+        act=lambda action: wording.act(action, g.language),
+        code=lambda field, value: wording.code(field, value, g.language),
+        coded=lambda field, value: wording.coded(field, value, g.language),
+        competence=lambda value: wording.competence(value, g.language),
+        closed_because=lambda sentence: wording.closed(sentence, g.language),
+        heading_of=lambda name: catalogue.phrase("screens", name, g.language),
+        short=short,
+        dangers=dangers,
         console=context,
     )
     app.before_request(_begin)
@@ -214,7 +226,8 @@ def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
         return _problem(status)
     page = render_template(
         "refused.html",
-        detail=catalogue.reason(refusal.detail, g.language),
+        told=wording.refusal(refusal.detail, g.language),
+        detail=refusal.detail,
         recorded=recorded,
     )
     return page, status

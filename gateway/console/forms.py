@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from gateway.console import wording
+from gateway.text import catalogue
 
 MOST_RADIOS = 7
 """Words that are listed one under the other; more of them are a list to choose from."""
@@ -359,6 +360,34 @@ class Form:
         """Return what is wrong with a field, or with a part of it that is no field of the form."""
         found = (message for pointer, message in self.errors if _is_of(pointer, one))
         return " ".join(dict.fromkeys(wording.fault(one, self.language) for one in found))
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Tell what was typed or chosen, in words: each name with its value."""
+        filled = (one for one in self.questions if self.is_filled(one))
+        return [(wording.label(one.field, self.language), self._told(one)) for one in filled]
+
+    def _told(self, one: Question) -> str:
+        value, language = _value(one, self.sent, self.repeated), self.language
+        match one.widget:
+            case Widget.REPEATED:
+                return wording.say("as_shown", language)
+            case Widget.RADIOS | Widget.SELECT | Widget.BOXES:
+                return ", ".join(option.text for option in self.options(one) if option.chosen)
+            case Widget.GROUP | Widget.ROWS:
+                rows = [one.inner] if one.widget is Widget.GROUP else self.rows(one)
+                inner = (Form(row, language, self.sent, (), self.choices).told for row in rows)
+                joined = (
+                    catalogue.phrase("screens", "named", language, name=name, value=text)
+                    for told in inner
+                    for name, text in told
+                )
+                return ", ".join(joined)
+            case Widget.DAY | Widget.MOMENT:
+                return wording.moment(value, language)
+            case Widget.FLAG:
+                return wording.code(one.field, True, language)
+        return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
     @property
     def problems(self) -> list[Problem]:

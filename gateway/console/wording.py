@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.domain.standing import Closed
 from gateway.text import catalogue
 
 
@@ -78,6 +79,31 @@ def paragraphs(english: str, language: str) -> list[str]:
 def fault(message: str, language: str) -> str:
     """Say what is wrong with a value, as a sentence of its own."""
     return _sentence(catalogue.matched("faults", message, language) or message)
+
+
+def refusal(detail: str, language: str) -> str | None:
+    """Say why something was refused; None where the language has no words for it."""
+    told = catalogue.matched("refusals", detail, language)
+    if told is None and language != catalogue.ENGLISH:
+        french = catalogue.reason(detail, language)
+        told = None if french == detail else french
+    elif told is None:
+        told = detail
+    return told and _sentence(told)
+
+
+def competence(key: str, language: str) -> str:
+    """A competence in words, with its key, which people type."""
+    function, matter, territory = key.split("/")
+    told = (code("function", function, language), code("matter", matter, language), territory)
+    return say("coded", language, code=key, words=", ".join(told))
+
+
+def closed(sentence: str, language: str) -> str:
+    """Say why content does not open."""
+    names = {str(one): one.name.lower() for one in Closed}
+    found = catalogue.code("closed", names.get(sentence, ""), language)
+    return _sentence(found or sentence)
 
 
 def moment(value: Any, language: str) -> str:

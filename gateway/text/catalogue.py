@@ -110,12 +110,12 @@ def translated(table: str, english: str, language: str) -> str:
 
 
 def matched(table: str, english: str, language: str) -> str | None:
-    """A sentence of a form, as a table says it in both languages, with its values as they are;
-    None for one of no form."""
+    """A sentence of a form, as a table says it in both languages; None for one of no form."""
     for form, pair in _reasons(table):
         if found := form.fullmatch(english):
             text = _typeset(str(pair[LANGUAGES.index(language)]), language)
-            return text.format(*found.groups())
+            values = found.groups()
+            return text.format(*map(_reason_value, values) if language == FRENCH else values)
     return None
 
 
@@ -134,7 +134,7 @@ def _reason_value(text: str) -> str:
     """A value of a reason in French: a word of a report, or a reason."""
     if text in _tables()["files"]:
         return str(_tables()["files"][text])
-    for table in ("events", "acts", "values"):
+    for table in ("events", "acts", "values", "states"):
         if found := _tables()[table].get(text.removeprefix("the ")):
             return str(found[1])
     return reason(text, FRENCH)

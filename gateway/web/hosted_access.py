@@ -1,5 +1,6 @@
 """The console's way to the declared endpoints in the gateway's own process, for one person."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ from gateway.web.partners.handoffs import ANSWERING
 
 _ENDPOINTS: Mapping[str, Endpoint] = {one.name: one for one in PARTNERS}
 
+_ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
+    (one.action, frozenset(re.findall(r"<(?:\w+:)?(\w+)>", one.path))): one.name
+    for one in reversed(PARTNERS)
+    if one.writes and one.body is not None
+}
 _DRAFTED = frozenset(one.name for one in ANSWERING)
 """Acts that make a document, which the person is shown before."""
 
@@ -93,6 +99,10 @@ class HostedAccess:
                 done = transact(self.ports, self.caller, *done)
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
+
+    def endpoint(self, action: str, /, *ids: str) -> str | None:
+        """The endpoint that does an action about what ids of these names are given for."""
+        return _ACTING.get((action, frozenset(ids)))
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does."""

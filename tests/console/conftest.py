@@ -3,6 +3,8 @@
 import pytest
 
 from tests.console.browsing import Console
+from tests.console.hosted import HostedConsole
+from tests.founding import check_log, founded
 
 
 @pytest.fixture
@@ -15,3 +17,11 @@ def console(tmp_path):
 def browser(console):
     """An officer with a passkey, who is not signed in yet."""
     return console.browser()
+
+
+@pytest.fixture
+def hosted(tmp_path):
+    """A console over the founding story's gateway, whose log must hold together."""
+    made = HostedConsole(tmp_path, founded())
+    yield made
+    check_log(made.gateway)

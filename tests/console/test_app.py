@@ -121,7 +121,7 @@ class Inline(HTMLParser):
 def test_no_page_has_a_script_or_a_style_within():
     for file in TEMPLATES.rglob("*.html"):
         parser = Inline()
-        parser.feed(file.read_text(encoding="utf-8"))
+        parser.feed(re.sub(r"{[{%].*?[%}]}", "", file.read_text(encoding="utf-8")))
         assert parser.found == [], file.name
 
 

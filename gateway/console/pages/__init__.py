@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from gateway.console.access import Person
-from gateway.console.pages import me, signing_in
+from gateway.console.pages import acts, contents, handoffs, home, me, signing_in
 
 
 class Destination(NamedTuple):
@@ -21,6 +21,18 @@ class Destination(NamedTuple):
         return self.administrators in (None, not person.organisation)
 
 
-NAVIGATION: tuple[Destination, ...] = (Destination("/me", "me"),)
+NAVIGATION: tuple[Destination, ...] = (
+    Destination("/", "worklist"),
+    Destination("/received", "received", administrators=False),
+    Destination("/sent", "sent", administrators=False),
+    Destination("/me", "me"),
+)
 
-BLUEPRINTS: tuple[Blueprint, ...] = (signing_in.pages, me.pages)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    signing_in.pages,
+    me.pages,
+    home.pages,
+    handoffs.pages,
+    contents.pages,
+    acts.pages,
+)

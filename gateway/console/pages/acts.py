@@ -1,0 +1,202 @@
+"""An act in three pages: its form, what is signed with its digest, and done with its receipt.
+
+The form draws the idempotency key: sent twice, retried, or sent again from the back button it is
+one act. Which fields there are, and what is refused, say the endpoints.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
+
+from gateway.console import passkeys, wording
+from gateway.console.access import Prepared
+from gateway.console.context import console, sent, signed_in
+from gateway.console.forms import Form
+from gateway.console.sections import conditions, short
+from gateway.domain.refusals import ValidationFailed
+from gateway.evidence import passkey, receipt, sd_jwt
+from gateway.evidence.sd_jwt import DocumentError
+
+pages = Blueprint("acts", __name__)
+
+SIGNED_WITHIN = timedelta(minutes=15)
+RECEIPT_KEPT = timedelta(hours=1)
+
+NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor")
+"""What nobody types: who they are, what they were shown, and who the second person is."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """An act about something: its ``endpoint``, the ids there, and the page that it began on."""
+
+    action: str
+    endpoint: str
+    ids: Mapping[str, Any]
+    back: str
+    title: str
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    repeated: Mapping[str, Any] = field(default_factory=dict)
+    offer: str = ""
+    urgency: str = ""
+
+    def form(self, errors: Sequence[tuple[str, str]] = ()) -> Form:
+        """Its form, with what was sent of it."""
+        return Form.of(
+            signed_in().access.schema(self.endpoint),
+            g.language,
+            sent=dict(request.form.lists()),
+            errors=errors,
+            choices=self.choices,
+            repeated=self.repeated,
+            without=NEVER_ASKED,
+        )
+
+
+def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: Any) -> Act:
+    """An act by its action; 404 where there is none about such a thing.
+
+    ``title`` is the key of its title, which names the act and the end of the first id.
+    """
+    endpoint = signed_in().access.endpoint(action, *ids)
+    if endpoint is None:
+        abort(404)
+    about, words = next(iter(ids.values())), wording.act(action, g.language)
+    told = wording.say(title, g.language, act=words, id=short(about))
+    return Act(action, endpoint, ids, back, told, **more)
+
+
+def ask(act: Act, errors: Sequence[tuple[str, str]] = ()) -> str:
+    """The form of an act."""
+    told = str(signed_in().access.schema(act.endpoint).get("description", ""))
+    return render_template(
+        "act.html",
+        act=act,
+        form=act.form(errors),
+        about=wording.paragraphs(told, g.language),
+        terms=conditions(act.repeated.get("conditions", {}), g.language),
+        offer=sent("offer") or act.offer,
+    )
+
+
+def check(act: Act) -> Response:
+    """Show what a form would do, to be signed; the form again where something is wrong with it."""
+    form, key = act.form(), sent("key")
+    body = form.body()
+    if sent("offer"):
+        body["offer"] = sent("offer")
+    try:
+        prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
+    except ValidationFailed as refused:
+        return make_response(ask(act, refused.errors), 422)
+    kept = {
+        "endpoint": act.endpoint,
+        "key": key,
+        "body": dict(prepared.body),
+        "ids": {name: str(one) for name, one in act.ids.items()},
+        "draft": prepared.draft,
+        "action": act.action,
+        "back": act.back,
+        "title": act.title,
+    }
+    if not prepared.values:  # it was done before
+        return _finish(kept, None)
+    return make_response(_check_page(act, form, prepared, kept))
+
+
+def _check_page(act: Act, form: Form, prepared: Prepared, kept: Mapping[str, Any]) -> str:
+    me = signed_in()
+    options = ""
+    if prepared.draft:
+        challenge = passkey.challenge(prepared.draft)
+        options = passkeys.request_options(challenge, me.session.credential)
+    return render_template(
+        "check.html",
+        act=act,
+        told=form.told,
+        terms=conditions(act.repeated.get("conditions", {}), g.language),
+        digest=prepared.values.get("document"),
+        document=_readable(prepared),
+        name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
+        options=options,
+    )
+
+
+def _readable(prepared: Prepared) -> str:
+    """The text that is signed, as JSON that people can read."""
+    draft = prepared.body.get("document")
+    if "document" not in prepared.values or draft is None:
+        return json.dumps(dict(prepared.values), indent=1, ensure_ascii=False, default=str)
+    told = sd_jwt.read_unverified(str(draft))
+    said = {name: one for name, one in told.content.items() if not name.startswith("_sd")}
+    return json.dumps({**told.header, **said}, indent=1, ensure_ascii=False)
+
+
+@pages.post("/acts/<name>")
+def sign(name: str) -> Response:
+    """Do it, with the passkey's answer; sent again it is the same act."""
+    kept = console().sessions.held(signed_in().session, name)
+    if kept is None:
+        abort(409)
+    approval = None
+    if kept["draft"]:
+        try:
+            answer = passkeys.read_answer(sent("credential"))
+            approval = passkey.complete(kept["draft"], answer.response)
+        except (DocumentError, KeyError):
+            abort(400)
+    return _finish(kept, approval)
+
+
+def _finish(kept: Mapping[str, Any], approval: str | None) -> Response:
+    ids = {name: _id(one) for name, one in kept["ids"].items()}
+    done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approval, **ids)
+    shown = {name: kept[name] for name in ("action", "back", "title")}
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": approval is not None}
+    name = console().sessions.hold(signed_in().session, held, RECEIPT_KEPT)
+    return make_response(redirect(f"/done/{name}", 303))
+
+
+def _id(text: str) -> UUID | str:
+    try:
+        return UUID(text)
+    except ValueError:
+        return text
+
+
+@pages.get("/done/<name>")
+def show_done(name: str) -> str:
+    """Show what was done: its event, and the receipt to save."""
+    kept = _done(name)
+    event = json.loads(kept["receipt"]["document"])["id"]
+    return render_template("done.html", done=kept, name=name, event=event)
+
+
+@pages.get("/done/<name>/receipt.json")
+def save_receipt(name: str) -> Response:
+    """The receipt, as a file."""
+    kept = _done(name)
+    event = json.loads(kept["receipt"]["document"])["id"]
+    response = make_response(json.dumps(kept["receipt"]))
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{short(event)}.receipt.json"'
+    return response
+
+
+def _done(name: str) -> Mapping[str, Any]:
+    kept: Mapping[str, Any] | None = console().sessions.held(signed_in().session, name)
+    return kept if kept is not None and "receipt" in kept else abort(404)

@@ -1,0 +1,139 @@
+"""Handoffs received and sent, one of them with what may be done, and its acts."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, g, render_template, request
+
+from gateway.console import sections, wording
+from gateway.console.context import console, signed_in
+from gateway.console.forms import Form
+from gateway.console.pages import acts
+from gateway.domain.handoff import HandoffState
+from gateway.domain.vocabulary import Matter, Urgency
+from gateway.evidence import sd_jwt
+
+pages = Blueprint("handoffs", __name__)
+
+_FILTERS: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "state": {"type": "string", "enum": [*HandoffState]},
+        "urgency": {"type": "string", "enum": [*Urgency]},
+        "matter": {"type": "string", "enum": [*Matter]},
+        "overdue": {"type": "boolean"},
+    },
+}
+"""What a list is narrowed by."""
+
+
+@pages.get("/received")
+def received() -> str:
+    """Handoffs that came, by urgency and due time."""
+    return _list("in", "/received")
+
+
+@pages.get("/sent")
+def sent() -> str:
+    """Handoffs that went, likewise."""
+    return _list("out", "/sent")
+
+
+def _list(box: str, path: str) -> str:
+    given = {name: one for name, one in request.args.items() if one}
+    form = Form.of(_FILTERS, g.language, sent={name: [one] for name, one in given.items()})
+    query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
+    found = signed_in().access.read("handoffs_list", {"box": box, **query})
+    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
+    return render_template(
+        "handoffs.html",
+        box=box,
+        path=path,
+        form=form,
+        filtered=bool(query),
+        rows=found["items"],
+        waiting=found.get("waiting"),
+        following=following and urlencode({**query, "after": following["after"]}),
+        other="originator" if box == "in" else "recipient",
+    )
+
+
+@pages.get("/handoffs/<uuid:handoff>")
+def show(handoff: UUID) -> str:
+    """One handoff: what is owed, what may be done, under which conditions, and what was done."""
+    view, me = _read(handoff), signed_in()
+    offered = [one for one in view["acts"] if me.access.endpoint(one["action"], "handoff")]
+    offered = [one for one in offered if one["action"] != "case.consult"]
+    return render_template(
+        "handoff.html",
+        view=view,
+        is_received=view["recipient"] == me.person.organisation,
+        owed=[one for one in offered if one["due_at"]],
+        others=[one for one in offered if not one["due_at"]],
+        duties=[one for one in view["duties"] if one["closed_at"] is None],
+        terms=sections.conditions(view["conditions"], g.language),
+        routing=_routing(view),
+        history=[_answer(one) for one in view["answers"]],
+        now=console().now(),
+    )
+
+
+def _read(handoff: UUID) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = signed_in().access.read("handoffs_show", handoff=handoff)
+    return found
+
+
+def _routing(view: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Tell what a case is about, as the offer may tell it."""
+    told = sd_jwt.read_unverified(view["routing"]).content
+    return [
+        (wording.label(name, g.language), sections.text_of(name, told[name], g.language))
+        for name in ("matter", "urgency_reason", "country")
+        if name in told
+    ]
+
+
+def _answer(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of a handoff: who, when, whose signature, and what it discloses to the reader."""
+    said = sd_jwt.read_unverified(one["document"])
+    own = {placed.name: placed.value for placed in said.placed if not placed.in_array}
+    how = "attested" if "attested_for" in said.claims else "signed"
+    shown = [
+        (wording.label(name, g.language), sections.text_of(name, value, g.language))
+        for name, value in own.items()
+        if name not in ("by", "approved_by", "conditions")
+    ]
+    return {**one, "how": how, "by": own.get("by"), "fields": shown}
+
+
+@pages.get("/handoffs/<uuid:handoff>/<action>")
+def ask(handoff: UUID, action: str) -> str:
+    """The form of an act on a handoff."""
+    return acts.ask(_act(handoff, action))
+
+
+@pages.post("/handoffs/<uuid:handoff>/<action>")
+def check(handoff: UUID, action: str) -> Response:
+    """Show what it would do, to be signed."""
+    return acts.check(_act(handoff, action))
+
+
+def _act(handoff: UUID, action: str) -> acts.Act:
+    view = _read(handoff)
+    ids: dict[str, Any] = {"handoff": handoff}
+    if "measure" in request.args:
+        ids["measure"] = request.args.get("measure", type=UUID)
+    offers = [one for one in view["answers"] if one["kind"] in ("offer", "update")]
+    words = {one: wording.coded("group", one, g.language) for one in view["groups"]}
+    return acts.act_on(
+        action,
+        ids,
+        f"/handoffs/{handoff}",
+        "act_on_handoff",
+        choices={"groups": words},
+        repeated={"conditions": view["conditions"]},
+        offer=sd_jwt.parse(offers[-1]["document"]).digest if offers else "",
+        urgency=view["urgency"],
+    )

@@ -1,0 +1,110 @@
+"""What waits for a person's organisation, the most urgent first; and what is a danger now."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, g, render_template, request
+
+from gateway.console import wording
+from gateway.console.access import RefusedOnRecord
+from gateway.console.context import console, signed_in
+from gateway.console.sections import short
+from gateway.domain.item_value import defang_text
+from gateway.domain.refusals import Refusal
+from gateway.domain.vocabulary import Urgency
+from gateway.text import catalogue
+
+pages = Blueprint("home", __name__)
+
+MOST_DANGERS = 3
+"""Imminent dangers that stand above a page; the worklist has all."""
+
+
+@pages.get("/")
+def show() -> str:
+    """The worklist."""
+    if not signed_in().person.organisation:
+        return render_template("home.html", rows=(), skipped=(), following=None)
+    query = {name: request.args[name] for name in ("after",) if name in request.args}
+    found = signed_in().access.read("worklist_show", query)
+    return render_template(
+        "home.html",
+        rows=[Waiting(one) for one in found["items"]],
+        skipped=[wording.code("source", one["source"], g.language) for one in found["skipped"]],
+        following=found["next"] and found["next"].partition("?")[2],
+    )
+
+
+class Waiting:
+    """A row of the worklist in words."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        """``row`` is as the interface has it."""
+        self.row = row
+
+    def __getattr__(self, name: str) -> Any:
+        return self.row[name]
+
+    @property
+    def what(self) -> str:
+        """Tell what waits."""
+        row, language = self.row, g.language
+        about = None if row["about"] is None else wording.code("about", row["about"], language)
+        what = wording.code("waits", row["kind"], language).format(about=about)
+        if row["arrived"] and row["kind"] != "announcement":
+            what = wording.code("arrived", row["arrived"], language)
+            if row["kind"] == "question":
+                what = catalogue.phrase("screens", "question", language, what=what)
+        return what[:1].upper() + what[1:]
+
+    @property
+    def with_whom(self) -> str:
+        """Return the other party, and on which side it is."""
+        if not self.row["counterpart"]:
+            return ""
+        side = "party_from" if self.row["received"] else "party_to"
+        side = side if self.row["handoff"] else "party_with"
+        name = self.row["counterpart_name"] or self.row["counterpart"]
+        return wording.say(side, g.language, name=name)
+
+    @property
+    def name(self) -> str:
+        """Return one's own reference, else the end of the id."""
+        told = self.row["reference"] or short(self.row["handoff"] or self.row["case"] or "")
+        return defang_text(str(told))
+
+    @property
+    def path(self) -> str:
+        """Return the page where it is dealt with, if there is one."""
+        if self.row["handoff"]:
+            return f"/handoffs/{self.row['handoff']}"
+        return f"/cases/{self.row['case']}" if self.row["case"] else ""
+
+    @property
+    def due(self) -> str:
+        """Tell by when, and how long that is."""
+        due_at = self.row["due_at"]
+        return "" if due_at is None else wording.until(due_at, console().now(), g.language)
+
+
+def dangers() -> Sequence[Waiting]:
+    """Imminent dangers that wait, for the band above every page; none where that cannot be read."""
+    if not signed_in().person.organisation:
+        return ()
+    try:
+        found = signed_in().access.read(
+            "worklist_show", {"urgency": str(Urgency.IMMINENT_DANGER), "limit": "20"}
+        )
+    except (Refusal, RefusedOnRecord):
+        return ()
+    return [*_first_of_each(found["items"])][:MOST_DANGERS]
+
+
+def _first_of_each(rows: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
+    """A row of each handoff, or case."""
+    met = set[Any]()
+    for row in rows:
+        about = row["handoff"] or row["case"]
+        if about not in met:
+            met.add(about)
+            yield Waiting(row)

@@ -1,0 +1,31 @@
+"""A console over the founding story's gateway: what its pages show is what the gateway answers."""
+
+from pathlib import Path
+
+from gateway.console.access import Person
+from gateway.console.context import LANGUAGE_COOKIE
+from gateway.web.hosted_access import HostedAccess
+from tests.console.browsing import Browser, Console
+from tests.founding import OFMIN, Founded, caller
+
+
+class HostedConsole(Console):
+    """It acts as the organisations of the story, each by one system."""
+
+    def __init__(self, folder: Path, gateway: Founded) -> None:
+        super().__init__(folder)
+        self.gateway = gateway
+        self.register.access = self._access
+
+    def _access(self, person: Person, session: str, kid: str) -> HostedAccess:
+        return HostedAccess(self.gateway.ports, caller(person.organisation), person)
+
+    def signed_in(
+        self, organisation: str = OFMIN, name: str = "officer-1", lang: str = ""
+    ) -> Browser:
+        """A person who has signed in, and reads one language."""
+        browser = self.browser(Person(organisation, name))
+        browser.sign_in()
+        if lang:
+            browser.client.set_cookie(LANGUAGE_COOKIE, lang, domain="console.example", secure=True)
+        return browser

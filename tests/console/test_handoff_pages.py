@@ -1,0 +1,151 @@
+"""What waits, handoffs, and acts on them: in words, signed once, refused with words."""
+
+import json
+import re
+from uuid import UUID
+
+from tests.founding import ABROAD, HOTLINE, offered, revised, submitted, updated
+
+LANGUAGES = ("en", "fr")
+
+
+def offer(hosted, **content):
+    case = submitted(hosted.gateway, **content) if content else None
+    return UUID(offered(hosted.gateway, case).result["handoff"])
+
+
+def read(page):
+    """The words of a page, without its marks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.text.partition("<main")[2]).split())
+
+
+def checked(browser, handoff, **fields):
+    """The page that shows what an acceptance would be."""
+    path = f"/handoffs/{handoff}/handoff.accept"
+    return browser.send(browser.get(path), path, **fields)
+
+
+def sign(browser, page):
+    path = re.search(r'action="(/acts/[^"]+)"', page.text)[1]
+    return browser.send(page, path)
+
+
+def test_an_empty_list_says_what_would_be_there(hosted):
+    browser = hosted.signed_in()
+    assert "Nothing waits. New handoffs appear here" in read(browser.get("/"))
+    assert "No handoff came yet." in read(browser.get("/received"))
+    assert "No handoff was sent yet." in read(browser.get("/sent"))
+
+
+def test_each_page_has_its_title_in_both_languages_and_is_small(hosted):
+    handoff = offer(hosted)
+    about = f"/handoffs/{handoff}"
+    paths = (
+        "/",
+        "/received",
+        "/sent",
+        about,
+        f"{about}/handoff.accept",
+        f"{about}/handoff.decline",
+    )
+    titles = {}
+    for language in LANGUAGES:
+        browser = hosted.signed_in(lang=language)
+        for path in paths:
+            page = browser.get(path)
+            assert page.status_code == 200, path
+            assert len(page.data) < 15_000
+            titles.setdefault(path, set()).add(re.search(r"<title>(.*?)</title>", page.text)[1])
+    assert {path: len(found) for path, found in titles.items()} == dict.fromkeys(paths, 2)
+
+
+def test_the_worklist_names_what_waits_and_leads_there(hosted):
+    handoff = offer(hosted)
+    page = hosted.signed_in(lang="fr").get("/")
+    assert f'href="/handoffs/{handoff}"' in page.text
+    assert "Réponse attendue" in read(page)
+    assert "de : Point de Contact" in read(page)
+    assert "csam" not in read(page)
+
+
+def test_an_imminent_danger_stands_above_every_page_of_both_sides(hosted):
+    handoff = offer(hosted, urgency="imminent_danger", urgency_reason="child_located")
+    for browser in (hosted.signed_in(), hosted.signed_in(HOTLINE, "liaison-1")):
+        for path in ("/", "/received", "/me", "/nothing"):
+            page = browser.get(path)
+            header = page.text.partition("<main")[0]
+            assert f"/handoffs/{handoff}" in header, path
+
+
+def test_a_list_is_filtered_and_says_that_nothing_fits(hosted):
+    offer(hosted)
+    browser = hosted.signed_in()
+    assert "Handoffs shown: 1" in read(browser.get("/received?urgency=priority&state=offered"))
+    assert "0 handoffs fit this filter." in read(browser.get("/received?state=closed&urgency="))
+
+
+def test_a_handoff_shows_what_is_owed_before_all_else_and_no_code_of_its_conditions(hosted):
+    page = hosted.signed_in().get(f"/handoffs/{offer(hosted)}")
+    words = read(page)
+    assert words.index("Accept") < words.index("About this handoff")
+    assert "ask_originator" not in words
+    assert "attested by the gateway" in words
+
+
+def test_an_acceptance_is_a_form_a_check_and_a_receipt(hosted):
+    browser, handoff = hosted.signed_in(), offer(hosted)
+    wrong = checked(browser, handoff)
+    assert wrong.status_code == 422
+    assert "<title>Error: Accept" in wrong.text
+    assert 'href="#f-conditions"' in wrong.text
+    page = checked(browser, handoff, conditions="yes", own_urgency="urgent")
+    assert "Urgent" in read(page)
+    digest = re.search(r"Digest of the document</dt><dd[^>]*>([^<]+)", page.text)[1]
+    done = browser.get(sign(browser, page).location)
+    assert "Done: Accept" in read(done)
+    receipt = browser.get(re.search(r'href="(/done/[^"]+json)"', done.text)[1])
+    assert json.loads(receipt.json["document"])["document_sha256"] == digest
+    assert "attachment" in receipt.headers["Content-Disposition"]
+    assert "accepted" in read(browser.get(f"/handoffs/{handoff}"))
+
+
+def test_a_double_click_a_retry_and_the_back_button_are_one_act(hosted):
+    browser, handoff = hosted.signed_in(), offer(hosted)
+    path = f"/handoffs/{handoff}/handoff.accept"
+    asked = browser.get(path)
+    first = browser.send(asked, path, conditions="yes")
+    second = browser.send(asked, path, conditions="yes")
+    told = [sign(browser, page) for page in (first, first, second)]
+    again = browser.send(asked, path, conditions="yes")
+    events = {
+        re.search(r'class="mono">([^<]+)', browser.get(one.location).text)[1]
+        for one in (*told[:2], again)
+    }
+    assert len(events) == 1
+    view = hosted.register.access(browser.person, "", "").read("handoffs_show", handoff=handoff)
+    assert [one["kind"] for one in view["answers"]] == ["offer", "accept"]
+
+
+def test_what_changed_meanwhile_is_refused_and_nothing_is_done(hosted):
+    browser = hosted.signed_in()
+    case = submitted(hosted.gateway)
+    handoff = UUID(offered(hosted.gateway, case).result["handoff"])
+    page = checked(browser, handoff, conditions="yes")
+    revised(hosted.gateway, case)
+    updated(hosted.gateway, handoff)
+    refused = sign(browser, page)
+    assert refused.status_code == 409
+    assert "offered" in read(browser.get(f"/handoffs/{handoff}"))
+
+
+def test_another_members_handoff_and_one_that_there_is_not_are_the_same_page(hosted):
+    browser, handoff = hosted.signed_in(ABROAD, "analyst-1"), offer(hosted)
+    pages = [browser.get(f"/handoffs/{one}") for one in (handoff, UUID(int=7))]
+    assert {page.status_code for page in pages} == {404}
+    assert pages[0].data == pages[1].data
+
+
+def test_what_is_no_act_on_a_handoff_is_not_there(hosted):
+    browser, handoff = hosted.signed_in(), offer(hosted)
+    for action in ("handoff.unknown", "case.assess", "staff.add", "handoff.reissue"):
+        assert browser.get(f"/handoffs/{handoff}/{action}").status_code == 404, action
