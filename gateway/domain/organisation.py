@@ -603,8 +603,9 @@ def of_remote(one: Organisation, peer: PeerGateway) -> Organisation:
     """A remote member's entry: of what its gateway says, what counts here.
 
     It is a public authority where two persons recognised it, a member where its kind takes part by
-    the newest agreement, and competent as far as that goes. Nothing is its word but what it signs,
-    unless its own gateway attests it.
+    the newest agreement, and competent as far as that goes; in a third country what allows a
+    transfer is what the agreement names (R15). Nothing is its word but what it signs, unless its
+    own gateway attests it.
     """
     remote, terms = one.remote, peer.agreements[-1] if peer.agreements else None
     if remote is None:
@@ -629,6 +630,11 @@ def of_remote(one: Organisation, peer: PeerGateway) -> Organisation:
             and takes_part
             and held.matter in terms.matters
             and held.territory in terms.territories
+        ),
+        agreements=(
+            (Agreement(terms.event, "transfer", "peer.agree", terms.transfer_tool, terms.period),)
+            if terms is not None and terms.transfer_tool is not None
+            else ()
         ),
         signed_only=True,
     )

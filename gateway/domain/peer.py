@@ -60,8 +60,8 @@ class PeerAgreement:
     ``directions`` are of DIRECTIONS. ``kinds`` are those of its members that count here, each in
     the class ``membership``; their mandates do in ``matters`` and ``territories``. ``tlp`` is the
     strictest marking that crosses, ``assurance`` of ASSURANCES; ``transfer_tool`` lets data go to
-    its operator in a third country. ``offers_a_day`` bounds what its members offer here. ``event``
-    recorded it.
+    its operator, and to its members, in a third country (R15). ``offers_a_day`` bounds what its
+    members offer here. ``event`` recorded it.
     """
 
     directions: frozenset[str]

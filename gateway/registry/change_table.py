@@ -455,7 +455,8 @@ CHANGES: Mapping[str, ChangeType] = {
             ),
             fields.optional(
                 fields.free_text(
-                    "transfer_tool", "Where its operator is in a third country: what allows that."
+                    "transfer_tool",
+                    "What allows a transfer to a third country, where it or a member is in one.",
                 )
             ),
             fields.number("offers_a_day", "How many offers its members make here in a day."),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.domain.organisation import Organisation, of_remote
+from gateway.domain.organisation import EEA, Organisation, of_remote
 from gateway.domain.peer import (
     ADDRESS,
     GATEWAY_KIND,
@@ -110,6 +110,10 @@ def agree(context: ChangeContext) -> Mapping[str, Any]:
     peer, period = _peer(context), context.period()
     if any(period.overlaps(one.period) for one in peer.agreements):
         raise WrongState("an agreement is recorded in that period already: end it first")
+    leaves = "out" in context.values["directions"]
+    if leaves and context.organisation.country not in EEA and not context.values["transfer_tool"]:
+        why = "says what allows the transfer: its operator is in a third country (R15)"
+        raise ValidationFailed((("/transfer_tool", why),))
     terms = {name: said for name, said in context.values.items() if name not in ("from", "until")}
     made = PeerAgreement(**terms, period=period, event=context.event)
     _save(context, replace(peer, agreements=(*peer.agreements, made)))

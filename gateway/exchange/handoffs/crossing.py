@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.domain.decision import Value
-from gateway.domain.organisation import Organisation, OrganisationName
+from gateway.domain.organisation import EEA, Organisation, OrganisationName
 from gateway.kernel.transact import RequestContext
 
 
@@ -28,10 +28,12 @@ def facts_of_crossing(
     agreement = gateway.peer and gateway.peer.agreement_on(context.today.day)
     if not agreement or not far.is_attested(context.now):
         return {}
+    out, tool = far is recipient, agreement.transfer_tool
     listed = content.get("release_to") or ()
     return {
-        "agreed": agreement.covers(
-            "out" if far is recipient else "in",
+        "agreed": (not out or gateway.country in EEA or tool is not None)
+        and agreement.covers(
+            "out" if out else "in",
             kind=far.kind,
             matters=content["matter"],
             purposes=purpose,

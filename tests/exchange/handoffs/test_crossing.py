@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import SeveralCompetentOrganisations
+from gateway.domain.refusals import SeveralCompetentOrganisations, ValidationFailed
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.handoffs import offers
+from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.schemas.case_document import CaseMarking
 from tests.each import each
@@ -137,3 +138,27 @@ def test_a_release_list_has_the_form_of_ids_and_addresses():
         errors = CaseMarking().validate({"release_to": [text]})
         assert "release_to" in errors
     assert "release_to" not in CaseMarking().validate({"release_to": [NAMED, PEER_ISSUER, OFMIN]})
+
+
+def test_a_member_in_a_third_country_is_offered_a_case_by_the_tool_that_the_agreement_names(two):
+    recognise(two)
+    two.there.administer("organisation.amend", POLICE, country="GB", reason="it moved")
+    two.record()
+    case = case_for(two, NAMED)
+    assert "R15.transfer.offer" in rules_of(refused(two, case))
+    agree(two, assurance="any", transfer_tool="Decision (EU) 2021/1772")
+    offered_there = sd_jwt.read_unverified(offer(two, case).result["offer"])
+    assert offered_there.claims["transfer_tool"] == "Decision (EU) 2021/1772"
+
+
+def test_nothing_is_agreed_with_an_operator_in_a_third_country_without_a_tool(two):
+    recognise(two)
+    two.here.administer("organisation.amend", PEER, country="GB", reason="it moved")
+    assert "R22.agreement" in rules_of(refused(two, case_for(two, NAMED)))
+    day = two.here.clock().date().isoformat()
+    event = str(two.here.organisation(PEER).peer.agreements[-1].event)
+    two.here.administer("peer.end", PEER, event=event, until=day)
+    values = {**AGREED, "from": day}
+    refusal = two.here.unmade(ValidationFailed, Change("peer.agree", PEER, values))
+    assert refusal.errors[0][0] == "/transfer_tool"
+    two.here.administer("peer.agree", PEER, **{**values, "directions": ["in"]})
