@@ -285,20 +285,25 @@ class PeerRelay:
         ports, line = self.gateway.ports, self._opened()
         with ports.begin(TransactionMode.READ) as work:
             pins = pins_of(work, self.peer)
+            told_to = work.relay.members_told(pins.origin)
         marked = ports.witnessed(pins.origin).read() if ports.witnessed else None
         if marked is None:  # what it tells ends in a checkpoint that was cosigned here
             self._members_at = None
             return
         known = {"If-None-Match": self._tag} if self._tag else {}
         reply = line.ask(f"/relay/members?size={marked.head.size}", **known)
-        if reply.status == 304:
-            return
-        told = _members(reply).get("members")
-        if reply.status != 200 or not isinstance(told, list):
-            raise NotHeard(f"it answers {reply.status}")
-        self._tag = reply.headers.get("etag", "")
-        if wrong := remote_members.record(ports, self.peer, told):
-            self._tag = ""
+        wrong: Sequence[str] = ()
+        if reply.status != 304:
+            told = _members(reply).get("members")
+            if reply.status != 200 or not isinstance(told, list):
+                raise NotHeard(f"it answers {reply.status}")
+            wrong = remote_members.record(ports, self.peer, told)
+            self._tag = "" if wrong else reply.headers.get("etag", "")
+        if marked.head.size != told_to:
+            with ports.begin(TransactionMode.WRITE) as work:
+                work.relay.tell_members(pins.origin, marked.head.size)
+                work.commit()
+        if wrong:
             raise NotHeard("; ".join(wrong))
 
     def confirm(self) -> None:

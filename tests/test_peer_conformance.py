@@ -13,7 +13,7 @@ from gateway.evidence import receipt as receipts
 from gateway.exchange.relay import taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from gateway.kernel.values import Caller
+from gateway.kernel.values import HOST, Caller
 from gateway.ledger.witness import Refused
 from gateway.peer_conformance import DemandResult
 from gateway.registry import witnessing
@@ -48,7 +48,7 @@ class Line:
 
     def _answered(self, key: str, body: Any) -> Answer:
         loaded = RelayedEventBody().load(json.loads(json.dumps(body)))
-        caller = Caller(self.caller, "relay", frozenset({"relay"}))
+        caller = Caller(self.caller, "relay", frozenset({"relay"}), HOST)
         try:
             heard, proof = taking_in.take_in(self.to.ports, caller, relay_message(loaded, key))
         except RecordedRefusal as refused:

@@ -204,10 +204,12 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "case.recall",
         "case.approve_recall",
         "case.restrict",
+        "case.end_measure",
     }
 )
-"""What a suspended organisation may ask: duties outlive rights. It stops uses and answers for what
-it holds; it opens, gives and takes no content. Policies state it too."""
+"""What a suspended organisation may ask: duties outlive rights. It stops uses, by a restriction
+that it also ends, and answers for what it holds; it opens, gives and takes no content. Policies
+state it too, and that it does not end an embargo."""
 
 SCOPES_WHILE_SUSPENDED = frozenset(
     {"cases.read", "cases.write", "events.read", "handoffs.answer", "handoffs.read", RELAY_SCOPE}

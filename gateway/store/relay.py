@@ -4,19 +4,33 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from gateway.kernel.values import HeardEvent
 from gateway.store.columns import RecordTable, StorePart, matching
-from gateway.store.tables import heard_event
+from gateway.store.tables import heard_event, members_told
 
 _HEARD = RecordTable(heard_event, HeardEvent, taken="this event was taken in already")
 _LAST = select(func.max(heard_event.c.stream_number)).where(matching(heard_event, "peer", "member"))
 _OF_OWN = _HEARD.by("own_event")
 _OF_HANDOFF = _HEARD.by("handoff", "member").order_by(heard_event.c.stream_number)
+_TOLD = select(members_told.c.size).where(matching(members_told, "log"))
+_telling = insert(members_told)
+_TELL = _telling.on_conflict_do_update(
+    index_elements=[members_told.c.log], set_={"size": _telling.excluded.size}
+)
 
 
 class SqlRelay(StorePart):
     """Events of peers' streams, as they were heard."""
+
+    def members_told(self, log: str) -> int:
+        """Up to which size of a peer's log this gateway asked for its members; 0 before it did."""
+        return int(self._transaction.scalar(_TOLD, {"log": log}) or 0)
+
+    def tell_members(self, log: str, size: int) -> None:
+        """Note up to which size a peer answered for its members."""
+        self._write(_TELL, {"log": log, "size": size})
 
     def last(self, peer: str, member: str) -> int:
         """The number up to which a peer's stream of a member of ours was heard; 0 before it was."""

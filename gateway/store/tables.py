@@ -607,6 +607,13 @@ heard_event = Table(
     Index("heard_event_by_handoff", "handoff", "member"),
 )
 
+# Up to which entry of a peer's log its answer about its members goes that came last.
+members_told = _small(
+    "members_told",
+    Column("log", columns.TEXT, primary_key=True),
+    Column("size", columns.NUMBER, nullable=False),
+)
+
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------
 
 log_head = Table(

@@ -16,6 +16,7 @@ from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import (
     MEASURES,
+    RESTRICTING,
     Measure,
     MeasureKind,
     Terms,
@@ -329,7 +330,13 @@ def facts_of_end(
     own = measure.setter == context.caller.organisation
     succeeds = _succeeds(context, measure, held)
     in_danger = not (own or succeeds) and _is_in_danger(context, measure, case, held)
-    return {"setter": own, "successor": succeeds, "in_danger": in_danger}
+    restricts = measure.kind in RESTRICTING
+    return {
+        "setter": own,
+        "restricts": restricts,
+        "successor": succeeds,
+        "in_danger": in_danger,
+    }
 
 
 def _is_in_danger(

@@ -2,7 +2,7 @@
 registry says of them in the transaction that acts by it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 from gateway.domain.json_values import parse_timestamp
@@ -19,10 +19,6 @@ from gateway.kernel.transact import RequestContext, deny_as_not_found
 
 ANY = "any"
 """The assurance of an agreement by which a peer gateway may attest for its members."""
-
-NAMED_WITHIN = timedelta(minutes=5)
-"""From an event on: by then this gateway knows a new key of the event's author, for which it asks
-each half minute, and a refusal is final."""
 
 _PERSONS = {*PERSONS, *handoff_documents.PERSONS}
 """What a document discloses of the persons of its author."""
@@ -53,8 +49,8 @@ def open_document(
     """Verify a document of a peer's member: by its own key, or where that was agreed by the key of
     its gateway. ``by_gateway``: its gateway makes it in its name, whatever was agreed.
 
-    Its key was valid when the peer recorded the document. Raises InvalidDocument, and Busy where
-    the key may still become known.
+    Its key was valid when the peer recorded the document. Raises InvalidDocument, and Busy until
+    the peer was asked for its members' keys as they were after that, however long it is away.
     """
     if text is None:
         raise InvalidDocument("the document of this event was erased: make another one")
@@ -92,7 +88,8 @@ def _keys_for(
     at = incoming.told.time
     own = context.require(author).document_keys
     unknown = claims.get("iss") == uri and read.header.get("kid") not in {one.kid for one in own}
-    if unknown and at > context.now - NAMED_WITHIN:
+    asked = unknown and context.work.relay.members_told(incoming.told.checkpoint.origin)
+    if unknown and asked <= incoming.told.index:
         raise Busy("the member's key is not known here yet: its gateway is asked; bring it again")
     valid = (one.jwk for one in own if one.valid_until is None or at < one.valid_until)
     return _read_keys(valid), uri

@@ -42,7 +42,7 @@ from gateway.evidence.handoff_moves import TYPES
 from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs import offers
 from gateway.exchange.relay.documents import open_document
-from gateway.exchange.relay.incoming import LONGEST_WHY, TakenEvent
+from gateway.exchange.relay.incoming import LONGEST_WHY, TakenEvent, named_event
 from gateway.exchange.signed_requests import ANSWER
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import read_version
@@ -254,7 +254,7 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     """An act of our member was refused there, on record: it does not stand, and its author hears
     why. An offer that was refused is over."""
     told = incoming.told.subject()
-    act = context.work.handoffs.sent_by(_refused(told["peer_event"]))
+    act = context.work.handoffs.sent_by(named_event(told["peer_event"]))
     handoff = context.work.handoffs.get(act.handoff) if act else None
     if act is None or act.ended_at is not None or handoff is None:
         return None
@@ -283,15 +283,6 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     )
     _arrive(context, handoff, action, context.event)
     return None
-
-
-def _refused(named: Any) -> UUID:
-    """The event that a refusal names, by the log and its id there."""
-    try:
-        _, event = named
-        return UUID(event)
-    except (ValueError, TypeError, AttributeError):
-        raise InvalidDocument("the refusal names no event") from None
 
 
 def _plain(why: Any) -> str:

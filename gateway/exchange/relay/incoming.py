@@ -1,13 +1,15 @@
 """Taking in one event of a peer gateway's stream: who brings it, for whom, in which order, and what
 its receipt proves. What it means is applied or followed (`applying`, `following`)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import Handoff
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import NAME, OrganisationName
 from gateway.domain.peer import PeerGateway
 from gateway.domain.refusals import InvalidDocument, NotFound, NotWitnessed, UnexpectedNumber
@@ -30,6 +32,13 @@ DELIVER = "relay.deliver"
 
 LONGEST_WHY = 300
 """Characters of why an event was refused, as gateways tell each other."""
+
+BACKWARDS = timedelta(seconds=5)
+"""By how much an event may be dated before the one before it in its stream: in a log of one clock
+times do not run backwards."""
+
+APART = 2 * MAX_SKEW
+"""By how much before what was here first: what clocks may differ by, and a transaction take."""
 
 RelayedRequest = OfferRequest | UpdateRequest | AnswerRequest | RecallRequest
 """What a document asks, as the schemas of partners read it."""
@@ -144,7 +153,44 @@ def open_event(context: RequestContext, message: RelayedEvent) -> TakenEvent:
         )
     named = told.event.get("handoff")
     found = None if named is None else context.work.handoffs.get(UUID(named))
-    return replace(incoming, handoff=found)
+    return _in_time(context, replace(incoming, handoff=found))
+
+
+def _in_time(context: RequestContext, incoming: TakenEvent) -> TakenEvent:
+    """Return an event that its peer did not date back, as to before a key was revoked that it
+    stole. Raises InvalidDocument for one that is dated before the one that precedes it in the
+    stream; or, as far as clocks agree, before what it answers, or before its log was cosigned here
+    without it."""
+    work, told = context.work, incoming.told
+    last = work.relay.heard(incoming.stream, incoming.own, incoming.message.stream_number - 1)
+    if last is not None and told.time < _time_of(last) - BACKWARDS:
+        raise InvalidDocument("the event is dated before the one that precedes it in the stream")
+    known = [work.witnessed.last_before(told.checkpoint.origin, told.index)]
+    named = told.details("peer_event") or (told.subject().get("peer_event"),)
+    act = None if named[0] is None else work.handoffs.sent_by(named_event(named[0]))
+    known.append(None if act is None else act.at)
+    if incoming.handoff is not None and incoming.handoff.originator == incoming.own:
+        known.append(incoming.handoff.offered_at)
+    if any(at is not None and told.time < at - APART for at in known):
+        raise InvalidDocument(
+            "the event is dated before what it answers, or before its log was cosigned without it"
+        )
+    return incoming
+
+
+def _time_of(heard: HeardEvent) -> datetime:
+    """When the peer recorded an event that was heard."""
+    document = receipts.from_json(json.loads(heard.receipt)).document
+    return parse_timestamp(events.read(document)["time"])
+
+
+def named_event(named: Any) -> UUID:
+    """Return the event that a peer's names, by the log and its id there."""
+    try:
+        _, event = named
+        return UUID(event)
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidDocument("the event names no event") from None
 
 
 def _member(context: RequestContext, message: RelayedEvent) -> str | None:

@@ -49,6 +49,7 @@ REVISIONS = [
     "add_unheard_answer",
     "add_passkeys",
     "follow_offers",
+    "add_members_told",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -1,6 +1,7 @@
 """A case lives on across two gateways: every answer, changes, danger, a mandate that moves."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Clearance, Submission
 from gateway.exchange.handoffs import offers, updates
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.relay import documents
 from gateway.exchange.signed_requests import CASE, OFFER, open_signed
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -20,6 +21,7 @@ from tests.exchange.relay.two_gateways import (
     BE_HOTLINE,
     BE_HOTLINE_THERE,
     BE_ISSUER,
+    BE_ORIGIN,
     TwoGateways,
     leaving,
     released,
@@ -189,11 +191,17 @@ def test_what_a_member_signed_itself_crosses_once_its_key_is_told() -> None:
     check_log(two.fr)
 
 
-def test_what_a_member_signed_with_a_key_that_is_never_told_is_refused_after_a_while() -> None:
+def test_a_key_that_is_not_known_is_waited_for_until_its_gateway_was_asked_since() -> None:
     two = two_gateways("signed")
     handoff, _ = signed_by_itself(two)
     for gateway in (two.be, two.fr):
-        gateway.clock.advance(documents.NAMED_WITHIN)
+        gateway.clock.advance(timedelta(days=2))  # nobody could be asked
+    two.exchange()
+    assert two.fr.handoff(handoff) is None
+    assert two.be.handoff(handoff).state is HandoffState.OFFERED, "it is not heard yet"
+    with two.fr.ports.begin(TransactionMode.WRITE) as work:
+        work.relay.tell_members(BE_ORIGIN, two.be.size())
+        work.commit()
     two.exchange()
     assert two.be.handoff(handoff).state is HandoffState.RETURNED
 

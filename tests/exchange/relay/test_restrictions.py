@@ -11,7 +11,9 @@ from gateway.exchange.handoffs import package_consultation
 from gateway.kernel.transact import WriteResult
 from tests.exchange.case.test_measures import ON_URL, ON_VICTIM, TWO, opening
 from tests.exchange.relay.test_living_case import held
+from tests.exchange.relay.test_outages import suspend
 from tests.exchange.relay.two_gateways import (
+    BE,
     BE_HOTLINE,
     BE_HOTLINE_THERE,
     TwoGateways,
@@ -91,6 +93,18 @@ def test_one_that_is_renewed_replaces_the_one_before() -> None:
     measure = restrict(two, case, SUSPENSION, approved_by="approver-1")
     assert len(there(two, case)) == 1
     lift(two, case, measure)
+    assert there(two, case) == []
+    check_log(two.fr)
+
+
+def test_a_suspended_peer_restricts_and_ends_that_again() -> None:
+    two = two_gateways()
+    case = released(two)
+    held(two, case)
+    suspend(two, BE)
+    measure = restrict(two, case, MARK, **ON_URL, **TWO)
+    assert len(there(two, case)) == 1
+    lift(two, case, measure, **TWO)
     assert there(two, case) == []
     check_log(two.fr)
 

@@ -19,7 +19,7 @@ from gateway.domain.refusals import InvalidDocument
 from gateway.exchange.relay import applying, taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from gateway.kernel.values import HOST, Caller, HandoffFilter
+from gateway.kernel.values import HOST, Caller, CosignedCheckpoint, HandoffFilter
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from tests import answers
 from tests.each import each
@@ -27,6 +27,7 @@ from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
     BE_HOTLINE_THERE,
+    BE_ORIGIN,
     FR,
     OFMIN_THERE,
     TwoGateways,
@@ -34,7 +35,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import HOTLINE, OFMIN, check_log, offered
+from tests.founding import HOTLINE, OFMIN, accepted, check_log, offered
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
 
@@ -204,6 +205,46 @@ def test_step_4_an_event_of_times_to_come_is_not_heard_yet() -> None:
     assert "clock" in unheard(two, body, "InvalidDocument")["why"]
     two.fr.clock.advance(timedelta(minutes=6))
     assert two.post(BE, body)[0] == 200
+
+
+def test_step_4_times_do_not_run_backwards_in_a_stream(monkeypatch: Any) -> None:
+    two = two_gateways()
+    assert two.post(BE, one_offer(two))[0] == 200
+    # A dishonest gateway, whose log takes any time, has a stolen key that is revoked by now.
+    monkeypatch.setattr("gateway.store.log._not_before", lambda now, _: now)
+    for back, heard in ((4, True), (60, False)):
+        two.be.clock.advance(-timedelta(seconds=back))
+        offered(two.be, released(two), originator=BE_HOTLINE)
+        body = dict(two.outgoing(BE, OFMIN_THERE)[-1].body)
+        if heard:
+            assert two.post(BE, body)[0] == 200
+        else:
+            why = unheard(two, body, "InvalidDocument")["why"]
+            assert "before the one that precedes it in the stream" in why
+
+
+def test_step_4_an_answer_is_not_dated_before_what_it_answers(monkeypatch: Any) -> None:
+    two = two_gateways()
+    two.be.clock.advance(timedelta(minutes=11))
+    offer = offered(two.be, released(two), originator=BE_HOTLINE)
+    with monkeypatch.context() as patched:  # it takes what it likes
+        patched.setattr("gateway.exchange.relay.incoming.MAX_SKEW", timedelta(hours=1))
+        patched.setattr("gateway.exchange.relay.documents.MAX_SKEW", timedelta(hours=1))
+        two.deliver(BE, OFMIN_THERE)
+    accepted(two.fr, offer, recipient=OFMIN)
+    two.deliver(FR, BE_HOTLINE_THERE)
+    assert "before what it answers" in two.log[-1][2]
+    assert two.be.handoff(UUID(offer.result["handoff"])).state is HandoffState.OFFERED
+
+
+def test_step_4_an_event_is_not_dated_before_its_log_was_cosigned_without_it() -> None:
+    two = two_gateways()
+    later = two.fr.clock() + timedelta(minutes=11)
+    with two.fr.ports.begin(TransactionMode.WRITE) as work:
+        before = CosignedCheckpoint(BE_ORIGIN, two.be.size(), bytes(32), later)
+        work.witnessed.add(before)
+        work.commit()
+    assert "cosigned without it" in unheard(two, one_offer(two), "InvalidDocument")["why"]
 
 
 def test_step_4_a_checkpoint_that_was_not_cosigned_is_not_heard() -> None:
