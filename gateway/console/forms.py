@@ -228,7 +228,7 @@ def _rows(one: Question, sent: Sent) -> int:
 
 
 def _is_of(pointer: str, one: Question) -> bool:
-    """Tell whether a fault is told at a question: its own, or within what is no question."""
+    """Tell whether a fault belongs to a question: its own, or within what is no question."""
     deep = one.widget not in (Widget.GROUP, Widget.ROWS)
     return pointer == one.pointer or (deep and pointer.startswith(f"{one.pointer}/"))
 
@@ -255,7 +255,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Form:
+class BodyForm:
     """A form in one language: its questions, what was sent, and what is wrong with it.
 
     ``choices`` are what a field may be where only the page knows: values with their texts.
@@ -270,7 +270,7 @@ class Form:
     repeated: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, schema: Mapping[str, Any], language: str, **more: Any) -> "Form":
+    def of(cls, schema: Mapping[str, Any], language: str, **more: Any) -> "BodyForm":
         """The form of a body; ``without`` are fields that nobody is asked for."""
         without = more.pop("without", ())
         made = cls((), language, **more)
@@ -357,17 +357,17 @@ class Form:
         return _value(one, self.sent, self.repeated) is not None
 
     def fault(self, one: Question) -> str:
-        """Return what is wrong with a field, or with a part of it that is no field of the form."""
+        """Return what is wrong with a field, or with what the form does not ask for apart."""
         found = (message for pointer, message in self.errors if _is_of(pointer, one))
         return " ".join(dict.fromkeys(wording.fault(one, self.language) for one in found))
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def answered(self) -> list[tuple[str, str]]:
         """Tell what was typed or chosen, in words: each name with its value."""
         filled = (one for one in self.questions if self.is_filled(one))
-        return [(wording.label(one.field, self.language), self._told(one)) for one in filled]
+        return [(wording.label(one.field, self.language), self._answered(one)) for one in filled]
 
-    def _told(self, one: Question) -> str:
+    def _answered(self, one: Question) -> str:
         value, language = _value(one, self.sent, self.repeated), self.language
         match one.widget:
             case Widget.REPEATED:
@@ -376,7 +376,9 @@ class Form:
                 return ", ".join(option.text for option in self.options(one) if option.chosen)
             case Widget.GROUP | Widget.ROWS:
                 rows = [one.inner] if one.widget is Widget.GROUP else self.rows(one)
-                inner = (Form(row, language, self.sent, (), self.choices).told for row in rows)
+                inner = (
+                    BodyForm(row, language, self.sent, (), self.choices).answered for row in rows
+                )
                 joined = (
                     catalogue.phrase("screens", "named", language, name=name, value=text)
                     for told in inner

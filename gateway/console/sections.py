@@ -93,7 +93,7 @@ def named(name: str, value: Any, language: str) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedElement:
     """One element of a case: its lines, and the address that is copied by a reason alone."""
 
     id: str
@@ -102,7 +102,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Statement:
+class FoldedStatement:
     """A statement; ``text`` is None where it is folded."""
 
     id: str
@@ -112,10 +112,10 @@ class Statement:
     text: str | None
 
 
-def already_known(content: Part, language: str) -> list[Entry]:
+def already_known(content: Part, language: str) -> list[ListedElement]:
     """Return who assessed what, and how: before all else of content."""
     return [
-        Entry(one["id"], [_classified(one, content, language)])
+        ListedElement(one["id"], [_classified(one, content, language)])
         for one in _parts(content, "classifications")
     ]
 
@@ -150,7 +150,7 @@ def _classified(one: Part, content: Part, language: str) -> str:
     )
 
 
-def sections(content: Part, language: str) -> Iterator[tuple[str, list[Entry]]]:
+def sections(content: Part, language: str) -> Iterator[tuple[str, list[ListedElement]]]:
     """Return each heading of a case with its elements, the items first."""
     yield "items", [_item(one, language) for one in _parts(content, "items")]
     for heading, array in (("persons", "subjects"), ("references", "references")):
@@ -158,7 +158,7 @@ def sections(content: Part, language: str) -> Iterator[tuple[str, list[Entry]]]:
     yield "legal_basis", [_plain(one, language) for one in _parts(content, "legal_basis")]
     for heading, names in (("routing", ROUTING_FIELDS), ("intake", _INTAKE)):
         told = [named(name, content[name], language) for name in names if name in content]
-        yield heading, [Entry("", told)] if told else []
+        yield heading, [ListedElement("", told)] if told else []
 
 
 _INTAKE = ("originator_ref", "received_at", "intake_channel", "reporter")
@@ -168,11 +168,11 @@ def _parts(content: Part, array: str) -> list[Part]:
     return [one for one in content.get(array, ()) if not is_sealed(one)]
 
 
-def _plain(one: Part, language: str) -> Entry:
-    return Entry(str(one.get("id", "")), [members(one, language)])
+def _plain(one: Part, language: str) -> ListedElement:
+    return ListedElement(str(one.get("id", "")), [members(one, language)])
 
 
-def _item(one: Part, language: str) -> Entry:
+def _item(one: Part, language: str) -> ListedElement:
     kind = text_of("kind", one["kind"], language)
     lines = [screen("named", language, name=kind, value=defang(one["value"], one["kind"]))]
     told = ("site_type", "content_type", "commerciality", "payment_method")
@@ -187,13 +187,13 @@ def _item(one: Part, language: str) -> Entry:
         time = wording.moment(check["checked_at"], language)
         status = text_of("status", check["status"], language)
         lines.append(screen("checked", language, status=status, time=time))
-    return Entry(one["id"], lines, copied=one["kind"] not in _NO_ADDRESS)
+    return ListedElement(one["id"], lines, copied=one["kind"] not in _NO_ADDRESS)
 
 
 _NO_ADDRESS = (ItemKind.HASH, ItemKind.REPORT_REF)
 
 
-def statements(content: Part, shown: str, language: str) -> list[Statement]:
+def statements(content: Part, shown: str, language: str) -> list[FoldedStatement]:
     """The statements; the text of a strong one only where it is the one that is ``shown``."""
     found = []
     for one in _parts(content, "statements"):
@@ -209,5 +209,5 @@ def statements(content: Part, shown: str, language: str) -> list[Statement]:
         )
         folded = strong and one["id"] != shown
         text = None if folded else defang_text(one["text"])
-        found.append(Statement(one["id"], about, strong, len(one["text"].split()), text))
+        found.append(FoldedStatement(one["id"], about, strong, len(one["text"].split()), text))
     return found

@@ -17,7 +17,7 @@ from gateway.domain.organisation import GatewayNames
 from gateway.domain.refusals import EditConflict, Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
@@ -155,31 +155,22 @@ def attesting(
 
 
 DRAFT = ""
-"""In place of a draft: one is to be made, and nothing is signed."""
+"""In place of the draft of a document: one is to be made, and nothing is signed."""
 
 
-def attest(
-    heading: handoff_documents.Heading,
-    issue: Callable[[handoff_documents.Heading], SdJwt],
-    binds: Mapping[str, Any],
-    draft: str | None,
-) -> SdJwt:
-    """The document that the gateway signs for a member.
+def unsigned(heading: handoff_documents.Heading) -> handoff_documents.Heading:
+    """The heading of a draft: what somebody reads before they sign with a passkey."""
+    return replace(heading, signer=_Unsigned(heading.signer.kid, heading.signer.alg))
 
-    Who signs with a passkey is shown a ``draft`` of it before, without the gateway's signature, and
-    has exactly that one completed: while it ``binds`` what stands now. Raises EditConflict.
-    """
-    if draft is None:
-        return issue(heading)
-    if draft == DRAFT:
-        return issue(replace(heading, signer=_Unsigned(heading.signer.kid, heading.signer.alg)))
+
+def complete(draft: str, binds: Mapping[str, Any], signer: Signer) -> SdJwt:
+    """Sign exactly the document that a person was shown as a ``draft``, while it ``binds`` what
+    stands now. Raises EditConflict."""
     drafted = sd_jwt.read_unverified(draft)
-    stands = {name: value for name, value in binds.items() if value is not None}
-    if drafted.header["kid"] != heading.signer.kid or any(
-        drafted.claims.get(name) != stands.get(name) for name in binds
-    ):
+    newest = all(drafted.claims.get(name) == value for name, value in binds.items())
+    if not newest or drafted.header["kid"] != signer.kid:
         raise EditConflict("it changed since you were shown it: read it again, then sign")
-    return sd_jwt.complete(sd_jwt.parse(draft), heading.signer)
+    return sd_jwt.complete(sd_jwt.parse(draft), signer)
 
 
 class _Unsigned(NamedTuple):

@@ -118,7 +118,7 @@ class EndpointAccess(StrEnum):
 class Call(NamedTuple):
     """An authenticated call whose parts were checked: what a view gets.
 
-    ``draft``: who signs with a passkey was shown the document; see `signed_requests.attest`.
+    ``draft``: who signs with a passkey was shown the document; see `signed_requests.complete`.
     """
 
     ports: Ports

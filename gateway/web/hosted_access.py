@@ -35,7 +35,7 @@ _DRAFTED = frozenset(one.name for one in ANSWERING)
 """Acts that make a document, which the person is shown before."""
 
 _DOCUMENT = "document"
-"""The member of what is prepared that is no field of a body: the draft of its document."""
+"""The member of what was prepared that no body has: the draft of its document."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class HostedAccess:
     def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
         """The answer of an endpoint that changes nothing, as JSON values."""
         one = self._of(endpoint)
-        with _told():
+        with _crossing():
             call = Call(self.ports, self.caller, "", {}, one.query.load(dict(query)))
             return to_json(one.view(call, **ids))
 
@@ -62,7 +62,7 @@ class HostedAccess:
         Nothing is kept. An act that was done before has nothing to sign, and no values.
         """
         one = self._of(endpoint)
-        with _told():
+        with _crossing():
             call = self._call(one, key, body)
             asked = {**call.body, **{name: str(value) for name, value in ids.items()}}
             if endpoint not in _DRAFTED:
@@ -92,7 +92,7 @@ class HostedAccess:
         """Do it, once for each idempotency ``key``."""
         one, fields = self._of(endpoint), dict(body)
         draft = fields.pop(_DOCUMENT, None)
-        with _told():
+        with _crossing():
             call = self._call(one, key, fields)._replace(draft=draft)
             done = one.view(call, **ids)
             if isinstance(done, Write):
@@ -124,7 +124,7 @@ class HostedAccess:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _crossing() -> Iterator[None]:
     """Refusals as they cross to the console."""
     try:
         yield

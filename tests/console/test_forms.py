@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.changes import CHANGES
 from gateway.console import wording
-from gateway.console.forms import Form, Question, Widget, questions_of
+from gateway.console.forms import BodyForm, Question, Widget, questions_of
 from gateway.domain.answers import KIND_OF_ACTION, PARTIES_ANSWERS
 from gateway.domain.steps import STEPS
 from gateway.kernel.fields import schema_of
@@ -128,8 +128,8 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-def form(**more: Any) -> Form:
-    return Form.of(SCHEMA, more.pop("language", "en"), **more)
+def form(**more: Any) -> BodyForm:
+    return BodyForm.of(SCHEMA, more.pop("language", "en"), **more)
 
 
 def test_what_must_be_answered_comes_first_and_what_goes_with_a_word_last() -> None:

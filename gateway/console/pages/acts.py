@@ -25,7 +25,7 @@ from flask import (
 from gateway.console import passkeys, wording
 from gateway.console.access import Prepared
 from gateway.console.context import console, sent, signed_in
-from gateway.console.forms import Form
+from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import passkey, receipt, sd_jwt
@@ -41,7 +41,7 @@ NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor")
 
 
 @dataclass(frozen=True)
-class Act:
+class PersonAct:
     """An act about something: its ``endpoint``, the ids there, and the page that it began on."""
 
     action: str
@@ -54,9 +54,9 @@ class Act:
     offer: str = ""
     urgency: str = ""
 
-    def form(self, errors: Sequence[tuple[str, str]] = ()) -> Form:
+    def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
         """Its form, with what was sent of it."""
-        return Form.of(
+        return BodyForm.of(
             signed_in().access.schema(self.endpoint),
             g.language,
             sent=dict(request.form.lists()),
@@ -67,7 +67,7 @@ class Act:
         )
 
 
-def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: Any) -> Act:
+def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: Any) -> PersonAct:
     """An act by its action; 404 where there is none about such a thing.
 
     ``title`` is the key of its title, which names the act and the end of the first id.
@@ -77,10 +77,10 @@ def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: A
         abort(404)
     about, words = next(iter(ids.values())), wording.act(action, g.language)
     told = wording.say(title, g.language, act=words, id=short(about))
-    return Act(action, endpoint, ids, back, told, **more)
+    return PersonAct(action, endpoint, ids, back, told, **more)
 
 
-def ask(act: Act, errors: Sequence[tuple[str, str]] = ()) -> str:
+def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     """The form of an act."""
     told = str(signed_in().access.schema(act.endpoint).get("description", ""))
     return render_template(
@@ -93,7 +93,7 @@ def ask(act: Act, errors: Sequence[tuple[str, str]] = ()) -> str:
     )
 
 
-def check(act: Act) -> Response:
+def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
     form, key = act.form(), sent("key")
     body = form.body()
@@ -118,7 +118,7 @@ def check(act: Act) -> Response:
     return make_response(_check_page(act, form, prepared, kept))
 
 
-def _check_page(act: Act, form: Form, prepared: Prepared, kept: Mapping[str, Any]) -> str:
+def _check_page(act: PersonAct, form: BodyForm, prepared: Prepared, kept: Mapping[str, Any]) -> str:
     me = signed_in()
     options = ""
     if prepared.draft:
@@ -127,7 +127,7 @@ def _check_page(act: Act, form: Form, prepared: Prepared, kept: Mapping[str, Any
     return render_template(
         "check.html",
         act=act,
-        told=form.told,
+        told=form.answered,
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document"),
         document=_readable(prepared),

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 
 from gateway.console import sections, wording
 from gateway.console.context import console, sent, signed_in
-from gateway.console.forms import Form
+from gateway.console.forms import BodyForm
 from gateway.domain.case import case_from_claims, sealed_parts
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import sd_jwt
@@ -49,10 +49,10 @@ def _ask(
     )
 
 
-def _form(errors: Sequence[tuple[str, str]] = ()) -> Form:
+def _form(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
     schema = signed_in().access.schema("handoffs_consult")
     given = dict(request.form.lists())
-    return Form.of(schema, g.language, sent=given, errors=errors, without=("by", "package"))
+    return BodyForm.of(schema, g.language, sent=given, errors=errors, without=("by", "package"))
 
 
 def _consult(handoff: UUID) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, render_template, request
 
 from gateway.console import sections, wording
 from gateway.console.context import console, signed_in
-from gateway.console.forms import Form
+from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
 from gateway.domain.handoff import HandoffState
 from gateway.domain.vocabulary import Matter, Urgency
@@ -43,7 +43,7 @@ def sent() -> str:
 
 def _list(box: str, path: str) -> str:
     given = {name: one for name, one in request.args.items() if one}
-    form = Form.of(_FILTERS, g.language, sent={name: [one] for name, one in given.items()})
+    form = BodyForm.of(_FILTERS, g.language, sent={name: [one] for name, one in given.items()})
     query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
     found = signed_in().access.read("handoffs_list", {"box": box, **query})
     following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
@@ -120,7 +120,7 @@ def check(handoff: UUID, action: str) -> Response:
     return acts.check(_act(handoff, action))
 
 
-def _act(handoff: UUID, action: str) -> acts.Act:
+def _act(handoff: UUID, action: str) -> acts.PersonAct:
     view = _read(handoff)
     ids: dict[str, Any] = {"handoff": handoff}
     if "measure" in request.args:

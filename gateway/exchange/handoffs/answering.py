@@ -18,7 +18,7 @@ class AnswerRequest:
     The transport checks which fields a kind takes and of which form, as the table of kinds says.
     ``offer`` is the digest of the offer that it is about, which an answer without a document may
     name. ``signed`` is the document, where its author signed it; ``draft`` see
-    `signed_requests.attest`.
+    `signed_requests.complete`.
     """
 
     kind: AnswerKind

@@ -129,11 +129,11 @@ def _document(context: RequestContext, given: Answering, binds: Mapping[str, Any
     decides = context.names.home(given.handoff.recipient)
     heading = signed_requests.attesting(context.ports, context.caller.organisation, decides)
     fields = {"by": request.by, **request.fields}
-
-    def issue(heading: handoff_documents.Heading) -> SdJwt:
-        return handoff_documents.issue_answer(heading, fields=fields, **binds)
-
-    return signed_requests.attest(heading, issue, binds, request.draft)
+    if request.draft:
+        return signed_requests.complete(request.draft, binds, heading.signer)
+    if request.draft is not None:
+        heading = signed_requests.unsigned(heading)
+    return handoff_documents.issue_answer(heading, fields=fields, **binds)
 
 
 def _check_newest(given: Answering, newest: Mapping[str, Any]) -> None:
