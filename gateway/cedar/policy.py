@@ -57,7 +57,7 @@ _SETS = 4
 """Sets of policies kept parsed: a gateway has one, proving them takes one more for each option."""
 
 _PARSED = 256
-"""Sets of organisations kept parsed per worker, mostly the two parties of a handoff."""
+"""Sets of organisations, and of entities, kept parsed per worker: mostly the two of a handoff."""
 
 _encode = json.JSONEncoder(sort_keys=True).encode
 
@@ -134,6 +134,9 @@ class CedarPolicy:
         self._participants = lru_cache(maxsize=_PARSED)(
             lambda text: known.with_added_json_str(text, schema)
         )
+        self._entities = lru_cache(maxsize=_PARSED)(
+            lambda text, others: self._participants(text).with_added_json_str(others, schema)
+        )
 
     @classmethod
     def load(cls, folder: Path, optional: Sequence[str] = ()) -> "CedarPolicy":
@@ -179,8 +182,7 @@ class CedarPolicy:
             "resource": {"type": asked.resource[0], "id": asked.resource[1]},
             "context": asked.context,
         }
-        participants = self._participants(asked.organisations)
-        entities = participants.with_added_json_str(asked.others, self._schema)
+        entities = self._entities(asked.organisations, asked.others)
         result = cedarpy.is_authorized(request, self._policies, entities, self._schema)
         errors = result.diagnostics.errors
         if errors or result.decision is cedarpy.Decision.NoDecision:

@@ -208,14 +208,14 @@ class RowsProof:
         found, of_handoff = defaultdict[str, int](int), dict[Any, str]()
         for table, key in _TABLES.items():
             person = table.name.encode()[: blake2b.PERSON_SIZE]
-            keyed = blake2b(key=self._salt, digest_size=8, person=person)
+            copy = blake2b(key=self._salt, digest_size=8, person=person).copy
             beside = [table.c.id] if table is tables.handoff else []
             of_case = key is not table.c.get("handoff")
             for row in self._work.stream(_rows_of(table, key, *beside)):
                 case = row[0] if of_case else of_handoff.get(row[0], "")
                 if beside:
                     of_handoff[row[1]] = case
-                one = keyed.copy()
+                one = copy()
                 one.update(row[-1].encode())
                 found[case] += int.from_bytes(one.digest())  # two alike do not cancel out
         found.pop("", None)  # what is of no handoff decides nothing
