@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from gateway import keys, maintenance, wiring
+from gateway import maintenance, wiring
 from gateway.config import Config, ConfigError
 from gateway.console.app import create_console_app
 from gateway.console.context import ConsoleContext
-from gateway.console.session import Sessions
 from gateway.domain import refusals
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import AHEAD
@@ -103,11 +102,10 @@ def _console(gateway: wiring.GatewayRuntime) -> ConsoleContext:
     config = gateway.config
     if config.console_url is None:
         raise ConfigError("there is no console: set [console] url")
-    secret = keys.load_secret(config.console_folder / wiring.CONSOLE_SECRET_FILE)
     return ConsoleContext(
         origin=config.console_url,
         persons=HostedPersons(gateway.ports, config.console_url, HostedAccess),
-        sessions=Sessions(config.console_folder / "console.db", secret, wiring.now),
+        sessions=wiring.open_sessions(config),
         log=SecurityLog(sys.stderr, wiring.now),
         now=wiring.now,
         new_id=wiring.new_id,

@@ -24,6 +24,7 @@ from gateway import keys
 from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.config import Config
+from gateway.console.session import Sessions
 from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate
 from gateway.domain.out_of_service import SEE_HANDOFF
@@ -214,14 +215,21 @@ def load_keys(config: Config) -> SigningKeys:
 
 
 def open_console_folder(config: Config) -> None:
-    """Make the console's folder and its secret, where they are missing: before its workers start.
-
-    A secret that is lost costs nothing but sign-ins that are under way.
-    """
+    """Make the console's folder, secret and database, where they are missing: before its workers
+    start. A secret that is lost costs nothing but sign-ins that are under way."""
     make_folder(config.console_folder)
     file = config.console_folder / CONSOLE_SECRET_FILE
     if not file.exists():
         keys.write_secret(file, keys.generate_secret())
+    sessions = open_sessions(config)
+    sessions.prune()
+    sessions.close()
+
+
+def open_sessions(config: Config) -> Sessions:
+    """The sessions of the console, in the folder that `open_console_folder` made."""
+    secret = keys.load_secret(config.console_folder / CONSOLE_SECRET_FILE)
+    return Sessions(config.console_folder / "console.db", secret, now)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,11 @@ class Sessions:
             self._local.connection = found
         return found
 
+    def close(self) -> None:
+        """Let go of this thread's connection."""
+        self._database.close()
+        del self._local.connection
+
     # --- Challenges: authenticated, so that asking for many stores nothing; each is used once ---
 
     def challenge(self, purpose: str) -> bytes:

@@ -1,0 +1,88 @@
+"""What the console's database keeps, for whom, and how long."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.console.access import Person
+from gateway.console.session import COUNTED_DAYS, LARGEST_HELD, MOST_HELD, Sessions
+from tests.console.browsing import OFFICER
+
+LIFE = timedelta(minutes=15)
+
+
+@pytest.fixture
+def sessions(console):
+    return console.sessions
+
+
+def begin(sessions, person=OFFICER):
+    token = sessions.begin(person, "kid", "credential")
+    return sessions.find(token)
+
+
+def test_what_is_held_is_for_its_session_alone_and_in_clear_nowhere(console, sessions):
+    mine, other = begin(sessions), begin(sessions, Person("pdc", "pdc-1"))
+    name = sessions.hold(mine, {"text": "what a child said"}, LIFE)
+    assert sessions.held(mine, name) == {"text": "what a child said"}
+    assert sessions.held(other, name) is None
+    assert sessions.take(other, name) is None
+    stored = b"".join(file.read_bytes() for file in console.folder.iterdir())
+    assert b"what a child said" not in stored
+    assert mine.key not in stored
+
+
+def test_what_is_held_is_taken_once_and_ends_with_its_time_and_its_session(console, sessions):
+    mine = begin(sessions)
+    name = sessions.hold(mine, 1, LIFE)
+    assert [sessions.take(mine, name), sessions.take(mine, name)] == [1, None]
+    name = sessions.hold(mine, 2, LIFE)
+    console.later(minutes=15)
+    assert sessions.held(mine, name) is None
+    name = sessions.hold(mine, 3, LIFE)
+    sessions.end(OFFICER, mine.id)
+    assert sessions.held(mine, name) is None
+
+
+def test_what_is_held_is_bounded(console, sessions):
+    mine = begin(sessions)
+    names = []
+    for number in range(MOST_HELD + 1):
+        console.later(seconds=1)
+        names.append(sessions.hold(mine, number, LIFE))
+    assert [sessions.held(mine, one) for one in names] == [None, *range(1, MOST_HELD + 1)]
+    with pytest.raises(ValueError, match="more than is held"):
+        sessions.hold(mine, "x" * LARGEST_HELD, LIFE)
+
+
+def test_counters_are_of_one_person_and_end_after_a_month(console, sessions):
+    today = console.now.date()
+    assert [sessions.count(OFFICER, "strong", today) for _ in range(2)] == [1, 2]
+    assert sessions.counted(OFFICER, "strong") == {today: 2}
+    assert sessions.counted(Person("ofmin", "ofmin-2"), "strong") == {}
+    console.later(days=COUNTED_DAYS + 1)
+    sessions.prune()
+    assert sessions.counted(OFFICER, "strong") == {}
+
+
+def test_a_challenge_is_of_one_purpose_and_of_one_console(console, sessions):
+    challenge = sessions.challenge("sign-in")
+    other = Sessions(console.folder / "other.db", b"t" * 32, lambda: console.now)
+    assert not other.consume_challenge("sign-in", challenge)
+    assert not sessions.consume_challenge("invitation", challenge)
+    assert not sessions.consume_challenge("sign-in", challenge[:-1] + b"x")
+    assert sessions.consume_challenge("sign-in", challenge)
+    assert not sessions.consume_challenge("sign-in", challenge)
+
+
+def test_asking_for_challenges_stores_nothing(console, sessions):
+    sessions.prune()
+    before = sum(file.stat().st_size for file in console.folder.iterdir())
+    for _ in range(500):
+        sessions.challenge("sign-in")
+    assert sum(file.stat().st_size for file in console.folder.iterdir()) == before
+
+
+def test_the_file_is_for_its_owner_alone(console, sessions):
+    begin(sessions)
+    assert {one.stat().st_mode & 0o077 for one in console.folder.iterdir()} == {0}
