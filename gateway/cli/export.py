@@ -16,9 +16,13 @@ from gateway.client import (
     EvidenceMismatch,
     Gateway,
     OutdatedVersion,
+    PeerLogMissing,
     RequestRefused,
 )
 from gateway.verification.verifier import verify_bundle
+
+_OF_ONE = (RequestRefused, OutdatedVersion, PeerLogMissing, EvidenceMismatch)
+"""What keeps one handoff from being exported, and no other."""
 
 
 @click.group(epilog=EPILOG)
@@ -56,7 +60,7 @@ def export_all(gateway: Gateway, out: Path, by: str | None, reason: str | None) 
                 told.append({"handoff": row["handoff"]})
                 try:
                     told[-1] |= _exported(gateway, row["handoff"], out, by, reason)
-                except (RequestRefused, OutdatedVersion, EvidenceMismatch) as error:
+                except _OF_ONE as error:
                     told[-1] |= {"outcome": "refused", "why": sentence(error)}
                     failure = failure or (error if isinstance(error, EvidenceMismatch) else None)
                 tell(number, len(rows))

@@ -144,6 +144,10 @@ class OutdatedVersion(ClientError):
     """What was asked is about a version of a case that is not the newest any more."""
 
 
+class PeerLogMissing(ClientError):
+    """What the log of another gateway would prove is not there yet, or cannot be read."""
+
+
 class UnknownReference(ClientError, LookupError):
     """None of this organisation's cases or handoffs has the reference, or the end of an id, that
     was given, or several have; nothing was sent. ``candidates`` are those, as lists show them."""

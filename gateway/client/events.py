@@ -258,7 +258,8 @@ class Exports(CaseClient, Directory, HandoffClient):
 
         With ``by`` and ``reason`` it includes the content, by a consultation of reason code
         ``export``; without, only the routing fields. It is verified first; EvidenceMismatch when
-        that fails, OutdatedVersion when the originator's case has a newer version.
+        that fails, OutdatedVersion when the originator's case has a newer version, PeerLogMissing
+        without what the log of the other gateway proves.
         """
         view, chain = self._view(handoff)
         if by is None or reason is None:
@@ -299,6 +300,8 @@ class Exports(CaseClient, Directory, HandoffClient):
         # Long: a line for each member of a bundle.
         theirs = list(self._peer_receipts(view))
         events = [str(answer["event"]) for answer in view["answers"]]
+        if not theirs and OrganisationName(str(view["recipient"])).peer:
+            raise errors.PeerLogMissing(_NOT_TAKEN_IN.format_map({**view, "event": events[0]}))
         events += [one for one in self._repeated(theirs) if one not in events]
         receipts = []
         for number, event in enumerate(events, start=1):
@@ -374,10 +377,25 @@ class Exports(CaseClient, Directory, HandoffClient):
         for origin, of in by_log.items():
             own = origin == self.connection.log_key.name
             log = self._log if own else self._log_of(origin)
-            receipts, others = log.under_one_checkpoint(of)
+            try:
+                receipts, others = log.under_one_checkpoint(of)
+            except (errors.GatewayUnavailable, errors.TlsNotTrusted) as error:
+                if own:
+                    raise
+                raise errors.PeerLogMissing(self._where_it_is(origin, error)) from None
             made += receipts
             confirmed += others
         return made, confirmed
+
+    def _where_it_is(self, origin: str, error: errors.ClientError) -> str:
+        """Say what lets this computer read the public log of a peer gateway."""
+        peer = self.connection.trust.of_log(origin)
+        root = self.connection.ca.with_name("peers") / f"{peer.alias}.pem"
+        return (
+            f"the public log of {peer.alias} is not read ({Exception.__str__(error)}): let this "
+            f"computer reach {peer.issuer}, where that certificate is of its own authority put its "
+            f"root, which your gateway's operator has, into {root}, and export again"
+        )
 
     def _log_of(self, origin: str) -> ConfirmedLog:
         """The public log of a peer gateway."""
@@ -424,6 +442,12 @@ class Exports(CaseClient, Directory, HandoffClient):
             with contextlib.suppress(errors.RequestRefused):
                 yield self.key_record(organisation, kid)
 
+
+_NOT_TAKEN_IN = (
+    "the gateway of {recipient} has not taken the offer in, so its log proves nothing of it: "
+    "casegate handoff show {handoff} says what waits; export again once it is taken in. What your "
+    "own gateway's log proves: casegate receipt save {event} --out FILE"
+)
 
 # --- Notifications: what happened in this organisation's own stream, signed by the gateway ---
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.cli.handoff import _history, waiting_acts
-from gateway.client import EvidenceMismatch
+from gateway.client import GatewayUnavailable, PeerLogMissing, TlsNotTrusted
 from gateway.client.documents import is_undelivered
 from gateway.client.mirror import PublicLog
 from gateway.domain.handoff import RecallCode
@@ -31,6 +31,7 @@ from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify
 from tests import answers
 from tests.client.client_fixture import MemberClient
+from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
@@ -204,7 +205,7 @@ def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(bo
     handoff = UUID(offer.result["handoff"])
     desk = both.desk(BE, BE_HOTLINE)
     assert desk.handoff(handoff)["state"] == "offered"
-    with pytest.raises(EvidenceMismatch, match="whose log has the order: ask ofmin"):
+    with pytest.raises(PeerLogMissing, match=f"handoff show {handoff} says what waits"):
         desk.export(handoff)
     two.exchange()
     assert exported(both, BE, BE_HOTLINE, handoff).code is Code.ATTESTED
@@ -213,6 +214,29 @@ def test_what_waits_is_not_proved_and_an_offer_that_waits_lacks_the_other_log(bo
     two.exchange()
     report = exported(both, BE, BE_HOTLINE, handoff)
     assert fact(report, "state")["states"] == ["withdrawn"]
+
+
+@each("error, why", [
+    (GatewayUnavailable("no connection", reached=False), "no connection"),
+    (TlsNotTrusted("the certificate is not accepted"), "not accepted"),
+])  # fmt: skip
+def test_without_a_way_to_the_other_log_an_export_says_where_its_root_is_put(
+    error: Exception, why: str, both: Both
+) -> None:
+    handoff = handed(both)
+    desk = both.desk(BE, BE_HOTLINE)
+
+    def unread(_: str) -> Any:
+        def fetch(path: str) -> bytes:
+            raise error
+
+        return fetch
+
+    desk._peer_tile = unread
+    with pytest.raises(PeerLogMissing) as told:
+        desk.export(handoff)
+    for part in (why, both.two.fr.ports.issuer, f"peers/{FR}.pem"):
+        assert part in str(told.value)
 
 
 def test_an_offer_that_was_returned_is_shown(both: Both) -> None:
