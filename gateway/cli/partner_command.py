@@ -51,6 +51,7 @@ from gateway.domain.audit import SEARCH_REASONS
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
+from gateway.text import catalogue
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -87,15 +88,22 @@ class Failure(CommandFailed):
     def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
         """``done`` is what machine output has beside the error."""
         super().__init__(sentence(error), error_json(error), done, exit_code=_CODES[type(error)])
-        self._error = error
+        # Now, while the language of the command's screen is known.
+        self._opening = wording.say(_OPENINGS.get(self.exit_code, "failed"))
+        self._lines = [self.message, *reasons(error)]
+        if wording.language() != catalogue.ENGLISH:  # the gateway's and the client's are English
+            self._lines.insert(0, wording.code("refusal", _kind(error)))
 
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
-        openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
-        opening = openings.get(self.exit_code, "Error")
-        output.say(self.message, opening, "red", err=True)
-        for line in reasons(self._error):
+        first, *others = self._lines
+        output.say(first, self._opening, "red", err=True)
+        for line in others:
             output.say(f"  {line}", err=True)
+
+
+_OPENINGS = {REFUSED: "refused", FALSE_EVIDENCE: "false_evidence"}
+"""What opens the sentence of a failure, by its exit status."""
 
 
 def sentence(error: ClientError) -> str:
@@ -126,10 +134,13 @@ def error_json(error: ClientError) -> dict[str, Any]:
 
 
 def _kind(error: ClientError) -> str:
-    """The problem's slug; of what no gateway said, the client's error in kebab case."""
-    if isinstance(error, RequestRefused):
-        return error.slug
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    """The problem's slug; of what no gateway said, the client's error."""
+    return error.slug if isinstance(error, RequestRefused) else kind_of(type(error))
+
+
+def kind_of(error: type[ClientError]) -> str:
+    """A class of error in kebab case."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", error.__name__).lower()
 
 
 def pending_json(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
@@ -151,18 +162,18 @@ def reasons(error: ClientError) -> Iterator[str]:
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
     if isinstance(error, RequestRefused):
         if numbers := error.help.get("emergency_numbers"):
-            yield f"somebody is in danger: call {', '.join(map(str, numbers))} now"
+            yield wording.say("call_now", numbers=", ".join(map(str, numbers)))
         if instead := error.help.get("instead"):
-            yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
+            yield wording.say("instead", names=", ".join(map(addressee, instead)))
         if until := error.help.get("held_until"):
-            yield f"held until {output.format_time(str(until))}"
+            yield wording.say("held_until", time=output.format_time(str(until)))
         if uncertain := error.help.get("uncertain"):
             yield f"uncertain hosting country: {output.with_ends(output.format_value(uncertain))}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))
         if error.rules:
-            yield f"by the rules {', '.join(error.rules)}"
+            yield wording.say("by_rules", rules=", ".join(error.rules))
         if error.receipt:
-            yield f"recorded as event {event_of(error.receipt)}, receipt verified"
+            yield wording.say("refusal_recorded", event=event_of(error.receipt))
     if isinstance(error, UnknownReference):
         yield from map(_candidate, error.candidates)
     if isinstance(error, LogForked):
@@ -437,7 +448,7 @@ def _print_ended(
         output.say(sentence_of(one.result), "Done")
         output.say(f"  recorded as event {one.confirmed.event['id']}; receipt verified")
         return
-    word = "Refused" if _CODES[type(one)] == REFUSED else "Error"
+    word = wording.say(_OPENINGS.get(_CODES[type(one)], "failed"))
     output.say(f"{name}: {sentence(one)}", word, "red", err=True)
     for line in reasons(one):
         output.say(f"  {line}", err=True)

@@ -247,8 +247,8 @@ class Case:
     compare-and-set. ``cleared_digest`` is that of the last version that a second person cleared.
     ``erase_on`` is the first day without the content; ``early``: two persons brought it forward,
     and no version puts it off again. ``measured``: it has, or had, a measure
-    (gateway/domain/measure.py). ``offered``: a handoff of it is open or closed, so that somebody
-    is asked to take it, or took it.
+    (gateway/domain/measure.py). ``offered``: a handoff of it stands, so that somebody is asked to
+    take it, or took it.
     """
 
     originator: str

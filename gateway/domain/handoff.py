@@ -215,6 +215,11 @@ class Handoff:
         return self.address.organisation
 
     @property
+    def stands(self) -> bool:
+        """Tell whether its recipient is asked to take it, or took it, and it was not recalled."""
+        return self.state in OPEN or (self.state is HandoffState.CLOSED and self.recall is None)
+
+    @property
     def is_held(self) -> bool:
         """Tell whether the recipient ever accepted, and has not said that its copies are erased:
         then it hears of every change, and owes answers."""

@@ -16,7 +16,6 @@ from sqlalchemy import and_, select
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import (
-    TAKEN_UP,
     Handoff,
     HandoffAction,
     Recall,
@@ -226,7 +225,7 @@ class CaseProof:
             "measured": bool(self.measures),
         }
         if self.case.state is not CaseState.ERASED:
-            told["offered"] = any(one.state in TAKEN_UP for one in self.handoffs())
+            told["offered"] = any(one.stands for one in self.handoffs())
         if self.case.state is not CaseState.ERASED and any(
             {row.summary, row.document} != {row.content_key and header_of(row.content_key)}
             for row in self.versions

@@ -33,7 +33,6 @@ from gateway.domain.handoff import (
     NEVER,
     OPEN,
     RETURNED,
-    TAKEN_UP,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -143,15 +142,18 @@ _CASE_OF = (
 # Of two answers that end handoffs of one case at the same moment PostgreSQL refuses one as busy.
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _offer_of = handoff.alias("offer_of")
-TAKEN_UP_OF_CASE = exists().where(
+CASE_IS_OFFERED = exists().where(
     _offer_of.c.originator == case_file.c.originator,
     _offer_of.c.case == case_file.c.id,
-    or_(*(_offer_of.c.state == state for state in sorted(TAKEN_UP))),
+    or_(
+        *(_offer_of.c.state == state for state in sorted(OPEN)),
+        and_(_offer_of.c.state == HandoffState.CLOSED, _offer_of.c.recall.is_(null())),
+    ),
 )
 _FOLLOW_OFFERS = (
     update(case_file)
     .where(matching(case_file, "originator", "id", prefix="of_"))
-    .values(offered=TAKEN_UP_OF_CASE)
+    .values(offered=CASE_IS_OFFERED)
 )
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _corrected = and_(
@@ -455,7 +457,7 @@ class SqlHandoffs(StorePart):
         if answer.move is HandoffAction.UPDATE:
             self._follow_urgency(handoff)
         self._add_answer(answer)
-        if handoff.state not in TAKEN_UP:
+        if handoff.state not in OPEN:
             self._follow_offers(handoff)
 
     def restore(self, handoff: Handoff) -> None:

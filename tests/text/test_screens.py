@@ -7,7 +7,8 @@ from pathlib import Path
 from string import Formatter
 
 from gateway import client
-from gateway.cli import admin, todo
+from gateway.cli import admin, partner_command, todo
+from gateway.client import RequestRefused
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
@@ -24,6 +25,7 @@ from gateway.exchange.lifecycle import worklist
 from gateway.registry.change_table import CHANGES
 from gateway.registry.worklist import APART
 from gateway.text import catalogue
+from gateway.web import problems
 from tests.each import each
 
 SCREENS = catalogue._tables()["screens"]
@@ -37,6 +39,8 @@ def codes() -> Iterator[tuple[str, Iterable[str]]]:
     yield "arrived", (one.name for one in EVENT_TYPES.values() if one.arrives)
     yield "arrived", (kind.event for kind in ANSWERS.values() if kind.arrives)
     yield "source", (one.name for one in worklist._SOURCES)
+    yield "refusal", problems.all_problems()
+    yield "refusal", map(partner_command.kind_of, {*partner_command._CODES} - {RequestRefused})
     yield "group", GROUPS
     yield "state", HandoffState
     yield "matter", Matter

@@ -189,8 +189,12 @@ def test_a_case_that_its_recipient_closed_waits_no_more_nor_does_one_that_was_cl
     assert own_cases(gateway) == []
 
 
-def test_a_case_that_was_recalled_from_everybody_is_to_be_corrected_or_closed(gateway):
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_case_that_was_recalled_from_everybody_is_to_be_corrected_or_closed(gateway, closed):
     handoff = accepted(gateway)
+    if closed:
+        gateway.answer(OFMIN, answers.close, handoff)
+        assert own_cases(gateway) == []
     case = gateway.handoff(handoff).case
     recalled(gateway, case)
     assert own_cases(gateway) == [("case_recalled", str(case), ["case.revise", "case.close"])]

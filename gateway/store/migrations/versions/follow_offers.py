@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import Boolean, Column, false, inspect
 
-from gateway.store.handoffs import TAKEN_UP_OF_CASE
+from gateway.store.handoffs import CASE_IS_OFFERED
 from gateway.store.tables import TO_DO, case_file
 
 revision = "follow_offers"
@@ -18,7 +18,7 @@ def upgrade() -> None:
     if "offered" in {one["name"] for one in inspect(connection).get_columns("case_file")}:
         return
     op.add_column("case_file", Column("offered", Boolean, nullable=False, server_default=false()))
-    connection.execute(case_file.update().values(offered=TAKEN_UP_OF_CASE))
+    connection.execute(case_file.update().values(offered=CASE_IS_OFFERED))
     op.create_index(
         "case_file_to_do",
         "case_file",
