@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Protocol, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -1026,13 +1026,18 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     for given in gateway.receipts:
         confirmed = gateway.confirm(given)
         assert given.document == documents[confirmed.index], "a receipt is of another event"
-    return [event.read(one.event.document) for one in logged]
+    return [dict(_read(one.event.document)) for one in logged]
+
+
+# The events of the story are the same in every test, and each party is shown the same of them.
+_read = lru_cache(4096)(event.read)
+_opened = lru_cache(4096)(event.open_disclosures)
 
 
 def _check_case(one: LoggedEvent, gateway: Founded) -> None:
     """What is about a version of a case, or a handoff, names the case, until the log's term; but
     for what an earlier version recorded, under its policies."""
-    told = event.read(one.event.document)
+    told = _read(one.event.document)
     earlier = told["policy"] != policy().revision
     if earlier or not {"case_digest", "handoff"} & told.keys():
         return
@@ -1052,8 +1057,8 @@ def contradictions(
     told, documents = ToldStream(slug, origin, None), {one.event.id: one.event for one in logged}
     for number, event_id in work.log.stream(slug, 0, 10**6):
         document = documents[event_id]
-        opened = event.open_disclosures(document.document, document.shown_to(slug))
-        proved = VerifiedReceipt(event.read(document.document), opened, *[cast(Any, None)] * 4)
+        opened = _opened(document.document, tuple(document.shown_to(slug)))
+        proved = VerifiedReceipt(_read(document.document), opened, *[cast(Any, None)] * 4)
         told.take(number, proved)
     told.interested = False
     found = list[str]()
@@ -1103,7 +1108,7 @@ def _may_differ(gateway: Founded, logged: Iterable[LoggedEvent]) -> bool:
 
     To make every change of the story again costs more than most tests do.
     """
-    new = (event.read(one.event.document) for one in logged if one.event.id not in gateway.checked)
+    new = (_read(one.event.document) for one in logged if one.event.id not in gateway.checked)
     changing = {Operation.REGISTRY_CHANGE, Operation.KEY_EVENT}
     if any(one["operation"] in changing for one in new):
         return True
