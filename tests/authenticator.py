@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway.evidence import base64url, passkey
 from gateway.evidence.signature import jwk_of, thumbprint
+from tests.evidence.ingredients import rsa_key
 
 CONSOLE = "https://console.example"
 
@@ -73,5 +74,5 @@ class Authenticator:
                 return self.private.sign(message, PKCS1v15(), SHA256())
 
 
-RSA = rsa.generate_private_key(65537, 2048)
+RSA = rsa_key()
 ED25519 = ed25519.Ed25519PrivateKey.generate()

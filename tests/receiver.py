@@ -130,4 +130,4 @@ def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
     ends = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.05)

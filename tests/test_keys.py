@@ -34,6 +34,7 @@ from gateway.keys import (
     write_key,
     write_secret,
 )
+from tests.evidence.ingredients import rsa_key
 
 EVERY_KIND = [(purpose, alg) for purpose in KeyPurpose for alg in ALGORITHMS[purpose]]
 
@@ -128,7 +129,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "private",
     [
-        rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        rsa_key(),
         ec.generate_private_key(ec.SECP384R1()),
     ],
     ids=["RSA", "P-384"],

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 R = TypeVar("R")
@@ -37,18 +37,18 @@ def read_record(record: type[R], values: Mapping[str, Any]) -> R:
 
     Raises KeyError for a name without a field, and what the types raise for what is none of them.
     """
-    readers = _readers_of(record)
+    readers = _readers_of(cast(Any, record))
     return record(**{name: readers[name](value) for name, value in values.items()})
 
 
 @cache
-def _readers_of(record: type[Any]) -> Mapping[str, Callable[[Any], Any]]:
-    """What reads each field of a record: the registry reads hundreds of them at once."""
+def _readers_of(record: Any) -> Mapping[str, Callable[[Any], Any]]:
+    """Return what reads each field of a record: the registry reads hundreds of them at once."""
     return {name: _reader(type_) for name, type_ in types_of(record).items()}
 
 
 def _reader(type_: Any) -> Callable[[Any], Any]:
-    """What reads a JSON value as one of a type: of a record, or of a field of one."""
+    """Return what reads a JSON value as one of a type: of a record, or of a field of one."""
     kind: Any = get_origin(type_) or type_
     if kind is UnionType:
         read = _reader(get_args(type_)[0])

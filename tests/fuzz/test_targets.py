@@ -8,7 +8,7 @@ import pytest
 from tests.each import each
 from tests.fuzz import target
 
-ITERATIONS = 200
+ITERATIONS = 60
 SLOW_ITERATIONS = 5_000
 
 

@@ -21,12 +21,13 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
+from tests.evidence.ingredients import rsa_key
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, config_of
 from tests.journeys.npm import installed
 
@@ -240,7 +241,7 @@ GOOD = {
     "a certificate and a signed assertion": with_key(asserted()),
 }
 
-RSA = rsa.generate_private_key(65_537, 3072)
+RSA = rsa_key()
 STRANGER = ec.generate_private_key(ec.SECP256R1())
 OTHER = f"{ABROAD}.desk"
 

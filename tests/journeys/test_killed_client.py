@@ -38,7 +38,7 @@ def killed_at(place: Callable[..., Any], *words: object) -> None:
 @pytest.mark.parametrize(
     ("place", "kept", "done"),
     [
-        (Outbox.keep, False, False),
+        pytest.param(Outbox.keep, False, False, marks=pytest.mark.slow),
         (Session.send, True, False),
         pytest.param(Session._granted, True, True, marks=pytest.mark.slow),
         pytest.param(CheckpointStore.observe, True, True, marks=pytest.mark.slow),

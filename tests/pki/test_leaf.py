@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 from hypothesis import given
@@ -24,6 +24,7 @@ from gateway.pki.authority import (
     renew_server,
 )
 from tests.each import each
+from tests.evidence.ingredients import rsa_key
 from tests.pki.certificates import (
     CLIENT_KEY,
     DAY,
@@ -99,7 +100,7 @@ def test_a_request_with_any_signed_byte_changed_is_refused():
 def test_a_request_for_a_key_we_do_not_use_is_refused():
     for key in (
         ec.generate_private_key(ec.SECP384R1()),
-        rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        rsa_key(),
     ):
         with pytest.raises(CsrRefused, match="P-256 or Ed25519"):
             issue_for(csr(key))

@@ -1,18 +1,21 @@
 """The docstring of a function begins with what it does, not with what is asked."""
 
 import ast
-from pathlib import Path
 
-GATEWAY = Path(__file__).parents[2] / "gateway"
+import pytest
+
+from tests.rules.code import sources
+
+pytestmark = pytest.mark.xdist_group("code")
+
 ASKED = {"What", "Who", "Whether"}
 
 
 def test_no_docstring_of_a_function_begins_without_a_verb():
     found = [
-        f"{file.relative_to(GATEWAY)}: {node.name}"
-        for file in sorted(GATEWAY.rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-        and (ast.get_docstring(node) or "").partition(" ")[0] in ASKED
+        f"{one.file}: {node.name}"
+        for one in sources()
+        for node in one.functions
+        if (ast.get_docstring(node, clean=False) or "").lstrip().partition(" ")[0] in ASKED
     ]
     assert found == []

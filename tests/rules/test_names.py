@@ -3,9 +3,12 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-GATEWAY = Path(__file__).parents[2] / "gateway"
+import pytest
+
+from tests.rules.code import sources
+
+pytestmark = pytest.mark.xdist_group("code")
 
 
 def bound(module: ast.Module) -> Iterator[str]:
@@ -23,16 +26,16 @@ def bound(module: ast.Module) -> Iterator[str]:
             yield from (alias.asname or alias.name for alias in one.names)
 
 
-def twice(text: str) -> list[str]:
-    counted = Counter(name for name in bound(ast.parse(text)) if name != "_")
+def twice(module: ast.Module) -> list[str]:
+    counted = Counter(name for name in bound(module) if name != "_")
     return sorted(name for name, times in counted.items() if times > 1)
 
 
 def test_a_name_that_is_bound_twice_is_found():
-    assert twice("a = b = 1\nc: int = 2\ndef a(): ...\nfrom x import y as c\n") == ["a", "c"]
+    module = ast.parse("a = b = 1\nc: int = 2\ndef a(): ...\nfrom x import y as c\n")
+    assert twice(module) == ["a", "c"]
 
 
 def test_no_name_of_a_module_is_bound_twice():
-    files = sorted(GATEWAY.rglob("*.py"))
-    found = {str(file.relative_to(GATEWAY)): twice(file.read_text("utf-8")) for file in files}
+    found = {one.file: twice(one.module) for one in sources()}
     assert {name: names for name, names in found.items() if names} == {}

@@ -321,6 +321,9 @@ def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
     assert max(int(size) for size, _ in notes) == head.size == len(notes)
 
 
+@pytest.mark.parametrize(
+    "kept", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -> None:
     mark = kept.open()
     continuity, checkpoint_signer = adopted(database, mark)

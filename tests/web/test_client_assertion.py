@@ -16,6 +16,7 @@ from gateway.evidence import base64url
 from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.transact import RecordedRefusal
 from tests.each import each
+from tests.evidence.ingredients import rsa_key
 from tests.founding import DESK, HOTLINE, ISSUER, OFMIN
 from tests.web.listening import PARTNERS, Listening, Partner, certificate, listening
 from tests.web.test_oauth import assert_error, assert_invalid_client
@@ -29,7 +30,7 @@ def private(kid: str) -> Any:
     """A key of the kind that the first letters of its id name."""
     match kid.partition("-")[0]:
         case "rsa":
-            return rsa.generate_private_key(65537, 3072)
+            return rsa_key()
         case "okp":
             return ed25519.Ed25519PrivateKey.generate()
         case "p384":

@@ -16,7 +16,7 @@ def test_at_most_nine_carriers_take_a_picture():
     assert len(PASSING) <= 9
 
 
-@each("name", REFUSED)
+@each("name", REFUSED[::4])
 def test_no_other_carrier_takes_four_kilobytes(name):
     assert not accepted(CARRIERS[name](MASKED[:4000]))
 
@@ -24,6 +24,7 @@ def test_no_other_carrier_takes_four_kilobytes(name):
 @pytest.mark.slow
 @each("name", REFUSED)
 def test_no_other_carrier_takes_a_picture_or_more_of_a_larger_file(name):
+    assert not accepted(CARRIERS[name](MASKED[:4000]))
     assert not accepted(CARRIERS[name](PICTURE[:4000]))
     for size in (8_000, 16_000, 40_000, 90_000, 140_000):
         assert not accepted(CARRIERS[name](MASKED[:size]))

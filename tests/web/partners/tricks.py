@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from gateway.evidence import base64url, sd_jwt
+from tests.evidence.ingredients import rsa_key
 from tests.founding import HOTLINE, OFMIN, case_content, document_key
 from tests.signing import signed_case, signed_offer
 from tests.web.listening import Listening, Partner, listening
@@ -87,8 +88,7 @@ def hs256(message: bytes) -> bytes:
 
 
 def rs256(message: bytes) -> bytes:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+    return rsa_key().sign(message, padding.PKCS1v15(), hashes.SHA256())
 
 
 def rewritten(document: sd_jwt.SdJwt, change: Callable[[dict[str, Any]], Any]) -> tuple[str, str]:
