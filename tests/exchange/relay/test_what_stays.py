@@ -11,7 +11,7 @@ from gateway.domain.handoff import RecallCode
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.kernel.ports import TransactionMode
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import HandoffFilter
 from gateway.store.tables import metadata
 from tests import answers
@@ -40,8 +40,13 @@ WORDS, CODE = "stays with the police", "suspect_identified"
 def all_of(gateway: Founded, member: str, box: str) -> str:
     """All that a database holds: its bytes, and what is encrypted or encoded in it, in words."""
     data: bytes = gateway.store.copy()  # type: ignore[attr-defined]
-    found = [data.decode("latin-1")]
-    with gateway.ports.begin(TransactionMode.READ) as work:
+    return data.decode("latin-1") + opened(gateway.ports, member, box)
+
+
+def opened(ports: Ports, member: str, box: str) -> str:
+    """What a database holds in words, with all that its gateway can decrypt."""
+    found = list[str]()
+    with ports.begin(TransactionMode.READ) as work:
         for one in metadata.sorted_tables:
             found += map(str, work.rows(select(one), {}))  # type: ignore[attr-defined]
         for handoff in work.handoffs.page(member, box, HandoffFilter(), None, 100):
