@@ -4,7 +4,7 @@ import json
 import re
 from uuid import UUID
 
-from tests.founding import ABROAD, HOTLINE, offered, revised, submitted, updated
+from tests.founding import ABROAD, HOTLINE, OFMIN, offered, revised, submitted, updated
 
 LANGUAGES = ("en", "fr")
 
@@ -75,6 +75,23 @@ def test_an_imminent_danger_stands_above_every_page_of_both_sides(hosted):
             page = browser.get(path)
             header = page.text.partition("<main")[0]
             assert f"/handoffs/{handoff}" in header, path
+
+
+def test_who_offers_a_danger_reads_the_number_above_every_page_until_they_called(hosted):
+    contact = {"role": "duty", "name": "the desk", "address": "+33 1 00 00 00 00"}
+    hosted.gateway.administer("contact.set", OFMIN, **contact)
+    handoff = offer(hosted, urgency="imminent_danger", urgency_reason="child_located")
+    browser = hosted.signed_in(HOTLINE, "liaison-1", lang="fr")
+    header = browser.get("/me").text.partition("<main")[0]
+    assert "the desk, permanence\N{NO-BREAK SPACE}: +33 1 00 00 00 00" in header
+    path = f"/handoffs/{handoff}/handoff.call"
+    asked = browser.get(path)
+    parts = {"day": "2", "month": "3", "year": "2026", "hour": "9", "minute": "0"}
+    said = {f"time.part_{name}": one for name, one in parts.items()}
+    page = browser.send(asked, path, function="the officer on duty", **said)
+    assert page.status_code == 200, read(page)
+    assert sign(browser, page).status_code == 303
+    assert contact["address"] not in browser.get("/me").text
 
 
 def test_a_list_is_filtered_and_says_that_nothing_fits(hosted):

@@ -1,7 +1,8 @@
 """What waits for a person's organisation, the most urgent first; and what is a danger now."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from flask import Blueprint, g, render_template, request
 
@@ -87,7 +88,15 @@ class Waiting:
         return "" if due_at is None else wording.until(due_at, console().now(), g.language)
 
 
-def dangers() -> Sequence[Waiting]:
+class Danger(NamedTuple):
+    """An imminent danger that waits: the row, and whom its originator telephones."""
+
+    row: Waiting
+    telephone: Mapping[str, Any] | None
+    may_call: bool
+
+
+def dangers() -> Sequence[Danger]:
     """Imminent dangers that wait, for the band above every page; none where that cannot be read."""
     if not signed_in().person.organisation:
         return ()
@@ -95,9 +104,17 @@ def dangers() -> Sequence[Waiting]:
         found = signed_in().access.read(
             "worklist_show", {"urgency": str(Urgency.IMMINENT_DANGER), "limit": "20"}
         )
+        return [_danger(one) for one in [*_first_of_each(found["items"])][:MOST_DANGERS]]
     except (Refusal, RefusedOnRecord):
         return ()
-    return [*_first_of_each(found["items"])][:MOST_DANGERS]
+
+
+def _danger(row: Waiting) -> Danger:
+    if not row.handoff:
+        return Danger(row, None, may_call=False)
+    view = signed_in().access.read("handoffs_show", handoff=UUID(row.handoff))
+    acts = {one["action"] for one in view["acts"]}
+    return Danger(row, view.get("telephone"), may_call="handoff.call" in acts)
 
 
 def _first_of_each(rows: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
