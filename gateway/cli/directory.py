@@ -1,6 +1,8 @@
 """`casegate directory`, `succession` and `staff`: the members, and who acts for one's own."""
 
 import csv
+import json
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,9 +23,11 @@ from gateway.cli.partner_command import (
 from gateway.cli.steps import add_steps
 from gateway.client import Gateway
 from gateway.client.errors import raising
+from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import KINDS
 from gateway.domain.staff import RegisterRole
+from gateway.evidence import base64url
 
 
 @click.group(epilog=EPILOG)
@@ -301,3 +305,59 @@ def list_(gateway: Gateway) -> None:
 
 
 add_steps(staff)
+
+_PERSON = click.argument("pseudonym", metavar="PSEUDONYM")
+
+
+@write_command(
+    staff,
+    _PERSON,
+    click.option(
+        "--approved-by",
+        multiple=True,
+        metavar="PSEUDONYM",
+        help="Give it twice for an approver or head: two in force as approver or head.",
+    ),
+)
+def invite(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> WriteReport:
+    """Invite a person to make a passkey, by which they sign in a browser.
+
+    It prints a token once: give it to that person alone, within 72 hours.
+
+    Example: casegate staff invite pdc-7k3f --by pdc-1
+    """
+    token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
+    digest = base64url.digest(token.encode())
+    written = gateway.invite_staff(pseudonym, digest, by, approved_by=approved_by)
+    return written, f"{pseudonym} may make a passkey with the token {token}"
+
+
+@write_command(
+    staff,
+    click.option("--passkey", type=arguments.FILE, required=True, help="Its public key, a JWK."),
+    click.option("--proof", type=arguments.FILE, required=True, help="What it signed of itself."),
+    click.option("--token", type=arguments.FILE, required=True, help="The invitation's token."),
+)
+def register_passkey(
+    gateway: Gateway, by: str, passkey: Path, proof: Path, token: Path
+) -> WriteReport:
+    """Register the passkey of the person who was invited.
+
+    A page of your own made it. The gateway's console does this for its persons.
+    """
+    with raising(click.UsageError, "a file holds nothing of the kind", ValueError):
+        said, given = proof.read_text("ascii").strip(), token.read_text("ascii").strip()
+        jwk = json.loads(passkey.read_text("ascii"))
+    written = gateway.register_passkey(by, given, jwk, said)
+    return written, f"{by} signs with the passkey {written.result['kid']}"
+
+
+@write_command(staff, _PERSON, click.argument("kid", metavar="KEY"))
+def revoke_passkey(gateway: Gateway, by: str, pseudonym: str, kid: str) -> WriteReport:
+    """Revoke a passkey at once.
+
+    The person may do it, or a keeper of the register. Nothing counts any more that it signs. KEY is
+    its id.
+    """
+    written = gateway.revoke_passkey(pseudonym, kid, by)
+    return written, f"the passkey of {pseudonym} counts no more"

@@ -246,3 +246,38 @@ class StaffClient(ClientBase):
             approved_by=list(approved_by) or None,
             temporary=temporary or None,
         )
+
+    def invite_staff(
+        self, pseudonym: str, token_sha256: str, by: str, *, approved_by: Sequence[str] = ()
+    ) -> ConfirmedWrite:
+        """Invite a person to make a passkey, by a token that you draw, and give to them alone.
+
+        It is good once, for 72 hours. ``approved_by`` names two where it is an approver or head.
+        """
+        return self._write(
+            "staff.invite",
+            f"/staff/{pseudonym}/invitation",
+            by=by,
+            token_sha256=token_sha256,
+            approved_by=list(approved_by) or None,
+        )
+
+    def register_passkey(
+        self, pseudonym: str, token: str, jwk: Mapping[str, Any], proof: str
+    ) -> ConfirmedWrite:
+        """Register the passkey of a person who was invited; ``proof`` is what it signed of
+        itself."""
+        address = f"/staff/{pseudonym}/passkeys"
+        return self._write(
+            "staff.register_passkey",
+            address,
+            by=pseudonym,
+            token=token,
+            jwk=dict(jwk),
+            proof=proof,
+        )
+
+    def revoke_passkey(self, pseudonym: str, kid: str, by: str) -> ConfirmedWrite:
+        """Revoke a passkey of a person: they may, and who keeps the register."""
+        address = f"/staff/{pseudonym}/passkeys/{kid}/revocation"
+        return self._write("staff.revoke_passkey", address, by=by)

@@ -596,6 +596,7 @@ StaffMember = TypedDict(
         "ends_at": str | None,
         "in_force": bool,
         "event": str,
+        "passkeys": Sequence[Mapping[str, Any]],
     },
 )
 

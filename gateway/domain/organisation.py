@@ -172,6 +172,9 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
         "staff.read",
         "staff.add",
         "staff.end",
+        "staff.invite",
+        "staff.register_passkey",
+        "staff.revoke_passkey",
     }
 )
 """What an organisation that is enrolled may ask before it is active; policies state it too."""

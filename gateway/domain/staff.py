@@ -67,13 +67,17 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "events.search": frozenset({RegisterRole.DPO, RegisterRole.HEAD}),
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
+    "staff.invite": ENTERING,
+    "staff.register_passkey": ALL_ROLES,
+    "staff.revoke_passkey": ALL_ROLES,
 }
 """For each action that names a person, the roles of which the person has one."""
 
 _READING = frozenset(
-    {"directory.read", "cases.read", "handoffs.read", "handoffs.answer", "events.read", AUDIT_SCOPE}
+    {"directory.read", "cases.read", "handoffs.read", "handoffs.answer", "events.read"}
+    | {AUDIT_SCOPE, STAFF_SCOPE}
 )
-"""Scopes of every person: a dpo answers nothing but a review."""
+"""Scopes of every person: a dpo answers nothing but a review, and each may revoke own passkeys."""
 
 
 def scopes_of(roles: Collection[str]) -> frozenset[str]:
@@ -82,9 +86,8 @@ def scopes_of(roles: Collection[str]) -> frozenset[str]:
     Nobody is kept from both halves of SEPARATE_SCOPES, as a system is: each acts as themselves
     alone.
     """
-    working = {"cases.write", "handoffs.offer"} if WORKING.intersection(roles) else set()
-    keeping = (ENTERING | ENTERING_TEMPORARILY).intersection(roles)
-    return _READING.union(working, {STAFF_SCOPE} if keeping else ())
+    working = WORKING.intersection(roles)
+    return _READING | {"cases.write", "handoffs.offer"} if working else _READING
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,43 @@ class CommittedStaff:
         found = self._entries.get(commitment)
         if found is not None and not found.parties.isdisjoint(parties):
             found.ends_at = ends_at
+
+    def invite(
+        self, commitment: str, parties: frozenset[str], invitation: str, event: UUID
+    ) -> None:
+        """Take in the newest invitation of a person to register a passkey."""
+        self._known(commitment, parties).invitation = (invitation, event)
+
+    def register(
+        self, commitment: str, parties: frozenset[str], passkey: str, event: UUID, invited: UUID
+    ) -> None:
+        """Take in a passkey of a person; ValueError where no such invitation is open."""
+        found = self._known(commitment, parties)
+        if found.invitation is None or found.invitation[1] != invited:
+            raise ValueError("a passkey was registered without an open invitation")
+        found.invitation = None
+        found.passkeys[passkey] = (event, None)
+
+    def revoke(self, commitment: str, parties: frozenset[str], passkey: str, event: UUID) -> None:
+        """Take in that a passkey of a person counts no more; KeyError for one that there is not."""
+        passkeys = self._known(commitment, parties).passkeys
+        passkeys[passkey] = (passkeys[passkey][0], event)
+
+    def _known(self, commitment: str, parties: frozenset[str]) -> _Committed:
+        found = self._entries[commitment]
+        if found.parties.isdisjoint(parties):
+            raise ValueError("an event is about a person of another organisation")
+        return found
+
+    def knows(self, entry: StaffEntry, beside: StaffPasskey | StaffInvitation) -> bool:
+        """Tell whether events made exactly this passkey, or this invitation, of a person."""
+        found = self._entries.get(entry.commitment())
+        if found is None:
+            return False
+        commitment = entry.commits(beside)
+        if isinstance(beside, StaffInvitation):
+            return found.invitation == (commitment, beside.event)
+        return found.passkeys.get(commitment) == (beside.event, beside.revocation_event)
 
     def has(self, entry: StaffEntry) -> bool:
         """Tell whether events made exactly this entry, with this end."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.organisation import organisation_uri
 from gateway.evidence import base64url, canonical, passkey, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
 from gateway.evidence.passkey import Passkey
@@ -42,8 +43,14 @@ class AdminApproval:
 
 
 def person_uri(issuer: str, person: str) -> str:
-    """The name of a person among the administrators of a gateway."""
+    """The name of a person among the administrators of a gateway, or of an organisation by its
+    own."""
     return f"{issuer}/people/{person}"
+
+
+def issuer_of_persons(issuer: str, organisation: str | None) -> str:
+    """In whose name persons sign: the gateway's, or that of an organisation of it."""
+    return issuer if organisation is None else organisation_uri(issuer, organisation)
 
 
 def change_digest(action: str, organisation: str, change: Mapping[str, Any]) -> str:
@@ -122,22 +129,28 @@ def read_approval_keys(recorded: Any, *, revoked: bool) -> dict[str, ApprovalKey
 
 
 def verify_approval(
-    text: str, *, person: str, audience: str, keys: Mapping[str, ApprovalKey]
+    text: str,
+    *,
+    person: str,
+    audience: str,
+    keys: Mapping[str, ApprovalKey],
+    organisation: str | None = None,
 ) -> AdminApproval:
     """Verify an approval, in either form, with its person's keys; DocumentError when it is not
-    theirs.
+    theirs. They are one of the administrators, or of an ``organisation`` of the gateway's.
 
     It is for this gateway alone, and has no claim that nobody would compare. A passkey that may
-    have copies on other devices approves nothing: who holds an account of the person's would.
+    have copies on other devices approves nothing of an administrator's: who holds an account of the
+    person's would.
     """
-    issuer = person_uri(audience, person)
+    issuer = person_uri(issuer_of_persons(audience, organisation), person)
     claims: Mapping[str, Any]
     if passkey.is_passkey_statement(text):
         passkeys = {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
         stated = passkey.verify(
             text, typ=PASSKEY_APPROVAL_TYP, keys=passkeys, audience=audience, issuer=issuer
         )
-        if stated.synced:
+        if stated.synced and organisation is None:
             raise DocumentError("a passkey that is kept in an account approves nothing")
         claims, hidden = stated.claims, 0
     else:

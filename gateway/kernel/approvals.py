@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
-from gateway.evidence import canonical, declarations
+from gateway.evidence import canonical, declarations, passkey
 from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval, ApprovalKey
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
@@ -13,7 +13,7 @@ from gateway.evidence.signature import PublicKey
 from gateway.kernel.actors import GATEWAY, signed_in
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
-from gateway.kernel.values import IdempotencyRecord
+from gateway.kernel.values import IdempotencyRecord, PersonCredentials
 
 
 def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[AdminApproval]:
@@ -34,6 +34,26 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
     if signed_in(context.actor) not in (None, found[-1].person):
         raise InvalidApproval("an approval is by another person than the one who signed in")
     return found
+
+
+def draft_approval(ports: Ports, signer: PersonCredentials, organisation: str, *change: str) -> str:
+    """Write what a person is asked to sign of a ``change``, its action and its digest.
+
+    ``organisation`` is the person's own, `GATEWAY` for an administrator.
+    """
+    action, digest = change
+    realm = declarations.issuer_of_persons(
+        ports.issuer, None if organisation == GATEWAY else organisation
+    )
+    claims = {
+        "action": action,
+        "aud": ports.issuer,
+        "change": digest,
+        "iat": int(ports.now().timestamp()),
+        "iss": declarations.person_uri(realm, signer.pseudonym),
+        "jti": str(ports.new_id()),
+    }
+    return passkey.draft(declarations.PASSKEY_APPROVAL_TYP, signer.kid, claims)
 
 
 def consume(context: RequestContext, given: AdminApproval) -> None:

@@ -282,7 +282,9 @@ def _console_of(
     scopes = _scopes(ports, work, organisation, shown.pseudonym)
     if scopes is None or system != CONSOLE:
         raise NotAuthenticated("the person is not in force where they sign in")
-    if shown.kid not in _passkeys(work, organisation, shown.pseudonym):
+    if shown.invitation is not None:
+        scopes = _invited(ports, work, organisation, shown)
+    elif shown.kid not in _passkeys(work, organisation, shown.pseudonym):
         raise NotAuthenticated("the passkey is unknown here, or revoked")
     console = System(organisation, system, scopes)
     if organisation == GATEWAY:
@@ -291,6 +293,16 @@ def _console_of(
     if member is None or member.status not in _HEARD:
         raise NotAuthenticated(_NOT_HEARD)
     return console if member.status is not Status.SUSPENDED else _for_duties(work, console)
+
+
+def _invited(
+    ports: Ports, work: UnitOfWork, organisation: str, shown: PersonCredentials
+) -> frozenset[str]:
+    """The scopes of who has an open invitation alone: none."""
+    found = work.staff.invitation(organisation, shown.pseudonym)
+    if found is None or found.token_sha256 != shown.invitation or found.expires_at <= ports.now():
+        raise NotAuthenticated("the person has no open invitation of this token")
+    return frozenset()
 
 
 def _scopes(

@@ -53,6 +53,8 @@ T = TypeVar("T")
 INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
 
+REGISTER_PASSKEY = "staff.register_passkey"
+
 AHEAD = (
     "the clock of this host was moved ahead while the gateway ran: set it right by NTP, or, where "
     "it is right, start the gateway again"
@@ -631,7 +633,9 @@ def _admit(
 
 def _sign_in(context: RequestContext, shown: PersonCredentials) -> None:
     """Tell which administrator signed in, if it is one; ValidationFailed where a member's person
-    asks in the name of another."""
+    asks in the name of another, NotAuthenticated where who is invited asks for anything else."""
+    if shown.invitation is not None and context.request.action != REGISTER_PASSKEY:
+        raise NotAuthenticated("an invitation is only for the registration of a passkey")
     if isinstance(context.actor, actors.Administrators):
         context.persons = (shown.pseudonym,)
     elif context.request.by not in (None, shown.pseudonym):

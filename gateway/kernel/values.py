@@ -40,12 +40,14 @@ class PersonCredentials:
     """A person in a browser: whose pseudonym, or id of an administrator, by which passkey.
 
     The console judges its ``session``; whether the passkey, ``kid``, and the person's entry count
-    is judged here.
+    is judged here. A person without one shows an ``invitation``, the digest of its token, and can
+    register one with it, and nothing else.
     """
 
     session: str
     kid: str
     pseudonym: str
+    invitation: str | None = None
 
 
 class Host(Enum):

@@ -16,6 +16,7 @@ from gateway.domain.notification import push_address_fault
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import TLP, Matter, Purpose, Regime
+from gateway.evidence.base64url import DIGEST
 from gateway.kernel import fields
 from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
@@ -95,6 +96,17 @@ _FIRST_STAFF = fields.Field(
     option="--entry",
     error="must have two persons or more, two of them with the role approver or head; roles are "
     + ", ".join(sorted(ALL_ROLES)),
+)
+
+_INVITATIONS = fields.Field(
+    "invitations",
+    "SHA-256 of the token of one person's invitation to register a passkey, in their order.",
+    staff.read_tokens,
+    {"type": "array", "items": {"type": "string", "pattern": DIGEST.pattern}},
+    several=True,
+    required=False,
+    option="--invitation",
+    error="must have SHA-256 digests in base64url, each another one",
 )
 
 CHANGES: Mapping[str, ChangeType] = {
@@ -220,10 +232,11 @@ CHANGES: Mapping[str, ChangeType] = {
     "staff.establish": ChangeType(
         "Enter the first persons of an organisation's staff register.",
         2,
-        (_FIRST_STAFF,),
+        (_FIRST_STAFF, _INVITATIONS),
         staff.establish,
         about="Two of them as approver or head, who then enter the others. The pseudonyms that are "
-        "drawn go to the organisation; only it notes whose they are.",
+        "drawn go to the organisation; only it notes whose they are. Each invitation lets the "
+        "person at its place register a passkey, within 72 hours.",
     ),
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact

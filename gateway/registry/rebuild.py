@@ -205,6 +205,9 @@ def _record_member(context: RequestContext, said: Mapping[str, Any]) -> None:
 
 
 def _enter(context: RequestContext, said: Mapping[str, Any]) -> None:
+    if "invitation" in said:
+        _invite(context, said)
+        return
     ends_at = said["ends_at"] and parse_timestamp(said["ends_at"])
     _committed(context).enter(said["entry"], said["parties"], context.event, ends_at)
 
@@ -212,6 +215,21 @@ def _enter(context: RequestContext, said: Mapping[str, Any]) -> None:
 def _end(context: RequestContext, said: Mapping[str, Any]) -> None:
     ends_at = parse_timestamp(said["ends_at"])
     _committed(context).end(said["entry"], said["parties"], ends_at)
+
+
+def _invite(context: RequestContext, said: Mapping[str, Any]) -> None:
+    invited = (said["entry"], said["parties"], said["invitation"])
+    _committed(context).invite(*invited, context.event)
+
+
+def _register_passkey(context: RequestContext, said: Mapping[str, Any]) -> None:
+    made = (said["entry"], said["parties"], said["passkey"])
+    _committed(context).register(*made, context.event, UUID(said["invited"]))
+
+
+def _revoke_passkey(context: RequestContext, said: Mapping[str, Any]) -> None:
+    ended = (said["entry"], said["parties"], said["passkey"])
+    _committed(context).revoke(*ended, context.event)
 
 
 def _committed(context: RequestContext) -> CommittedStaff:
@@ -223,6 +241,9 @@ _STAFF: Mapping[str, _Redo] = {
     "staff.establish": _enter,
     "staff.add": _enter,
     "staff.end": _end,
+    "staff.invite": _invite,
+    "staff.register_passkey": _register_passkey,
+    "staff.revoke_passkey": _revoke_passkey,
 }
 _CHANGING_NOTHING = ("contact.set", "contact.consult", "succession.preview")
 """Who reads changes nothing; and contacts decide nothing, and end."""

@@ -155,6 +155,7 @@ class StaffMember:
     ends_at: Annotated[datetime | None, "When it was ended, or a temporary one expires."]
     in_force: bool
     event: UUID
+    passkeys: Annotated[Sequence[Jwk], "What the person signs with in a browser, or did."]
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,24 @@ class StaffEnded:
 
     event: UUID
     pseudonym: str
+
+
+@dataclass(frozen=True)
+class StaffInvited:
+    """The person who was invited to register a passkey, and until when."""
+
+    event: UUID
+    pseudonym: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class PasskeyChanged:
+    """The passkey that was registered, or revoked, and whose it is."""
+
+    event: UUID
+    pseudonym: str
+    kid: str
 
 
 @dataclass(frozen=True)

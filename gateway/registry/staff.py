@@ -3,6 +3,7 @@
 Two administrators enter the first ones. From then on the organisation keeps its register itself.
 """
 
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,13 +13,23 @@ from typing import Any
 from gateway.domain import staff
 from gateway.domain.audit_event import Party
 from gateway.domain.json_values import parse_date
-from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
-from gateway.evidence import canonical
+from gateway.domain.refusals import (
+    AlreadyExists,
+    InvalidInvitation,
+    InvitationUnusable,
+    SecondPersonRequired,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import base64url, canonical, declarations
+from gateway.evidence.passkey import read_passkey
+from gateway.evidence.sd_jwt import DocumentError
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
 from gateway.kernel.transact import (
+    REGISTER_PASSKEY,
     ActionRequest,
     RequestContext,
     WriteResult,
@@ -28,7 +39,13 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller
-from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
+from gateway.registry.results import (
+    PasskeyChanged,
+    StaffAdded,
+    StaffEnded,
+    StaffInvited,
+    StaffMember,
+)
 
 ENTRIES = "entries"
 """The detail of an event that has the commitments of the entries that it is about, with their ends:
@@ -40,6 +57,10 @@ _TWO = 2
 _NEED_TWO_WHO_STAY = (
     "to end an approver or head takes two others in force as approver or head (approved_by), who "
     "stay: enter another one before, if there are no two others"
+)
+_NEED_TWO_TO_INVITE = (
+    "to invite an approver or head takes two persons in force as approver or head (approved_by): "
+    "with the token somebody can approve"
 )
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
@@ -138,6 +159,188 @@ def page(ports: Ports, caller: Caller, after: str, limit: int) -> Page[StaffMemb
     return read(ports, caller, ActionRequest("staff.read"), query)
 
 
+# --- Their passkeys: whoever has the token of an invitation registers one, once -------------------
+
+
+@dataclass(frozen=True)
+class PasskeyInvitation:
+    """Who invites a person, by the digest of which token, and who agree."""
+
+    by: str
+    token_sha256: str
+    approved_by: tuple[str, ...] = ()
+
+
+def invite(
+    ports: Ports, caller: Caller, key: str, person: str, wanted: PasskeyInvitation
+) -> WriteResult:
+    """Invite a person to register a passkey, within `INVITATION`; the newest invitation counts.
+
+    Whoever has the token acts as the person from then on. So one of an approver or head takes two
+    that agree: SecondPersonRequired.
+    """
+    approved_by = wanted.approved_by
+    asked = {"pseudonym": person, "token_sha256": wanted.token_sha256}
+    persons = _persons(wanted.by, staff.ENTERING, approved_by)
+    content = {**asked, "approved_by": list(approved_by)}
+    request = ActionRequest("staff.invite", wanted.by, key, content, persons, registry=True)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        entry = _in_force(context, person)
+        if entry.roles & staff.APPROVING and len(set(approved_by)) < _TWO:
+            raise SecondPersonRequired(_NEED_TWO_TO_INVITE)
+        made = _invited(context, entry, wanted.token_sha256)
+        context.work.staff.invite(made)
+        subject = {"pseudonym": person, "approved_by": list(approved_by)}
+        _record_beside(context, entry, subject, invitation=entry.commits(made))
+        return dict(to_json(StaffInvited(context.event, person, made.expires_at)))
+
+    return transact(ports, caller, request, act)
+
+
+@dataclass(frozen=True)
+class NewPasskey:
+    """The person's passkey, by which statement it proves itself, and the invitation's token."""
+
+    by: str
+    token: str
+    jwk: Mapping[str, Any]
+    proof: str
+
+
+def proved(person: str, jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a new passkey signs about itself, of the action `REGISTER_PASSKEY`."""
+    return {"pseudonym": person, "jwk": dict(jwk)}
+
+
+def register_passkey(
+    ports: Ports, caller: Caller, key: str, person: str, wanted: NewPasskey
+) -> WriteResult:
+    """Register a passkey of the person who was invited, and use up the invitation.
+
+    Raises InvalidInvitation, InvitationUnusable, ValidationFailed, and AlreadyExists for a key that
+    somebody has or had.
+    """
+    if wanted.by != person:
+        raise ValidationFailed((("/by", "is not the person who was invited"),))
+    digest = base64url.digest(wanted.token.encode())
+    asked = {**proved(person, wanted.jwk), "proof": wanted.proof, "token_sha256": digest}
+    request = ActionRequest(REGISTER_PASSKEY, person, key, asked, registry=True)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        entry = _in_force(context, person)
+        invited = context.work.staff.invitation(caller.organisation, person)
+        if invited is None or not hmac.compare_digest(invited.token_sha256, digest):
+            raise InvalidInvitation("no open invitation of this person has this token")
+        if invited.expires_at <= context.now:
+            raise InvitationUnusable("the invitation has expired: ask for another one")
+        kid = _prove(context, person, wanted)
+        jwk = canonical.encode(dict(wanted.jwk)).decode()
+        made = staff.StaffPasskey(caller.organisation, person, kid, jwk, context.event)
+        if not context.work.staff.add_passkey(made):
+            raise AlreadyExists("somebody has or had this passkey: make a new one")
+        context.work.staff.end_invitation(caller.organisation, person)
+        subject = {"pseudonym": person, "jwk": dict(wanted.jwk)}
+        kept = {"passkey": entry.commits(made), "invited": str(invited.event)}
+        _record_beside(context, entry, subject, **kept)
+        return dict(to_json(PasskeyChanged(context.event, person, kid)))
+
+    return transact(ports, caller, request, act)
+
+
+def open_invitation(ports: Ports, token: str) -> tuple[staff.StaffInvitation, str] | None:
+    """The invitation that a token opens now, and who invites; None where there is none."""
+    with ports.begin(TransactionMode.READ) as work:
+        found = work.staff.invited(base64url.digest(token.encode()))
+        if found is None or found.expires_at <= ports.now():
+            return None
+        logged = work.log.logged(found.event)
+    told = () if logged is None else logged.event.disclosures
+    return found, next((str(one.value) for one in told if one.kind == "by"), "")
+
+
+def _prove(context: RequestContext, person: str, wanted: NewPasskey) -> str:
+    """The id of a passkey that signed a statement about itself; ValidationFailed."""
+    slug = context.caller.organisation
+    try:
+        kid, made = read_passkey(wanted.jwk)
+    except ValueError as error:
+        raise ValidationFailed((("/jwk", str(error)),)) from None
+    try:
+        said = declarations.verify_approval(
+            wanted.proof,
+            person=person,
+            audience=context.ports.issuer,
+            keys={kid: made},
+            organisation=slug,
+        )
+    except DocumentError as error:
+        raise ValidationFailed((("/proof", str(error)),)) from None
+    digest = declarations.change_digest(REGISTER_PASSKEY, slug, proved(person, wanted.jwk))
+    if (said.action, said.change) != (REGISTER_PASSKEY, digest):
+        raise ValidationFailed((("/proof", "is about another person, or another key"),))
+    return kid
+
+
+@dataclass(frozen=True)
+class PasskeyRevocation:
+    """Who revokes a passkey, which may be their own, and which one."""
+
+    by: str
+    kid: str
+
+
+def revoke_passkey(
+    ports: Ports, caller: Caller, key: str, person: str, wanted: PasskeyRevocation
+) -> WriteResult:
+    """Let nothing count any more that a passkey signs, at once; the person may, and who keeps the
+    register."""
+    asked = {"pseudonym": person, "kid": wanted.kid}
+    own = wanted.by == person
+    persons = () if own else (staff.NamedPerson("/by", wanted.by, staff.ENTERING),)
+    request = ActionRequest("staff.revoke_passkey", wanted.by, key, asked, persons, registry=True)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        entry = _own(context, person)
+        had = context.work.staff.passkeys(caller.organisation, person)
+        found = next((one for one in had if one.kid == wanted.kid), None)
+        if found is None:
+            deny_as_not_found()
+        if not found.in_force:
+            raise WrongState("the passkey is revoked already")
+        context.work.staff.revoke_passkey(wanted.kid, context.event)
+        subject = {"pseudonym": person, "kid": wanted.kid}
+        _record_beside(context, entry, subject, passkey=entry.commits(found))
+        return dict(to_json(PasskeyChanged(context.event, person, wanted.kid)))
+
+    return transact(ports, caller, request, act)
+
+
+def _in_force(context: RequestContext, person: str) -> staff.StaffEntry:
+    entry = _own(context, person)
+    if not entry.in_force(context.today.day, context.now):
+        raise WrongState("the entry is not in force")
+    return entry
+
+
+def _invited(
+    context: RequestContext, entry: staff.StaffEntry, token_sha256: str
+) -> staff.StaffInvitation:
+    ends = context.now + staff.INVITATION
+    named = (entry.organisation, entry.pseudonym, token_sha256)
+    return staff.StaffInvitation(*named, ends, context.event)
+
+
+def _record_beside(
+    context: RequestContext, entry: staff.StaffEntry, said: Mapping[str, Any], **kept: str
+) -> None:
+    """Record what concerns a person beside their entry, in the own stream alone."""
+    party = Party(entry.organisation, "actor")
+    committed = canonical.encode([{"entry": entry.commitment(), **kept}]).decode()
+    details = (events.subject(said, party), events.shared(ENTRIES, committed, (party,)))
+    context.record((party,), *details)
+
+
 # --- The first persons of an organisation, by two administrators ---------------------------------
 
 
@@ -151,10 +354,19 @@ def read_roles(value: Any) -> tuple[frozenset[str], ...]:
     return entries
 
 
+def read_tokens(value: Any) -> tuple[str, ...]:
+    """The digests of tokens; ValueError for anything else, and for one that occurs twice."""
+    tokens = tuple(value)
+    if len({*tokens}) < len(value) or not all(base64url.DIGEST.fullmatch(one) for one in tokens):
+        raise ValueError
+    return tokens
+
+
 def establish(context: ChangeContext) -> Mapping[str, Any]:
     """Enter the first persons of an organisation, two of them as approver or head.
 
-    Also later ones, once fewer than two of those are left. Raises WrongState otherwise.
+    Also later ones, once fewer than two of those are left. Raises WrongState otherwise. Each of the
+    ``invitations`` lets the person at its place register a passkey.
     """
     slug, request = context.organisation.slug, context.request
     held = iterate(partial(context.work.staff.page, slug), attrgetter("pseudonym"), "")
@@ -168,7 +380,10 @@ def establish(context: ChangeContext) -> Mapping[str, Any]:
             "two approvers or heads are in force: the organisation keeps its register itself"
         )
     entries = [_entry(request, slug, {"roles": roles}) for roles in context.values["entries"]]
-    return _enter(request, entries, events.gateway_and(slug))
+    tokens = context.values["invitations"] or ()
+    if len(tokens) > len(entries):
+        raise ValidationFailed((("/invitations", "are more than the persons entered"),))
+    return _enter(request, entries, events.gateway_and(slug), tokens=tokens)
 
 
 # --- What both share -----------------------------------------------------------------------------
@@ -196,10 +411,15 @@ def _enter(
     entries: Iterable[staff.StaffEntry],
     parties: tuple[Party, ...],
     approved_by: Sequence[str] = (),
+    *,
+    tokens: Sequence[str] = (),
 ) -> Mapping[str, Any]:
-    """Store entries and record them."""
+    """Store entries and record them, with the invitations of the first ones."""
     stored = [_store(context, one) for one in entries]
-    _record(context, stored, parties, approved_by)
+    invited = [_invited(context, *one) for one in zip(stored, tokens, strict=False)]
+    for one in invited:
+        context.work.staff.invite(one)
+    _record(context, stored, parties, approved_by, invited=invited)
     return dict(to_json(StaffAdded(context.event, [_view(context, one) for one in stored])))
 
 
@@ -217,6 +437,8 @@ def _record(
     entries: Sequence[staff.StaffEntry],
     parties: tuple[Party, ...],
     approved_by: Sequence[str] = (),
+    *,
+    invited: Sequence[staff.StaffInvitation] = (),
 ) -> None:
     """Record entries for their organisation (and the gateway, where administrators made them)."""
     subject = {
@@ -230,6 +452,10 @@ def _record(
         {"entry": one.commitment(), "ends_at": one.ends_at and one.ends_at.isoformat()}
         for one in entries
     ]
+    kept += [
+        {"entry": entry.commitment(), "invitation": entry.commits(one)}
+        for entry, one in zip(entries, invited, strict=False)
+    ]
     commitments = events.shared(ENTRIES, canonical.encode(kept).decode(), parties)
     context.record(parties, events.subject(subject, *parties), commitments)
 
@@ -242,4 +468,11 @@ def _view(context: RequestContext, entry: staff.StaffEntry) -> StaffMember:
         from_=entry.start,
         until=entry.end,
         in_force=entry.in_force(context.today.day, context.now),
+        passkeys=[
+            {**canonical.decode(one.jwk.encode()), **({} if one.in_force else _REVOKED)}
+            for one in context.work.staff.passkeys(entry.organisation, entry.pseudonym)
+        ],
     )
+
+
+_REVOKED = {declarations.REVOKED: True}

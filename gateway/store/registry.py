@@ -589,6 +589,7 @@ _STAFF_PAGE = (
 _PASSKEYS = RecordTable(passkey, StaffPasskey)
 _PASSKEYS_OF = _PASSKEYS.by("organisation", "pseudonym").order_by(passkey.c.event)
 _INVITED = RecordTable(staff_invitation, StaffInvitation)
+_INVITED_BY_TOKEN = _INVITED.by("token_sha256")
 _END_INVITED = delete(staff_invitation).where(
     matching(staff_invitation, "organisation", "pseudonym")
 )
@@ -647,6 +648,10 @@ class SqlStaff(_RegistryPart):
     def invitation(self, organisation: str, pseudonym: str) -> StaffInvitation | None:
         """The invitation of a person that was not used yet, which may be over."""
         return self._get(_INVITED, organisation=organisation, pseudonym=pseudonym)
+
+    def invited(self, token_sha256: str) -> StaffInvitation | None:
+        """The invitation of a token, likewise."""
+        return self._one(_INVITED, _INVITED_BY_TOKEN, token_sha256=token_sha256)
 
     def invite(self, made: StaffInvitation) -> None:
         """Store an invitation, in place of the one before."""

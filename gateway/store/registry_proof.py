@@ -19,7 +19,7 @@ from sqlalchemy import Executable, StaticPool, Table, bindparam, create_engine, 
 
 from gateway.domain.audit_event import Operation
 from gateway.domain.out_of_service import Entry, EntryKind
-from gateway.domain.staff import CommittedStaff, StaffEntry
+from gateway.domain.staff import CommittedStaff, StaffEntry, StaffInvitation, StaffPasskey
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
 from gateway.kernel.changes import change_of, described
@@ -45,6 +45,8 @@ _EVENTS = (
     .where(tables.log_event.c.idx >= bindparam("start"), tables.log_event.c.idx < bindparam("end"))
     .order_by(tables.log_event.c.idx)
 )
+_PASSKEYS = RecordTable(tables.passkey, StaffPasskey)
+_INVITED = RecordTable(tables.staff_invitation, StaffInvitation)
 _STAFF, _PROPOSALS = RecordTable(tables.staff, StaffEntry), RecordTable(tables.proposal, Proposal)
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
@@ -66,8 +68,8 @@ _TABLES: Mapping[Table, frozenset[str]] = {
 """Tables that are compared row by row, and the columns that decide nothing or do not come again."""
 
 
-COMPARED = (tables.organisation, tables.competence, *_TABLES, tables.staff, tables.proposal,
-            tables.contact)  # fmt: skip
+COMPARED = (tables.organisation, tables.competence, *_TABLES, tables.staff, tables.passkey,
+            tables.staff_invitation, tables.proposal, tables.contact)  # fmt: skip
 """All tables that are compared."""
 
 
@@ -263,13 +265,20 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
 
 
 def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
-    """The entries of staff registers that are not what their events committed to."""
-    entries = map(_STAFF.read, work.rows(_STAFF.all, {}))
-    return {
-        (EntryKind.STAFF, f"{one.organisation}/{one.pseudonym}")
-        for one in entries
-        if not committed.has(one)
-    }
+    """The entries of staff registers that are not what their events committed to, nor their
+    passkeys and invitations."""
+    entries = list(map(_STAFF.read, work.rows(_STAFF.all, {})))
+    named = {(one.organisation, one.pseudonym): one for one in entries}
+    beside: list[StaffPasskey | StaffInvitation] = [
+        *map(_PASSKEYS.read, work.rows(_PASSKEYS.all, {})),
+        *map(_INVITED.read, work.rows(_INVITED.all, {})),
+    ]
+    differing = {(one.organisation, one.pseudonym) for one in entries if not committed.has(one)}
+    for one in beside:
+        whose = (one.organisation, one.pseudonym)
+        if whose not in named or not committed.knows(named[whose], one):
+            differing.add(whose)
+    return {(EntryKind.STAFF, "/".join(whose)) for whose in differing}
 
 
 def _proposals(

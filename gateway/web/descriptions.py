@@ -256,6 +256,9 @@ _WORDS: Mapping[str, str] = {
     "answered_by_event": "The event of that answer.",
     "consultations": "The events of the consultations that were reviewed.",
     # what crosses between two gateways
+    "PasskeyInvitationBody.token_sha256": "SHA-256 of the token, in base64url.",
+    "NewPasskeyBody.token": "The token of the invitation, which it uses up.",
+    "NewPasskeyBody.proof": "What the passkey signed of itself.",
     "ReceiptBody.document": "The event document, as it was hashed.",
     "ReceiptBody.nonce": "What keeps the document from being guessed, in base64url.",
     "ReceiptBody.disclosures": "The details that its reader may have.",

@@ -6,11 +6,17 @@ from typing import Any
 
 from gateway.console.access import Access, Person, PersonInvitation
 from gateway.domain.refusals import InvalidInvitation
+from gateway.domain.staff import StaffInvitation
+from gateway.evidence import base64url
+from gateway.evidence.declarations import change_digest
 from gateway.evidence.passkey import Passkey
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.approvals import draft_approval
 from gateway.kernel.authentication import NotAuthenticated, authenticate_person, passkeys_of
 from gateway.kernel.ports import Ports
+from gateway.kernel.transact import REGISTER_PASSKEY, RecordedRefusal
 from gateway.kernel.values import Caller, PersonCredentials
+from gateway.registry import staff
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,44 @@ class HostedPersons:
         return self.endpoints(self.ports, caller, person)
 
     def invitation(self, token: str, /) -> PersonInvitation | None:
-        """The open invitation of a token: none is made yet."""
-        return None
+        """The open invitation of a token."""
+        found = staff.open_invitation(self.ports, token)
+        if found is None:
+            return None
+        invited, by = found
+        return PersonInvitation(_invited(invited), by, invited.expires_at)
 
     def registration(self, token: str, jwk: Mapping[str, Any], /) -> str:
-        """InvalidInvitation: none is made yet."""
-        raise InvalidInvitation("no invitation has this token")
+        """Draft what a new passkey signs about itself; InvalidInvitation."""
+        person = self._person(token)
+        signer = PersonCredentials("", str(jwk["kid"]), person.name)
+        values = staff.proved(person.name, jwk)
+        change = change_digest(REGISTER_PASSKEY, person.organisation, values)
+        named = (REGISTER_PASSKEY, change)
+        return draft_approval(self.ports, signer, person.organisation, *named)
 
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
-        """InvalidInvitation: none is made yet."""
-        raise InvalidInvitation("no invitation has this token")
+        """Register a passkey and use up its invitation. Raises Refusal."""
+        person, digest = self._person(token), base64url.digest(token.encode())
+        shown = PersonCredentials("", "", person.name, digest)
+        try:
+            caller = authenticate_person(self.ports, person.organisation, shown)
+            made = staff.NewPasskey(person.name, token, jwk, statement)
+            staff.register_passkey(self.ports, caller, key, person.name, made)
+        except NotAuthenticated:
+            raise InvalidInvitation(_NONE) from None
+        except RecordedRefusal as refused:
+            raise refused.refusal from refused
+
+    def _person(self, token: str) -> Person:
+        found = staff.open_invitation(self.ports, token)
+        if found is None:
+            raise InvalidInvitation(_NONE)
+        return _invited(found[0])
+
+
+_NONE = "no open invitation has this token"
+
+
+def _invited(one: StaffInvitation) -> Person:
+    return Person(one.organisation, one.pseudonym)

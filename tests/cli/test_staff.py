@@ -1,11 +1,16 @@
 """`casegate staff`: the register as its organisation keeps it, and what a refused person reads."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.authenticator import Authenticator
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE
+from tests.registry.test_staff_passkeys import proof
+
+APPROVED = ("--approved-by", "approver-1", "--approved-by", "approver-2")
 
 
 @pytest.fixture
@@ -74,3 +79,23 @@ def test_who_is_refused_reads_which_person_and_what_to_do(desks: Desks) -> None:
     assert result.exit_code == 1
     assert "/by" in result.output
     assert "casegate staff" in result.output
+
+
+def test_a_person_is_invited_registers_a_passkey_and_it_is_revoked(
+    office: Desks, tmp_path: Path
+) -> None:
+    invited = office.done("staff", "invite", "analyst-1", "--by", "liaison-1", *APPROVED)
+    token = invited.split("the token ")[1].split()[0]
+    key = Authenticator()
+    files = {name: tmp_path / name for name in ("passkey", "proof", "token")}
+    files["passkey"].write_text(json.dumps(key.jwk))
+    files["proof"].write_text(proof(office.stage.gateway, "analyst-1", key))
+    files["token"].write_text(f"{token}\n")
+    given = (word for name, file in files.items() for word in (f"--{name}", str(file)))
+    office.done("staff", "register-passkey", "--by", "analyst-1", *given)
+    kid = key.jwk["kid"]
+    office.done("staff", "revoke-passkey", "analyst-1", kid, "--by", "liaison-1")
+    (listed,) = (
+        one for one in office.told("staff", "list")["items"] if one["pseudonym"] == "analyst-1"
+    )
+    assert listed["passkeys"] == [{**key.jwk, "revoked": True}]

@@ -79,7 +79,7 @@ def test_what_ends_for_a_person_ends_at_their_next_request(gateway, what):
             work.staff.revoke_passkey(KEY.jwk["kid"], UUID(int=1))
         work.commit()
     if what == "roles":
-        person = replace(person, scopes=person.scopes | {"staff"})
+        person = replace(person, scopes=person.scopes | {"cases.write"})
     with pytest.raises(NotAuthenticated):
         directory.whoami(gateway.ports, person)
 

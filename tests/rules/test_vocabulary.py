@@ -80,6 +80,9 @@ BY_SYSTEMS = {
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,
+    "staff.invite": staff.invite,
+    "staff.register_passkey": staff.register_passkey,
+    "staff.revoke_passkey": staff.revoke_passkey,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 

@@ -7,6 +7,8 @@ import pytest
 
 from gateway.console.access import Person
 from gateway.console.app import create_console_app
+from gateway.domain.refusals import InvalidInvitation
+from gateway.evidence import passkey
 from gateway.kernel.actors import GATEWAY
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
@@ -15,6 +17,7 @@ from tests.authenticator import CONSOLE, Authenticator
 from tests.console.browsing import Browser, Console
 from tests.founding import ALICE, HOTLINE, founded, signed_in
 from tests.registry.test_passkeys import registration
+from tests.registry.test_staff_passkeys import TOKEN, enter, invite
 
 PERSON = Person(HOTLINE, "liaison-1")
 
@@ -58,3 +61,20 @@ def test_an_administrator_signs_in_under_one_name_with_a_passkey(console, gatewa
         "admin.revoke_passkey", GATEWAY, person=ALICE, kid=key.jwk["kid"], reason="lost"
     )
     assert browser.get("/me").status_code == 303
+
+
+def test_who_is_invited_registers_a_passkey_and_signs_in_with_it(gateway):
+    enter(gateway)
+    invite(gateway)
+    persons, key = HostedPersons(gateway.ports, CONSOLE, HostedAccess), Authenticator()
+    found = persons.invitation(TOKEN)
+    assert (found.person, found.by) == (Person(HOTLINE, "p"), "k")
+    draft = persons.registration(TOKEN, key.jwk)
+    signed = passkey.complete(draft, key.answer(passkey.challenge(draft)))
+    persons.register(TOKEN, key.jwk, signed, "a-key")
+    assert [*persons.passkeys(found.person)] == [key.jwk["kid"]]
+    assert persons.invitation(TOKEN) is None
+    with pytest.raises(InvalidInvitation):
+        persons.register(TOKEN, key.jwk, signed, "a-key")
+    with pytest.raises(InvalidInvitation):
+        persons.registration("another", key.jwk)

@@ -51,7 +51,10 @@ OF_ONE_TURN = 50
 URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
 """What the operator's mail tells of, besides what is overdue."""
 
-REGISTER_EVENTS = frozenset(EVENT_TYPES[one][0] for one in ("staff.add", "staff.end"))
+REGISTER_EVENTS = frozenset(
+    EVENT_TYPES[f"staff.{one}"][0]
+    for one in ("add", "end", "invite", "register_passkey", "revoke_passkey")
+)
 KEEPING_WATCH = ("head", "data_protection")
 """Who hears of each entry of the staff register, whoever made it."""
 

@@ -213,6 +213,84 @@ def staff_add(call: Call) -> WriteResult:
     return staff.add(call.ports, call.caller, call.key, call.body)
 
 
+class PasskeyInvitationBody(PersonBody):
+    """Who invites, by the digest of which token, and who agree."""
+
+    token_sha256 = field.digest()
+    approved_by = field.several(field.staff(), required=False)
+
+
+@writes(
+    "POST /staff/<pseudonym>/invitation",
+    "staff.invite",
+    "staff",
+    "StaffInvited",
+    body=PasskeyInvitationBody(),
+    status=201,
+    refusals=(refusals.SecondPersonRequired,),
+)
+def staff_invite(call: Call, pseudonym: str) -> WriteResult:
+    """Invite a person of your register to make a passkey, by which they sign in a browser.
+
+    You draw the token and give it to that person alone: it is good once, for 72 hours, and the
+    newest counts. The gateway gets its SHA-256. For an approver or head two agree in `approved_by`.
+    """
+    asked = call.read_body(staff.PasskeyInvitation)
+    return staff.invite(call.ports, call.caller, call.key, _staff(pseudonym), asked)
+
+
+class NewPasskeyBody(PersonBody):
+    """The person's passkey, by which statement it proves itself, and the invitation's token."""
+
+    token = field.free(43)
+    jwk = fields.Dict(required=True)
+    proof = field.compact()
+
+
+@writes(
+    "POST /staff/<pseudonym>/passkeys",
+    "staff.register_passkey",
+    "staff",
+    "PasskeyChanged",
+    body=NewPasskeyBody(),
+    status=201,
+    refusals=(refusals.InvalidInvitation, refusals.InvitationUnusable),
+)
+def staff_register_passkey(call: Call, pseudonym: str) -> WriteResult:
+    """Register the passkey of a person who was invited, which uses up the invitation.
+
+    The passkey signs an approval of `staff.register_passkey` with the values `pseudonym` and `jwk`.
+    """
+    asked = call.read_body(staff.NewPasskey)
+    return staff.register_passkey(call.ports, call.caller, call.key, _staff(pseudonym), asked)
+
+
+@writes(
+    "POST /staff/<pseudonym>/passkeys/<kid>/revocation",
+    "staff.revoke_passkey",
+    "staff",
+    "PasskeyChanged",
+    body=PersonBody(),
+)
+def staff_revoke_passkey(call: Call, pseudonym: str, kid: str) -> WriteResult:
+    """Revoke a passkey at once: the person whose it is may, and who keeps the register.
+
+    Nothing counts any more that it signs; what was done with it before stays as it is.
+    """
+    asked = call.read_body(staff.PasskeyRevocation, kid=kid)
+    return staff.revoke_passkey(call.ports, call.caller, call.key, _staff(pseudonym), asked)
+
+
+def _staff(pseudonym: str) -> str:
+    """A pseudonym of an address; NotFound for what is none."""
+    if _PSEUDONYM.fault(pseudonym):
+        raise refusals.NotFound
+    return pseudonym
+
+
+_PSEUDONYM = field.staff()
+
+
 # --- Changes: each is one request, signed by persons; policy says the rest ---
 #
 # A change with the approvals that it needs is made; one that lacks a second person waits for
