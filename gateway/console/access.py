@@ -4,7 +4,7 @@ Refusals cross as `gateway.domain.refusals` has them; faults of a body as Valida
 with its JSON pointer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -36,7 +36,8 @@ class Prepared:
     """An act as it would be recorded now; nothing of it is stored.
 
     ``values`` is what the person signs, by `change_digest`; ``draft`` the text that the passkey is
-    asked to sign; ``body`` what to write with the approval.
+    asked to sign; ``body`` what to write with the approval; ``digest`` that of a change, which its
+    approval names.
     """
 
     action: str
@@ -44,6 +45,7 @@ class Prepared:
     values: Mapping[str, Any]
     body: Mapping[str, Any]
     draft: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class Access(Protocol):
         there is none."""
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
-        """The JSON Schema of the body of an endpoint."""
+        """The JSON Schema of the body of an endpoint; of a change, by its action, of its values."""
+
+    def changes(self, *, of_gateway: bool) -> Sequence[str]:
+        """The actions that administrators propose, about the gateway or about an organisation."""
 
 
 class Persons(Protocol):

@@ -38,7 +38,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import Write, transact
+from gateway.kernel.transact import Write, WriteResult, transact
 from gateway.kernel.values import Caller
 from gateway.web import inputs
 from gateway.web.caller import ANY_SCOPE, Tokens, claimed_caller, registered_caller
@@ -317,4 +317,7 @@ def _perform(
     answer = one.view(call, **path)
     if isinstance(answer, Write):
         answer = transact(gate.ports, caller, *answer)
-    return answer if isinstance(answer, Response) else json_response(answer, one.status)
+    if isinstance(answer, Response):
+        return answer
+    waits = one.waits and isinstance(answer, WriteResult) and "proposal" in answer.result
+    return json_response(answer, 202 if waits else one.status)

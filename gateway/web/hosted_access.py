@@ -1,28 +1,36 @@
 """The console's way to the declared endpoints in the gateway's own process, for one person."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from marshmallow import ValidationError
 
+from gateway.changes import CHANGES
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
 from gateway.exchange.signed_requests import DRAFT
+from gateway.kernel import changes
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.approvals import draft_approval
+from gateway.kernel.changes import Change
+from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, Write, WriteResult, rehearse, transact
-from gateway.kernel.values import Caller
+from gateway.kernel.values import Caller, PersonCredentials
 from gateway.schemas.schema_fields import pointed
 from gateway.web import openapi
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, Endpoint
 from gateway.web.listeners import PARTNERS
 from gateway.web.partners.handoffs import ANSWERING
+from gateway.web.partners.registry import VALUES
 
 _ENDPOINTS: Mapping[str, Endpoint] = {one.name: one for one in PARTNERS}
 
@@ -33,6 +41,9 @@ _ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
 }
 _DRAFTED = frozenset(one.name for one in ANSWERING)
 """Acts that make a document, which the person is shown before."""
+
+_APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
+"""The actions that an administrator does by an approval."""
 
 _DOCUMENT = "document"
 """The member of what was prepared that no body has: the draft of its document."""
@@ -62,6 +73,9 @@ class HostedAccess:
         Nothing is kept. An act that was done before has nothing to sign, and no values.
         """
         one = self._of(endpoint)
+        if one.action in _APPROVED:
+            with _crossing():
+                return self._prepared_change(endpoint, body, **ids)
         with _crossing():
             call = self._call(one, key, body)
             asked = {**call.body, **{name: str(value) for name, value in ids.items()}}
@@ -80,6 +94,29 @@ class HostedAccess:
     ) -> Prepared:
         return Prepared(str(one.action), self.person.organisation, values, body, "")
 
+    def _prepared_change(
+        self, endpoint: str, body: Mapping[str, Any], proposal: UUID | None = None
+    ) -> Prepared:
+        """Word what an administrator approves: a change, one that waits, or the end of that."""
+        match endpoint, proposal:
+            case "changes_submit", None:
+                change = Change(body["action"], body["organisation"], body["values"])
+                read_fields(CHANGES[change.action].fields, change.values)
+            case "changes_refuse", UUID():
+                change = changes.refusal_of(proposal, body.get("reason", ""))
+            case "changes_withdraw", UUID():
+                change = changes.withdrawal_of(proposal)
+            case _:
+                found = self.read("changes_show", proposal=proposal)
+                change = Change(found["action"], found["organisation"], found["values"])
+        signer = self.caller.credentials
+        assert isinstance(signer, PersonCredentials)  # noqa: S101
+        digest = changes.digest_of(change)
+        draft = draft_approval(self.ports, signer, GATEWAY, change.action, digest)
+        named = {"action": change.action, "organisation": change.organisation}
+        values = {**named, "change": dict(change.values)}
+        return Prepared(change.action, change.organisation, values, body, draft, digest)
+
     def write(
         self,
         endpoint: str,
@@ -92,6 +129,9 @@ class HostedAccess:
         """Do it, once for each idempotency ``key``."""
         one, fields = self._of(endpoint), dict(body)
         draft = fields.pop(_DOCUMENT, None)
+        if one.action in _APPROVED:
+            several = endpoint == "changes_submit"
+            fields |= {"approvals": [approval]} if several else {"approval": approval}
         with _crossing():
             call = self._call(one, key, fields)._replace(draft=draft)
             done = one.view(call, **ids)
@@ -105,8 +145,14 @@ class HostedAccess:
         return _ACTING.get((action, frozenset(ids)))
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
-        """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does."""
-        return _schema(endpoint)
+        """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does.
+
+        Of a change, which has its name by its action, that of its values."""
+        return VALUES[endpoint] if endpoint in VALUES else _schema(endpoint)
+
+    def changes(self, *, of_gateway: bool) -> Sequence[str]:
+        """The actions that administrators propose, about the gateway or about an organisation."""
+        return [name for name, kind in CHANGES.items() if kind.at_gateway is of_gateway]
 
     def _of(self, endpoint: str) -> Endpoint:
         """An endpoint that the person's roles reach; Forbidden."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from gateway.console.access import Person
-from gateway.console.pages import acts, contents, handoffs, home, me, signing_in
+from gateway.console.pages import acts, admin, contents, handoffs, home, me, signing_in
 
 
 class Destination(NamedTuple):
@@ -23,6 +23,8 @@ class Destination(NamedTuple):
 
 NAVIGATION: tuple[Destination, ...] = (
     Destination("/", "worklist"),
+    Destination("/admin/organisations", "organisations", administrators=True),
+    Destination("/admin/changes", "proposals", administrators=True),
     Destination("/received", "received", administrators=False),
     Destination("/sent", "sent", administrators=False),
     Destination("/me", "me"),
@@ -35,4 +37,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     handoffs.pages,
     contents.pages,
     acts.pages,
+    admin.pages,
 )

@@ -36,13 +36,18 @@ pages = Blueprint("acts", __name__)
 SIGNED_WITHIN = timedelta(minutes=15)
 RECEIPT_KEPT = timedelta(hours=1)
 
-NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor")
-"""What nobody types: who they are, what they were shown, and who the second person is."""
+NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor", "approval")
+"""What nobody types: who they are, what they were shown, who the second person is, and what a
+passkey signs."""
 
 
 @dataclass(frozen=True)
 class PersonAct:
-    """An act about something: its ``endpoint``, the ids there, and the page that it began on."""
+    """An act about something: its ``endpoint``, the ids there, and the page that it began on.
+
+    Of a change ``fields`` are those that the page knows; its values are asked for, beside them.
+    ``told`` is what stands in the check before what was typed.
+    """
 
     action: str
     endpoint: str
@@ -53,14 +58,25 @@ class PersonAct:
     repeated: Mapping[str, Any] = field(default_factory=dict)
     offer: str = ""
     urgency: str = ""
+    fields: Mapping[str, Any] | None = None
+    told: Sequence[tuple[str, str]] = ()
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON Schema of what is asked for."""
+        return signed_in().access.schema(self.endpoint if self.fields is None else self.action)
+
+    def body(self, form: BodyForm) -> dict[str, Any]:
+        """The body that the form stands for."""
+        return form.body() if self.fields is None else {**self.fields, "values": form.body()}
 
     def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
         """Its form, with what was sent of it."""
         return BodyForm.of(
-            signed_in().access.schema(self.endpoint),
+            self.schema,
             g.language,
             sent=dict(request.form.lists()),
-            errors=errors,
+            errors=[(at.removeprefix("/values") if self.fields else at, why) for at, why in errors],
             choices=self.choices,
             repeated=self.repeated,
             without=NEVER_ASKED,
@@ -82,12 +98,13 @@ def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: A
 
 def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     """The form of an act."""
-    told = str(signed_in().access.schema(act.endpoint).get("description", ""))
+    told = str(act.schema.get("description", ""))
     return render_template(
         "act.html",
         act=act,
         form=act.form(errors),
-        about=wording.paragraphs(told, g.language),
+        about=wording.paragraphs(told, g.language) if told else (),
+        loses=wording.described(act.schema.get("x-loses", ""), g.language),
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         offer=sent("offer") or act.offer,
     )
@@ -96,7 +113,7 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
 def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
     form, key = act.form(), sent("key")
-    body = form.body()
+    body = act.body(form)
     if sent("offer"):
         body["offer"] = sent("offer")
     try:
@@ -127,9 +144,9 @@ def _check_page(act: PersonAct, form: BodyForm, prepared: Prepared, kept: Mappin
     return render_template(
         "check.html",
         act=act,
-        told=form.answered,
+        told=[*act.told, *form.answered],
         terms=conditions(act.repeated.get("conditions", {}), g.language),
-        digest=prepared.values.get("document"),
+        digest=prepared.values.get("document") or prepared.digest,
         document=_readable(prepared),
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
         options=options,
@@ -167,6 +184,7 @@ def _finish(kept: Mapping[str, Any], approval: str | None) -> Response:
     done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approval, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title")}
     held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": approval is not None}
+    held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     name = console().sessions.hold(signed_in().session, held, RECEIPT_KEPT)
     return make_response(redirect(f"/done/{name}", 303))
 

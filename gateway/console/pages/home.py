@@ -9,6 +9,7 @@ from flask import Blueprint, g, render_template, request
 from gateway.console import wording
 from gateway.console.access import RefusedOnRecord
 from gateway.console.context import console, signed_in
+from gateway.console.pages import admin
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
 from gateway.domain.refusals import Refusal
@@ -25,7 +26,7 @@ MOST_DANGERS = 3
 def show() -> str:
     """The worklist."""
     if not signed_in().person.organisation:
-        return render_template("home.html", rows=(), skipped=(), following=None)
+        return admin.worklist()
     query = {name: request.args[name] for name in ("after",) if name in request.args}
     found = signed_in().access.read("worklist_show", query)
     return render_template(

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 from uuid import UUID
 
-from flask import Response
 from marshmallow import fields
 
 from gateway.changes import CHANGES
@@ -27,7 +26,7 @@ from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
-from gateway.web.responses import json_response, page
+from gateway.web.responses import page
 
 SCOPE = "admin"
 
@@ -344,7 +343,7 @@ class ProposalsQuery(StrictSchema):
     body=ChangeBody(),
     refusals=(*CONTENT, refusals.InvalidApproval, refusals.InvitationUnusable),
 )
-def changes_submit(call: Call) -> WriteResult | Response:
+def changes_submit(call: Call) -> WriteResult:
     """Make a change, or let it wait for the second person whom policy asks for.
 
     Each approval signs exactly this change. 202 says that it waits, for 72 hours: another person
@@ -354,8 +353,7 @@ def changes_submit(call: Call) -> WriteResult | Response:
     change = Change(body["action"], body["organisation"], body["values"])
     with _pointing():
         read_fields(CHANGES[change.action].fields, change.values)
-        done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
-    return json_response(done, 202) if "proposal" in done.result else done
+        return changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
 
 
 @writes(

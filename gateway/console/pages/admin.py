@@ -1,0 +1,255 @@
+"""What administrators do: sign what waits, admit organisations, and change their entries."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
+
+from gateway.console import sections, wording
+from gateway.console.context import console, signed_in
+from gateway.console.forms import BodyForm
+from gateway.console.pages import acts
+from gateway.domain.organisation import NAME, Status
+
+pages = Blueprint("admin", __name__)
+
+ITSELF = "gateway"
+"""What stands in addresses for the gateway where another one names an organisation."""
+
+
+# --- What waits, and what ends ---
+
+
+def worklist() -> str:
+    """List what waits for the administrator who is signed in, and what ends."""
+    groups = [
+        (group, [_AdminLine.of(one) for one in rows])
+        for group, rows in groupby(_waiting_for_me(), itemgetter("group"))
+    ]
+    return render_template("admin.html", groups=groups)
+
+
+def _waiting_for_me() -> Iterator[Mapping[str, Any]]:
+    return _all("registry_worklist", {"person": signed_in().person.name})
+
+
+def _all(endpoint: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """The entries of a list of administrators, which is short: those of all its pages."""
+    asked: dict[str, str] | None = dict(query)
+    while asked is not None:
+        found = signed_in().access.read(endpoint, asked)
+        yield from found["items"]
+        asked = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
+
+
+class _AdminLine(NamedTuple):
+    """A row of the worklist in words, and the page where it is dealt with."""
+
+    what: str
+    whom: str
+    path: str
+    proposer: str | None
+    due_at: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "_AdminLine":
+        """Word a row of the interface."""
+        kind, organisation = row["kind"], row["organisation"]
+        what, path = _changed(kind), f"/admin/organisations/{organisation}" if organisation else ""
+        if row["about"]:
+            about = wording.code("about", row["about"], g.language)
+            what = wording.say("named_row", g.language, id=what, what=about)
+        if row["proposal"]:
+            path = f"/admin/changes/{row['proposal']}"
+        elif kind in _changes():
+            path = f"{path}/{kind}"
+        return cls(what, row["name"] or organisation, path, row["proposer"], row["due_at"])
+
+
+def _changed(kind: str) -> str:
+    """Return what a change is called, or what else waits."""
+    if kind in (*_changes(), *_changes(ITSELF)):
+        return wording.act(kind, g.language)
+    return wording.coded("administrators", kind, g.language)
+
+
+def _changes(organisation: str = "") -> Sequence[str]:
+    """Return what may be proposed about an organisation, or about the gateway itself."""
+    return signed_in().access.changes(of_gateway=organisation == ITSELF)
+
+
+# --- Organisations, and what may be changed of one ---
+
+
+_STATUS: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"status": {"type": "string", "enum": [*Status]}},
+}
+
+
+@pages.get("/admin/organisations")
+def organisations() -> str:
+    """All organisations by their ids, or those of one status."""
+    given = {name: one for name, one in request.args.items() if one}
+    query = {name: one for name, one in given.items() if name in ("status", "after")}
+    found = signed_in().access.read("registry_list", query)
+    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
+    form = BodyForm.of(_STATUS, g.language, sent={name: [one] for name, one in given.items()})
+    return render_template(
+        "organisations.html",
+        rows=found["items"],
+        form=form,
+        following=following and urlencode({**query, "after": following["after"]}),
+    )
+
+
+@pages.get("/admin/apply")
+def apply() -> Response:
+    """Begin an application under the id that was typed."""
+    path = f"/admin/organisations/{_name(request.args.get('id', ''))}/organisation.apply"
+    return make_response(redirect(path, 303))
+
+
+@pages.get("/admin/organisations/<organisation>")
+def organisation(organisation: str) -> str:
+    """An entry as of today or a day, what is proposed of it, and what may be proposed."""
+    access = signed_in().access
+    if organisation == ITSELF:
+        entry: Mapping[str, Any] = {"organisation": ITSELF}
+    else:
+        asked = {"at": request.args["at"]} if request.args.get("at") else {}
+        entry = access.read("registry_show", asked, organisation=_name(organisation))
+    steps = [one for one in _waiting_for_me() if one["organisation"] == organisation]
+    return render_template(
+        "organisation.html",
+        name=organisation,
+        entry=entry,
+        rows=[
+            (wording.label(name, g.language), sections.text_of(name, value, g.language))
+            for name, value in entry.items()
+            if value not in (None, [], {})
+        ],
+        steps=[_AdminLine.of(one) for one in steps if not one["proposal"]],
+        proposals=[one for one in _all("changes_list", {}) if one["organisation"] == organisation],
+        changes=_changes(organisation),
+    )
+
+
+def _name(organisation: str) -> str:
+    return organisation if NAME.fullmatch(organisation) else abort(404)
+
+
+@pages.get("/admin/organisations/<organisation>/<action>")
+def ask(organisation: str, action: str) -> str:
+    """The form of a change."""
+    return acts.ask(_change(organisation, action))
+
+
+@pages.post("/admin/organisations/<organisation>/<action>")
+def check(organisation: str, action: str) -> Response:
+    """Show what would be signed and proposed."""
+    return acts.check(_change(organisation, action))
+
+
+def _change(organisation: str, action: str) -> acts.PersonAct:
+    """A change of an organisation that is there, or that applies."""
+    if action not in _changes(organisation):
+        abort(404)
+    _name(organisation)
+    return acts.PersonAct(
+        action,
+        "changes_submit",
+        {},
+        f"/admin/organisations/{organisation}",
+        wording.say("named_row", g.language, id=wording.act(action, g.language), what=organisation),
+        fields={"action": action, "organisation": organisation},
+    )
+
+
+# --- Changes that wait for another administrator ---
+
+
+@pages.get("/admin/changes")
+def proposals() -> str:
+    """Changes that wait, the newest first, or all that ever waited."""
+    asked = {name: request.args[name] for name in ("state", "after") if name in request.args}
+    found = signed_in().access.read("changes_list", asked)
+    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
+    return render_template(
+        "proposals.html",
+        rows=found["items"],
+        all=asked.get("state") == "all",
+        following=following and urlencode({**asked, "after": following["after"]}),
+    )
+
+
+@pages.get("/admin/changes/<uuid:proposal>")
+def show(proposal: UUID) -> str:
+    """A change that waits: what would be signed, what speaks against it, and what may be done."""
+    view = _read(proposal)
+    return render_template(
+        "proposal.html",
+        view=view,
+        rows=_values(view),
+        is_own=view["proposer"] == signed_in().person.name,
+        waits=view["applied_event"] is None and view["withdrawal_event"] is None,
+        refusal=view["refusal"] and wording.refusal(view["refusal"], g.language),
+        now=console().now(),
+    )
+
+
+def _read(proposal: UUID) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = signed_in().access.read("changes_show", proposal=proposal)
+    return found
+
+
+def _values(view: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """The values of a change in words."""
+    return [
+        (wording.label(name, g.language), sections.text_of(name, value, g.language))
+        for name, value in view["values"].items()
+    ]
+
+
+@pages.get("/admin/changes/<uuid:proposal>/refusal")
+def ask_refusal(proposal: UUID) -> str:
+    """Ask why it is refused."""
+    return acts.ask(_decision(proposal, "changes_refuse", "proposal.refuse"))
+
+
+@pages.post("/admin/changes/<uuid:proposal>/refusal")
+def refuse(proposal: UUID) -> Response:
+    """Show the refusal, to be signed."""
+    return acts.check(_decision(proposal, "changes_refuse", "proposal.refuse"))
+
+
+@pages.post("/admin/changes/<uuid:proposal>/approval")
+def approve(proposal: UUID) -> Response:
+    """Show the change, to be signed."""
+    return acts.check(_decision(proposal, "changes_approve", "proposal.approve"))
+
+
+@pages.post("/admin/changes/<uuid:proposal>/withdrawal")
+def withdraw(proposal: UUID) -> Response:
+    """Show the withdrawal of one's own proposal, to be signed."""
+    return acts.check(_decision(proposal, "changes_withdraw", "proposal.withdraw"))
+
+
+def _decision(proposal: UUID, endpoint: str, action: str) -> acts.PersonAct:
+    view = _read(proposal)
+    change = wording.say(
+        "named_row", g.language, id=_changed(view["action"]), what=view["organisation"]
+    )
+    title = wording.say("named_row", g.language, id=wording.act(action, g.language), what=change)
+    return acts.PersonAct(
+        action,
+        endpoint,
+        {"proposal": proposal},
+        f"/admin/changes/{proposal}",
+        title,
+        told=_values(view),
+    )
