@@ -88,10 +88,6 @@ class _Samples:
         return self.first.but(receipt={"document": self.events.second.body["receipt"]["document"]})
 
 
-def _foreign_key() -> Any:
-    return generate_key(KeyPurpose.ATTEST)
-
-
 DEMANDS = (
     _Demand(
         "an unknown member is not found",
@@ -172,7 +168,7 @@ DEMANDS = (
     _Demand(
         "a document by an unknown key is refused",
         422,
-        lambda one: one.offer(signer=_foreign_key()),
+        lambda one: one.offer(signer=generate_key(KeyPurpose.ATTEST)),
         "verify the document by the keys that two persons compared (step 5)",
         of_member=True,
     ),

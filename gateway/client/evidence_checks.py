@@ -76,7 +76,8 @@ def confirm_write(
     require(event["result"] == EventResult.ALLOWED, "the receipt is of a refused request")
     require(event.get("handoff") == write.handoff, "the receipt is of another handoff")
     typ = READABLE_EVENTS[write.action][0]
-    known = event["type"] == typ or _is_sent(confirmed, write.action)
+    sent = confirmed.type == SENT and confirmed.subject().get("action") == write.action
+    known = event["type"] == typ or sent  # to the gateway that decides its handoff
     require(known, "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     _check_by(write, confirmed)
@@ -218,11 +219,6 @@ def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> Strea
         "the statement of the stream's end is about another stream, or another end",
     )
     return end
-
-
-def _is_sent(confirmed: VerifiedReceipt, action: str) -> bool:
-    """Tell whether an act was sent to the gateway that decides its handoff."""
-    return confirmed.type == SENT and confirmed.subject().get("action") == action
 
 
 def _check_party(confirmed: VerifiedReceipt, connection: PartnerConnection) -> None:

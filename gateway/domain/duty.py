@@ -375,7 +375,9 @@ class HandoffDuty:
         moved = replace(self, due_at=until)
         if self.overdue_at is not None or self.next_at is None:
             return moved
-        return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
+        return replace(
+            moved, next_at=until if self.reminded_at else self.since + (until - self.since) / 2
+        )
 
 
 def holds_copies(handoff: Handoff, duties: Iterable[HandoffDuty]) -> bool:
@@ -417,7 +419,7 @@ def begin(
     """A new duty about a handoff, whose organisation is reminded at half of its term: of a remote
     member its own gateway does that."""
     organisation = DUTIES[kind].party(handoff)
-    half = None if OrganisationName(organisation).peer else _half(since, due_at)
+    half = None if OrganisationName(organisation).peer else since + (due_at - since) / 2
     return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
 
 
@@ -441,10 +443,6 @@ def begin_arrival(
 def start_of(day: date) -> datetime:
     """The moment at which something is due that is owed, or ends, by a civil day."""
     return datetime.combine(day, time.min, UTC)
-
-
-def _half(since: datetime, due_at: datetime) -> datetime:
-    return since + (due_at - since) / 2
 
 
 @dataclass(frozen=True)

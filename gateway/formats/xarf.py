@@ -152,7 +152,9 @@ class XarfImporter(CaseDraft):
         self._add_domain()
         classifications = self._classifications()
         self._add_summary()
-        self._add_description()
+        text = self.get("description", str)
+        if text is not None:
+            self.add_text("fact", "/description", text)
         self._add_perpetrator()
         self._drop_evidence()
         references = self._references()
@@ -428,11 +430,6 @@ class XarfImporter(CaseDraft):
                 f"/{name}: must be a word, a number, or a list of words"
             )
         return checked(f"/{name}", ", ".join(str(part) for part in parts))
-
-    def _add_description(self) -> None:
-        text = self.get("description", str)
-        if text is not None:
-            self.add_text("fact", "/description", text)
 
     def _add_perpetrator(self) -> None:
         """Indicators about a person: addresses and accounts, and one assessment by the sender."""

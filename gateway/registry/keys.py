@@ -447,11 +447,9 @@ def key_history(ports: Ports) -> Sequence[Receipt]:
         for at, one in enumerate(told):
             later = (note for index, note in ends if note and index > one.index)
             if one.subject["purpose"] == "log" and (note := next(later, None)):
-                told[at] = _led_to(work, one, note)
+                signed = parse_checkpoint(note.partition("\n\n")[0] + "\n")
+                path = InclusionProofs(work.log.tile, signed.size).of(one.index)
+                told[at] = replace(
+                    one, proof=path, head=TreeHead(signed.size, signed.root), note=note
+                )
     return [receipt_for(ports, one, GATEWAY) for one in told]
-
-
-def _led_to(work: UnitOfWork, one: LoggedEvent, note: str) -> LoggedEvent:
-    signed = parse_checkpoint(note.partition("\n\n")[0] + "\n")
-    path = InclusionProofs(work.log.tile, signed.size).of(one.index)
-    return replace(one, proof=path, head=TreeHead(signed.size, signed.root), note=note)

@@ -468,7 +468,8 @@ def _ids(case: Mapping[str, Any], name: str) -> set[str]:
 
 
 def _check_whole(case: Mapping[str, Any]) -> Iterator[Error]:
-    """A first version follows none, each other one; and every version has something to say."""
+    """A first version follows none, each other one; every version has something to say, and a
+    source among its addresses: pages that were found apart are one each."""
     first = case.get("version") == 1
     if first and "previous" in case:
         yield "/previous", "must be left out of version 1"
@@ -476,6 +477,9 @@ def _check_whole(case: Mapping[str, Any]) -> Iterator[Error]:
         yield "/previous", "is required from version 2 on"
     if not case.get("items") and not case.get("statements"):
         yield "", "must have at least one item or one statement"
+    urls = [item for _, item in _elements(case, "items") if item.get("kind") == words.ItemKind.URL]
+    if urls and not any(item.get("is_source") is True for item in urls):
+        yield "/items", "must have a url item with is_source true"
 
 
 _WITH_IDS = ("references", "items", "statements", "subjects", "classifications")
@@ -543,13 +547,6 @@ def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
             yield pointer, why
 
 
-def _check_source(case: Mapping[str, Any]) -> Iterator[Error]:
-    """Among addresses at least one is a source; pages that were found apart are one each."""
-    urls = [item for _, item in _elements(case, "items") if item.get("kind") == words.ItemKind.URL]
-    if urls and not any(item.get("is_source") is True for item in urls):
-        yield "/items", "must have a url item with is_source true"
-
-
 def _check_perceptual(case: Mapping[str, Any]) -> Iterator[Error]:
     """A perceptual hash travels under AMBER+STRICT at least."""
     for pointer, item in _elements(case, "items"):
@@ -588,7 +585,6 @@ _CHECKS = (
     _check_links,
     _check_circles,
     _check_locks,
-    _check_source,
     _check_perceptual,
     _check_handling_note,
 )

@@ -180,7 +180,9 @@ def translated(error: Exception) -> Exception:
         return Busy("another request holds what this one needs: retry after a moment")
     if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or _sqlstate(cause) == "53100":
         return DiskFull("the disk of a database is full: the operator has to make room")
-    if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+    away = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    away = away or _sqlstate(cause).startswith(_POSTGRESQL_AWAY)
+    if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database does not answer: retry after a moment")
     if isinstance(cause, sqlite3.IntegrityError) or _sqlstate(cause).startswith(_BROKEN_RULE):
         return BrokenRule("a row breaks a rule of its table")
@@ -190,11 +192,6 @@ def translated(error: Exception) -> Exception:
 def _is_busy(cause: BaseException | None) -> bool:
     busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
     return busy or _sqlstate(cause) in _POSTGRESQL_BUSY
-
-
-def _is_away(cause: BaseException | None) -> bool:
-    away = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
-    return away or _sqlstate(cause).startswith(_POSTGRESQL_AWAY)
 
 
 def _sqlstate(cause: BaseException | None) -> str:

@@ -1,6 +1,6 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -704,23 +704,19 @@ def record_offer(
     spend_texts(context, handoff, [wanted.note or "", reasons])
     parties = events.parties_of(handoff)
     own = ("due", due.isoformat()) if due else ("sequence", str(handoff.sequence))
+    second, originator = wanted.approved_by, frozenset({handoff.originator})
     given = addressing.whom_to_call(context.work, handoff)
     context.record(
         parties,
         events.shared("purpose", handoff.purpose, parties),
         *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
         *events.reason(reasons, *parties),
-        *_second_person_named(wanted, handoff.originator),
+        *((EventDetail("approved_by", second, originator),) if second is not None else ()),
         *((events.shared("contact", given.role, parties),) if given else ()),
         events.shared(*own, parties),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
-
-
-def _second_person_named(wanted: OfferRequest, originator: str) -> Iterator[EventDetail]:
-    if wanted.approved_by is not None:
-        yield EventDetail("approved_by", wanted.approved_by, frozenset({originator}))
 
 
 def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:

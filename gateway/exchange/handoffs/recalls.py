@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain import answers, refusals
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.duty import DutyKind, HandoffDuty, begin, holds_copies
+from gateway.domain.duty import DutyKind, begin, holds_copies
 from gateway.domain.handoff import (
     ACCEPTING,
     APPROVED_WITHIN,
@@ -44,7 +44,7 @@ from gateway.exchange.standing.disclosure import reads_acts_of
 from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.ports import Ports
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -121,7 +121,9 @@ def approve(
         made = context.work.cases.recall(asked.recall)
         if made is None or (made.originator, made.case) != (found.originator, found.id):
             deny_as_not_found()
-        waiting = _waits(context.work, made)
+        owed = context.work.duties.open_of_case(made.originator, made.case)
+        named = (DutyKind.RECALL_APPROVAL, made.id)
+        waiting = next((one for one in owed if (one.kind, one.source) == named), None)
         if waiting is None:
             raise refusals.WrongState("this recall waits for no second person")
         if waiting.person == asked.by:
@@ -136,13 +138,6 @@ def approve(
         return to_json(RecallApproved(made.id, made.case, made.code))
 
     return transact(ports, caller, request, act)
-
-
-def _waits(work: UnitOfWork, recall: Recall) -> HandoffDuty | None:
-    """The duty of the second person, while it is open."""
-    owed = work.duties.open_of_case(recall.originator, recall.case)
-    named = (DutyKind.RECALL_APPROVAL, recall.id)
-    return next((one for one in owed if (one.kind, one.source) == named), None)
 
 
 def _recall(
@@ -190,7 +185,10 @@ def _recalled_case(
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
     case, handoff = _named(context, where), where.get("handoff")
     context.about = replace(EventSubject.of_case(case), handoff=handoff)
-    _check_reason(wanted, case)
+    if wanted.reason is not None:  # its holders read it
+        _refuse_words(case)
+    elif case.state is not CaseState.ERASED:
+        raise refusals.ValidationFailed((("/reason", "say why, for its holders"),))
     persons = wanted.code.persons if wanted.approved_by is None else 2
     if wanted.persons is None or wanted.persons < persons:
         check_persons(wanted.by, wanted.approved_by, persons)
@@ -205,14 +203,6 @@ def _recalled_case(
                 f"a recall covers the newest version, which is {case.version}"
             )
     return case
-
-
-def _check_reason(wanted: RecallRequest, case: Case) -> None:
-    """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
-    if wanted.reason is not None:
-        _refuse_words(case)
-    elif case.state is not CaseState.ERASED:
-        raise refusals.ValidationFailed((("/reason", "say why, for its holders"),))
 
 
 def _refuse_words(case: Case) -> None:
