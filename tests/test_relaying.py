@@ -1,11 +1,12 @@
 """What is sent to a peer gateway is heard in order, goes back only where the peer says so, and
 waits no longer than the peer is away."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -14,10 +15,14 @@ import pytest
 
 from gateway import relaying
 from gateway.client.errors import GatewayUnavailable
-from gateway.domain.handoff import HandoffState
+from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
+from gateway.exchange.handoffs import recalls
+from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.relaying import PeerLine, PeerRelay
+from tests import answers
+from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
@@ -28,7 +33,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import check_log, offered
+from tests.founding import OFMIN, START, accepted, check_log, offered
 
 WAY = DeliveryWay.RELAY
 
@@ -265,3 +270,124 @@ def test_what_fails_is_told_once_and_that_it_goes_on_once() -> None:
         "it is tried again",
         "it goes on",
     ]
+
+
+@dataclass
+class BadLine(Courier):
+    """A line that is bad to the very end: of ten requests one is answered, the others are lost, or
+    their answers are."""
+
+    sender: str = BE
+    chance: random.Random = field(default_factory=random.Random)
+
+    def answered(self) -> None:
+        if self.chance.random() > ANSWERED:
+            raise GatewayUnavailable("no answer", reached=False)
+
+    def deliver(self, key: str, body: Any) -> tuple[int, dict[str, Any]]:
+        lost = self.chance.random() > ANSWERED
+        if lost and self.chance.random() < 0.5:
+            raise GatewayUnavailable("no answer", reached=False)
+        answer = self.two.post(self.sender, body)
+        if lost:
+            raise GatewayUnavailable("no answer")
+        return answer
+
+
+ANSWERED = 0.1
+"""Of all requests."""
+
+
+@dataclass
+class BadLines:
+    """Two gateways whose senders run, with such a line each; their clocks go on to whatever is due
+    next."""
+
+    seed: int
+    two: TwoGateways = field(default_factory=two_gateways)
+
+    def __post_init__(self) -> None:
+        chance, self.relays = random.Random(self.seed), list[Relay]()
+        for here, peer, name in ((self.two.be, FR, BE), (self.two.fr, BE, FR)):
+            runtime = cast("Any", Runtime(here.ports, here.store))
+            relay = Relay(runtime, peer, lambda _: None, threading.Event())
+            relay.courier = BadLine(self.two, sender=name, chance=chance)
+            self.relays.append(relay)
+
+    def settle(self) -> timedelta:
+        """Send until nothing waits at either; how long that took."""
+        began = self.two.be.clock()
+        while waiting := [one for relay in self.relays for one in self.waiting(relay)]:
+            for relay in self.relays:
+                relay.step()
+            self.advance([one.next_at for one in waiting])
+        return self.two.be.clock() - began
+
+    def waiting(self, relay: Relay) -> Iterator[Cursor]:
+        with relay.gateway.ports.begin(TransactionMode.READ) as work:
+            for one in work.organisations.members_of(relay.peer):
+                cursor = work.notifications.cursor(one.slug, WAY)
+                if work.log.last_number(one.slug) > cursor.acknowledged:
+                    yield cursor
+
+    def advance(self, due: list[datetime | None]) -> None:
+        """Let time pass until something is due."""
+        now, asked = self.two.be.clock(), [one._members_at for one in self.relays]
+        pauses = [one - now for one in (*due, *asked) if one and one > now]
+        for gateway in (self.two.be, self.two.fr):
+            gateway.clock.advance(min(pauses, default=timedelta(seconds=relaying.LOOK_EVERY)))
+
+
+@pytest.mark.slow
+@each("seed", range(20))
+def test_over_a_line_that_is_bad_to_the_end_a_whole_course_settles_in_a_day(seed: int) -> None:
+    lines = BadLines(seed)
+    be, fr = lines.two.be, lines.two.fr
+    case = released(lines.two)
+    offer = offered(be, case, originator=BE_HOTLINE)
+    took = lines.settle()
+    handoff = accepted(fr, offer, recipient=OFMIN)
+    took += lines.settle()
+    wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+    be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
+    took += lines.settle()
+    fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
+    took += lines.settle()
+    here, there = be.handoff(handoff), fr.handoff(handoff)
+    assert (here.state, here.sequence) == (there.state, there.sequence)
+    assert here.recall_answer == there.recall_answer == "copies_erased"
+    for one in (be, fr):
+        check_log(one)
+    print(f"it took {took}")
+    assert took < timedelta(days=1)
+
+
+def settled(answered: float, events: int, chance: random.Random) -> timedelta:
+    """How long a stream of so many events takes over a line on which this part of the requests is
+    answered, by the sender's pauses; a request that is lost costs no time beside them."""
+    now = asked = START
+    cursor, away, heard = Cursor(OFMIN_THERE, WAY), True, 0
+    while heard < events:
+        if now >= asked:
+            asked, was = now + relaying.MEMBERS_EVERY, away
+            away = chance.random() > answered
+            cursor = cursor.succeed() if was and not away else cursor
+        if cursor.is_due(now):
+            before = heard
+            while heard < events and chance.random() <= answered:
+                heard += 1
+            cursor = (cursor.succeed() if heard > before else cursor).fail(now, chance.random())
+        now = min(asked, cursor.next_at or asked)
+    return now - START
+
+
+@each("answered, minutes, at_most", [
+    (0.9, 1, 5), (0.5, 1, 10), (0.2, 10, 60), (0.1, 60, 240), (0.05, 240, 720),
+])  # fmt: skip
+def test_ten_events_cross_a_line_that_is_bad_to_the_end_in_the_time_that_is_stated(
+    answered: float, minutes: int, at_most: int
+) -> None:
+    chance = random.Random(answered)
+    took = sorted(settled(answered, 10, chance) for _ in range(50))
+    assert took[25] < timedelta(minutes=minutes)
+    assert took[-1] < timedelta(minutes=at_most)
