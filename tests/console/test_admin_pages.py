@@ -81,7 +81,7 @@ def test_pages_have_titles_in_both_languages_and_no_line_in_another(administrato
     alice.client.set_cookie(LANGUAGE_COOKIE, "fr", domain="console.example", secure=True)
     for path, title in english.items():
         page = alice.get(path)
-        assert page.status_code == 200, path
+        assert page.status_code == 200, alice.console.logged()[-1]
         assert re.search("<title>(.*?)<", page.text)[1] != title
         assert len(page.data) < 15_000
 
