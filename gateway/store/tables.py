@@ -237,6 +237,7 @@ staff_invitation = _small(
     "staff_invitation",
     *columns.columns_of(StaffInvitation),
     PrimaryKeyConstraint("organisation", "pseudonym"),
+    UniqueConstraint("token_sha256"),
 )
 
 # --- Cases: each owned by its originator ---------------------------------------------------------

@@ -1,7 +1,7 @@
 """Adds the passkeys of persons in staff registers, and the invitations to register one."""
 
 from alembic import op
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Uuid, inspect
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, UniqueConstraint, Uuid, inspect
 
 from gateway.store.columns import TEXT, Instant
 
@@ -33,5 +33,6 @@ def upgrade() -> None:
         Column("expires_at", Instant, nullable=False),
         Column("event", Uuid, nullable=False),
         PrimaryKeyConstraint("organisation", "pseudonym"),
+        UniqueConstraint("token_sha256"),
         sqlite_with_rowid=False,
     )
