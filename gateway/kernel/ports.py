@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gateway.store.cases import SqlCases
     from gateway.store.confirmations import SqlConfirmations
     from gateway.store.duties import SqlDuties
-    from gateway.store.handoffs import SqlHandoffs, SqlRetentions
+    from gateway.store.handoffs import SqlHandoffs
     from gateway.store.idempotency import (
         SqlBudgets,
         SqlRetries,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from gateway.store.registry import SqlOrganisations, SqlStaff
     from gateway.store.relay import SqlRelay
+    from gateway.store.retentions import SqlRetentions
     from gateway.store.witnessed import SqlWitnessed
 
 

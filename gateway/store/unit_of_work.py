@@ -32,13 +32,14 @@ from gateway.store.database import (
     run_first,
 )
 from gateway.store.duties import SqlDuties
-from gateway.store.handoffs import SqlHandoffs, SqlRetentions
+from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
 from gateway.store.items import SqlItems
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.relay import SqlRelay
+from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors, translated
 from gateway.store.witnessed import SqlWitnessed
