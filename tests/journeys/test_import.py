@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 HASHES = "\n".join(["sha256", *(f"{number:064x}" for number in range(1, 501))])
 
 
+@pytest.mark.slow
 def test_a_folder_is_brought_once_and_500_hashes_go_to_the_police_as_one_case(
     direct: DemoEnvironment, tmp_path: Path
 ) -> None:

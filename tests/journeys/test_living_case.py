@@ -133,6 +133,7 @@ def test_a_correction_reaches_who_works_on_a_case_and_who_has_ended_its_work(
     check_log(stage)
 
 
+@pytest.mark.slow
 def test_a_recall_is_answered_by_each_holder_and_coverage_says_the_same_offline(
     stage: DemoEnvironment, tmp_path: Path
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_recall_is_answered_by_each_holder_and_coverage_says_the_same_offline(
     check_log(stage)
 
 
+@pytest.mark.slow
 def test_an_embargo_of_the_police_stops_a_removal_until_its_end(stage: DemoEnvironment) -> None:
     content = case_content()
     case, handoff = content["case"], accepted(stage, content)

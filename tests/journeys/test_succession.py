@@ -60,6 +60,7 @@ def planned(stage: DemoEnvironment, offices: tuple[str, str], read_until: str) -
     return str(stage.administer("succession.plan", offices[0], plan).result["succession"])
 
 
+@pytest.mark.slow
 def test_an_open_handoff_goes_with_the_mandate(
     stage: DemoEnvironment, offices: tuple[str, str]
 ) -> None:

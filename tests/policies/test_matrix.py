@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -86,8 +87,7 @@ def test_what_a_police_office_sends_is_given_to_no_more_than_what_another_sends(
     assert gives(recipient, other, [purpose]) or not gives(recipient, police, [purpose])
 
 
-@each("recipient", RECIPIENTS)
-def test_what_may_be_offered_may_be_accepted_and_nothing_else(recipient):
+def offers_and_acceptances_agree(recipient):
     offered = set(matrix.offered(recipient))
     assert offered == {name for name in PURPOSES if matrix.accepts(recipient, name)}
     assert offered == {
@@ -95,6 +95,17 @@ def test_what_may_be_offered_may_be_accepted_and_nothing_else(recipient):
     }
     # What is given for none of these together is given for none of them: see above.
     assert not any(gives(recipient, part, PURPOSES - offered) for part in PARTS)
+
+
+@each("recipient", RECIPIENTS[::4])
+def test_what_may_be_offered_may_be_accepted_and_nothing_else(recipient):
+    offers_and_acceptances_agree(recipient)
+
+
+@pytest.mark.slow
+@each("recipient", RECIPIENTS)
+def test_what_may_be_offered_may_be_accepted_whoever_receives_it(recipient):
+    offers_and_acceptances_agree(recipient)
 
 
 def test_every_word_of_a_case_is_known_to_the_policies_and_no_other():

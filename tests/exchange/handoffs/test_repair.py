@@ -85,7 +85,9 @@ WRONG = [one for one in ACTS if one.script.startswith(tuple(f"UPDATE {table}" fo
 def test_what_stands_wrong_beside_a_handoff_is_written_again(act):
     there = scene()
     there.change(act.script)
-    assert any("without " in one for one in repaired(there).values())
+    differing = handoffs_compared(there.gateway).differing
+    names = [name for name, handoff in there.handoffs.items() if handoff in differing]
+    assert any("without " in one for one in repaired(there, *names).values())
     assert handoffs_compared(there.gateway) == NONE
 
 
