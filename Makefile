@@ -36,9 +36,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from a hotline to a police office, over real TLS; DB=postgresql
 	@$(BIN)/casegate demo --out $(DEMO) --database '$(DB)'
 
-run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
+run: $(VENV)/run.stamp ## Keep the demonstration's gateway up, and invite to its console (Ctrl-C stops it)
 	@test -f $(DEMO)/handoff.bundle.json || $(BIN)/casegate demo --out $(DEMO)
-	@$(BIN)/casegate run --home $(DEMO)/gateway
+	@$(BIN)/casegate demo --run --out $(DEMO)
 
 # Three workers on two cores: one of them waits for a process most of the time.
 test: $(VENV)/dev.stamp ## All tests of the default run

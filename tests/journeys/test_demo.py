@@ -2,9 +2,11 @@
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +77,25 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(request, t
     for document, slug in signed:  # itself: nobody attests it
         claims = sd_jwt.read_unverified(document).claims
         assert claims["iss"].endswith(f"/organisations/{slug}")
+
+
+def test_its_gateway_is_kept_up_and_each_of_its_persons_is_invited_to_the_console(demonstration):
+    folder, _ = demonstration
+    command = [sys.executable, "-m", "gateway", "demo", "--run", "--out", str(folder)]
+    persons = 3 * 3
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kept:
+        invited = []
+        for line in kept.stdout:
+            invited += re.findall(r"^    (http://localhost:\d+/invitation)#[\w-]{43}$", line)
+            if len(invited) == persons:
+                break
+        for address in set(invited):
+            with urllib.request.urlopen(address) as page:
+                assert "Casegate" in page.read().decode()
+        kept.send_signal(signal.SIGINT)
+        kept.communicate(timeout=60)
+    assert (kept.returncode, len(invited)) == (0, persons)
+    _wait_until(lambda: not _named(folder))
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path):

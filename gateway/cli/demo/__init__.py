@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import sys
 import textwrap
 import time
 import tomllib
@@ -157,6 +158,7 @@ class Scenario:
         self._welcome()
         self.stage.stop()
         self.abroad.stop()
+        self.stage.add_console()
 
     # --- output ---
 
@@ -691,6 +693,16 @@ def _import(*, quiet: bool = False) -> dict[str, Any]:
             "content_warning": "none",
         }
     )
+    # Pages fold this one, until a person asks for it.
+    told = "In its messages the account tells, in words, what it says that it did to a child."
+    content["statements"].append(
+        {
+            **content["statements"][-1],
+            "id": str(wiring.new_id()),
+            "text": told,
+            "content_warning": "strong",
+        }
+    )
     content["subjects"] = [
         {
             "id": str(wiring.new_id()),
@@ -716,6 +728,22 @@ def _profile() -> ImportProfile:
 MARKER = ".casegate-demonstration"
 
 
+def _keep_up(folder: Path) -> int:
+    """Keep up the gateway of an earlier demonstration until it is stopped; its exit status."""
+    if not (folder / MARKER).exists():
+        raise click.ClickException(f"{folder} is no demonstration: `casegate demo --out {folder}`")
+    with DemoEnvironment(folder) as stage:
+        click.echo("".join(stage.start()), nl=False)
+        click.echo("\nInvitations to the console, each good once, for a browser on this host:")
+        for member in MEMBERS:
+            for person, address in stage.invite(member.slug):
+                click.echo(f"  {member.slug}: {person}\n    {address}")
+        try:
+            return stage.wait()
+        except KeyboardInterrupt:
+            return stage.stop()
+
+
 @click.command()
 @click.option(
     "--out",
@@ -733,14 +761,24 @@ MARKER = ".casegate-demonstration"
     help="Where the gateway keeps its log: postgresql starts a temporary server;"
     " the URL of an empty database names a server that is there.",
 )
-def demo(folder: Path, database: str) -> None:
+@click.option(
+    "--run",
+    "again",
+    is_flag=True,
+    help="Keep up the gateway of the demonstration that is there, and invite its persons.",
+)
+def demo(folder: Path, database: str, again: bool) -> None:
     """Run a complete demonstration over TLS and verify its evidence.
 
-    The folder stays: `casegate run --home FOLDER/gateway` keeps its gateway up, except where the
-    server was the demonstration's own.
+    The folder stays: `casegate demo --run --out FOLDER` keeps its gateway up until Ctrl-C, except
+    where the server was the demonstration's own. It prints the address of the console, for a
+    browser on this host, and an invitation for each person, which is good once.
 
     Example: casegate demo --out demo
     """
+    if again:
+        with plain_errors():
+            sys.exit(_keep_up(folder.absolute()))
     _prepare(folder)
     with (
         plain_errors(),
@@ -757,7 +795,7 @@ def demo(folder: Path, database: str) -> None:
     click.echo(f"  {program()} {shlex.join(['verify', str(folder / 'handoff.bundle.json')])} \\")
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
-        click.echo(f"  {program()} {shlex.join(['run', '--home', str(folder / 'gateway')])}")
+        click.echo(f"  {program()} {shlex.join(['demo', '--run', '--out', str(folder)])}")
         click.echo("and while it runs, as the police, in another terminal:")
         reached = ["--connection", str(folder / OFMIN / "connection.toml")]
         click.echo(f"  {program()} {shlex.join(['handoff', 'list', *reached])}")

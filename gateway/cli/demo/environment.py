@@ -33,7 +33,8 @@ from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
 from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.domain.enrolment import TOKEN_BYTES
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import SCOPES, STAFF_SCOPE
+from gateway.domain.staff import APPROVING
 from gateway.evidence import base64url
 from gateway.exchange.standing import duties
 from gateway.kernel import changes
@@ -41,9 +42,9 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
-from gateway.kernel.values import HOST, CertificateOrder
+from gateway.kernel.values import HOST, Caller, CertificateOrder
 from gateway.pki.authority import ROOT_FILE, read_request
-from gateway.registry import enrolment, queries
+from gateway.registry import enrolment, queries, staff
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 if TYPE_CHECKING:
@@ -122,6 +123,13 @@ class DemoEnvironment:
         passphrase = secrets.token_urlsafe(24)
         make(self.operator, config_file.render(**self.settings), ADMINS, passphrase.encode())
         files.create(self.operator / "offline" / "passphrase", passphrase.encode())
+
+    def add_console(self) -> None:
+        """Give the gateway a console for browsers on this host, from its next start on; it needs
+        a simulated reference date."""
+        port = free_ports()[0]
+        bind = {"console_bind": f"127.0.0.1:{port}"}
+        self.configure(console_url=f"http://localhost:{port}", **bind)
 
     def configure(self, **settings: Any) -> None:
         """Change settings of the gateway (fields of `Config`); effective with its next start."""
@@ -262,6 +270,24 @@ class DemoEnvironment:
         key = None if file is None else keys.load_key(file, keys.KeyPurpose.DOCUMENT)
         return Client(connection, wiring.now, wiring.new_id, document_key=key)
 
+    def invite(self, slug: str) -> Iterator[tuple[str, str]]:
+        """Have who keeps a member's staff register invite each of its persons to the console: the
+        person with their roles, and the address of the invitation."""
+        with self._opened() as gateway:
+            keeper = Caller(slug, "register", frozenset({STAFF_SCOPE}), HOST)
+            persons = [
+                one for one in staff.page(gateway.ports, keeper, "", 100).items if one.in_force
+            ]
+            able = [one.pseudonym for one in persons if APPROVING & {*one.roles}]
+            for one in persons:
+                token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
+                agreed = tuple(able[:2]) if one.pseudonym in able else ()
+                digest = base64url.digest(token.encode())
+                wanted = staff.PasskeyInvitation(able[0], digest, agreed)
+                staff.invite(gateway.ports, keeper, str(wiring.new_id()), one.pseudonym, wanted)
+                address = f"{gateway.config.console_url}/invitation#{token}"
+                yield f"{one.pseudonym} ({', '.join(one.roles)})", address
+
     def __enter__(self) -> Self:
         """Begin with nothing running."""
         return self
@@ -270,8 +296,9 @@ class DemoEnvironment:
         """Leave nothing running."""
         self.stop()
 
-    def start(self) -> None:
-        """Start the gateway as shipped, and wait until both listeners answer."""
+    def start(self) -> list[str]:
+        """Start the gateway as shipped, and wait until its listeners answer; the lines that it
+        printed."""
         log = (self.folder / "gateway.log").open("a", encoding="utf-8")
         command = [sys.executable, "-P", "-m", "gateway", "run", "--home", str(self.operator)]
         # A demonstration that is killed leaves no gateway behind.
@@ -295,6 +322,12 @@ class DemoEnvironment:
                 f"The gateway did not start (status {status}): see {self.folder / 'gateway.log'}. "
                 f"It printed:\n{''.join(printed)}"
             )
+        return printed
+
+    def wait(self) -> int:
+        """Wait until the gateway ends; its exit status."""
+        assert self._process is not None  # noqa: S101 - it was started
+        return self._process.wait()
 
     def restart(self) -> None:
         """Stop the gateway and start it again, with what its folder has now."""
