@@ -44,7 +44,8 @@ def read_record(record: type[R], values: Mapping[str, Any]) -> R:
 @cache
 def _readers_of(record: Any) -> Mapping[str, Callable[[Any], Any]]:
     """Return what reads each field of a record: the registry reads hundreds of them at once."""
-    return {name: _reader(type_) for name, type_ in types_of(record).items()}
+    types = types_of(record)
+    return {one.name: _reader(types[one.name]) for one in fields(record)}
 
 
 def _reader(type_: Any) -> Callable[[Any], Any]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
@@ -127,3 +128,15 @@ def test_another_form_of_a_day_is_refused(text):
 def test_every_time_that_python_writes_in_utc_is_read_back(moment):
     in_utc = moment.replace(year=max(2, min(9998, moment.year)), tzinfo=UTC)
     assert parse_timestamp(in_utc.isoformat()) == in_utc
+
+
+@dataclass(frozen=True)
+class Named:
+    """A record with something of its class, as actions have one."""
+
+    action: ClassVar[str] = "case.end_measure"
+    by: str = ""
+
+
+def test_what_is_of_the_class_of_a_record_is_no_field_of_it():
+    assert read_record(Named, {"by": "a"}) == Named("a")
