@@ -320,14 +320,14 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 WIDTH = 80
 """Columns: a longer command is printed on several lines, as a shell reads it."""
 
-OFFER = "handoff offer {case} --competence MATTER/TERRITORY --group GROUP"
+_OFFER = "handoff offer {case} --competence MATTER/TERRITORY --group GROUP"
 _NEXT: Sequence[tuple[str, Mapping[str, Any], str]] = (
     ("case.submitted", {"state": "draft"}, "case assess {case}"),
-    ("case.submitted", {"state": "cleared"}, OFFER),
+    ("case.submitted", {"state": "cleared"}, _OFFER),
     ("case.revised", {"state": "draft"}, "case assess {case}"),
     ("case.revised", {"state": "cleared"}, "case coverage {case}"),
     ("case.assessed", {}, "case clear {case}"),
-    ("case.cleared", {"version": 1}, OFFER),
+    ("case.cleared", {"version": 1}, _OFFER),
     ("case.cleared", {}, "case coverage {case}"),
     ("case.recalled", {"approve_by": None}, "case coverage {case}"),
     ("case.recalled", {}, "case approve-recall {case} {recall}"),

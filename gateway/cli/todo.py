@@ -123,7 +123,8 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         str(row["reference"] or output.short(row["handoff"] or row["case"] or ""))
     )
     if row["counterpart"]:
-        direction = "from" if row["received"] else "to" if row["handoff"] else "with"
+        sent = row["handoff"] or kind == WaitKind.CASE_OFFER
+        direction = "from" if row["received"] else "to" if sent else "with"
         what = say(f"party_{direction}", what=what, name=row["counterpart_name"])
     yield say("with_reference", reference=reference, what=what) if reference else what
     if row["matter"]:
@@ -137,9 +138,13 @@ _WIDE = {catalogue.ENGLISH: 9, catalogue.FRENCH: 12}
 
 
 def _next(row: Mapping[str, Any]) -> str | None:
-    """The command of its first act; of a case that is with nobody to a competence."""
-    offers = row["kind"] == WaitKind.CASE_OFFER
-    return output.OFFER.format_map(row) if offers else row["command"]
+    """The command of its first act; of a case that is with nobody to whom a
+    redirection names, else to a competence."""
+    if row["kind"] != WaitKind.CASE_OFFER:
+        command: str | None = row["command"]
+        return command
+    to = f"--to {row['counterpart']}" if row["counterpart"] else "--competence MATTER/TERRITORY"
+    return f"handoff offer {row['case']} {to} --group GROUP"
 
 
 def _first(row: Mapping[str, Any]) -> str | None:

@@ -49,7 +49,7 @@ MAX_BATCH_BYTES = 250_000
 """A batch is as large as one request: `[limits] max_body_bytes`, by default 256 KiB."""
 
 _PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
-_COMMAND = re.compile(r"[a-z][a-z-]*( (--)?[a-zA-Z0-9][a-zA-Z0-9:/._-]*)*", re.ASCII)
+_COMMAND = re.compile(r"[a-z][a-z-]*( (--)?[a-zA-Z0-9][a-zA-Z0-9:/._@-]*)*", re.ASCII)
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 

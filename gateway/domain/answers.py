@@ -301,7 +301,11 @@ _KINDS = (
         path="redirection",
         fields=(
             _WHY,
-            _text("suggested_recipient", 200, "Which organisation, in words."),
+            _text(
+                "suggested_recipient",
+                200,
+                "Which organisation: its id or name in the directory, else in words.",
+            ),
         ),
         arrives=Arrives.NEWS,
     ),

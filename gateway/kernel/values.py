@@ -271,6 +271,19 @@ class HeardEvent:
 
 
 @dataclass(frozen=True)
+class CaseToDo:
+    """A case that waits for its originator, and its place: the urgency of its newest version, the
+    event of its first one. ``withheld``: a recall keeps it from everybody. ``redirected`` is the
+    newest of its handoffs whose recipient redirected it."""
+
+    listed: ListedCase
+    urgency: Urgency
+    made: UUID
+    withheld: bool
+    redirected: UUID | None
+
+
+@dataclass(frozen=True)
 class HeldRemoval:
     """A removal that an originator wanted to offer to a recipient, and that waits for the police;
     ``since`` when it was refused."""

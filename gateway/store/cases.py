@@ -38,6 +38,7 @@ from gateway.evidence.case_events import CaseEvent
 from gateway.kernel.values import (
     EVERY_CASE,
     CaseFilter,
+    CaseToDo,
     CaseVersion,
     Erasure,
     HeldRemoval,
@@ -149,9 +150,21 @@ _withheld = exists().where(
     case_recall.c.recipient.is_(null()),
     case_recall.c.version >= case_file.c.version,
 )
+_redirected = (
+    select(handoff.c.id)
+    .where(
+        handoff.c.originator == case_file.c.originator,
+        handoff.c.case == case_file.c.id,
+        handoff.c.state == HandoffState.REDIRECTED,
+    )
+    .order_by(handoff.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _TO_DO = (
     select(*_CASES.columns, case_version.c.assurance, case_version.c.event, case_version.c.summary)
-    .add_columns(case_file.c.urgency, case_file.c.made, _withheld.label("withheld"))
+    .add_columns(case_file.c.urgency, case_file.c.made)
+    .add_columns(_withheld.label("withheld"), _redirected.label("redirected"))
     .join(case_version, case_version.c.digest == case_file.c.digest)
     .where(matching(case_file, "originator"), tables.TO_DO, _after_case)
     .order_by(case_file.c.urgency, case_file.c.made)
@@ -462,12 +475,10 @@ class SqlCases(StorePart):
         readable = self._cipher.fetch(row.summary for row in rows if row.summary is not None)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
-    def to_do(
-        self, originator: str, after: tuple[int, UUID], limit: int
-    ) -> Sequence[tuple[ListedCase, Urgency, UUID, bool]]:
+    def to_do(self, originator: str, after: tuple[int, UUID], limit: int) -> Sequence[CaseToDo]:
         """The originator's cases that are to be assessed or cleared, or are cleared and with
         nobody, the most urgent first, then the oldest, after a rank and the event of a first
-        version; with both, and whether a recall keeps it from everybody.
+        version.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
         rank, made = after
@@ -476,11 +487,12 @@ class SqlCases(StorePart):
         rows = self._transaction.rows(_TO_DO, values)
         readable = self._cipher.fetch(row.summary for row in rows)
         return [
-            (
+            CaseToDo(
                 self._listed(row, readable=row.summary in readable),
                 row.urgency,
                 row.made,
                 bool(row.withheld),
+                row.redirected,
             )
             for row in rows
         ]

@@ -395,6 +395,10 @@ def test_a_recipient_redirects(desks: Desks) -> None:
     handoff, where = desks.offered(), ("--suggest", "the office in Belgium")
     told = desks.done("handoff", "redirect", handoff, *BY, "--reason", "abroad", *where, at=OFMIN)
     assert "is redirected" in told
+    assert "--competence" in desks.done("todo")
+    again, where = desks.offered(), ("--suggest", ABROAD)
+    desks.done("handoff", "redirect", again, *BY, "--reason", "abroad", *where, at=OFMIN)
+    assert f"--to {ABROAD} --group GROUP" in " ".join(desks.done("todo").split())
 
 
 def test_what_was_offered_and_not_taken_on_is_named_as_withheld(desks: Desks) -> None:

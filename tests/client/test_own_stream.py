@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from gateway.client import EvidenceMismatch, UnexpectedAnswer
+from gateway.client.session import with_commands
 from gateway.domain.handoff import RecallCode
 from gateway.exchange.handoffs import recalls
 from gateway.exchange.handoffs.recalls import RecallRequest
@@ -309,6 +310,11 @@ def test_a_gateway_gives_no_command_that_a_shell_reads_as_more(
     there.office.wire.tamper = commanding
     with pytest.raises(UnexpectedAnswer, match="a command"):
         there.office.worklist()
+
+
+def test_a_command_may_name_a_member_of_a_peer_gateway() -> None:
+    rows = [{"command": "handoff offer 1 --to hotline@be", "handoff": None}]
+    assert with_commands(rows) == rows
 
 
 # --- Where less is compared ---

@@ -18,7 +18,7 @@ from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
-from gateway.domain.organisation import Status, may_act
+from gateway.domain.organisation import Organisation, Status, may_act
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.standing import acts_on
 from gateway.domain.vocabulary import Urgency
@@ -34,6 +34,7 @@ from gateway.domain.worklist import (
     number_of,
     place_of,
 )
+from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs import police_first
 from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
@@ -41,7 +42,7 @@ from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
-from gateway.kernel.values import Caller, HeldRemoval, ListedCase, WorkRow
+from gateway.kernel.values import Caller, CaseToDo, HeldRemoval, WorkRow
 
 HELD_AT_MOST = 100
 """Held removals that are read for a page, the oldest first: each costs a reading of its case and of
@@ -216,17 +217,22 @@ def _cases(context: RequestContext, after: WorkPlace | None, number: int) -> Seq
     if after is not None and after.handoff.due_at < NEVER:  # none of these cases has a time
         at = (after.handoff.rank, UUID(int=0))
     found = context.work.cases.to_do(context.caller.organisation, at, number)
-    return [_of_case(*one) for one in found]
+    return [_of_case(context, one) for one in found]
 
 
-def _of_case(listed: ListedCase, urgency: Urgency, made: UUID, recalled: bool) -> _Row:
+def _of_case(context: RequestContext, one: CaseToDo) -> _Row:
+    listed, urgency = one.listed, one.urgency
     cleared = listed.case.state is CaseState.CLEARED
-    kind, acts = _RECALLED if cleared and recalled else _TO_DO[listed.case.state]
-    said, place = listed.summary or {}, place_of(kind, made, urgency=urgency)
+    kind, acts = _RECALLED if cleared and one.withheld else _TO_DO[listed.case.state]
+    said, place = listed.summary or {}, place_of(kind, one.made, urgency=urgency)
+    right = _named_as_right(context, one) if said and kind is WaitKind.CASE_OFFER else None
+    to = [] if right is None else ["--to", right.slug]
     shown = _row(
         place,
         acts[0],
-        command_of(acts[0], listed.case.id),
+        command_of(acts[0], listed.case.id, *to),
+        counterpart=right and right.slug,
+        counterpart_name=right and right.name,
         reference=said.get("originator_ref"),
         urgency=Urgency(said.get("urgency", urgency)),
         matter=said.get("matter", ()),
@@ -234,6 +240,18 @@ def _of_case(listed: ListedCase, urgency: Urgency, made: UUID, recalled: bool) -
         state=listed.case.state,
     )
     return _Row(place, replace(shown, acts=acts))
+
+
+def _named_as_right(context: RequestContext, one: CaseToDo) -> Organisation | None:
+    """The organisation that the newest redirection of a case names, by its id or name."""
+    if one.redirected is None:
+        return None
+    *_, newest = context.work.handoffs.moves(one.redirected)
+    text = sd_jwt.read_stored(newest.document).content.get("suggested_recipient", "").strip()
+    if found := context.see(text):
+        return found
+    members = context.work.organisations.page("", COUNTED, seen=True)
+    return next((one for one in members if one.name.casefold() == text.casefold()), None)
 
 
 def _removals(context: RequestContext) -> Iterator[_Row]:

@@ -179,6 +179,19 @@ def test_a_cleared_case_waits_until_somebody_is_asked_and_again_once_nobody_has_
     assert own_cases(gateway) == []
 
 
+@pytest.mark.parametrize(
+    ("suggested", "to"),
+    [(ABROAD, ABROAD), (" a HOTLINE abroad ", ABROAD), ("the office in Belgium", None), ("", None)],
+)
+def test_a_redirected_case_is_to_be_offered_to_whom_the_redirection_names(gateway, suggested, to):
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = {"suggested_recipient": suggested} if suggested else {}
+    gateway.answer(OFMIN, answers.redirect, handoff, reason="not ours", **said)
+    (row,) = [one for one in waits(gateway, HOTLINE) if one["kind"] == WITH_NOBODY]
+    assert row["counterpart"] == to
+    assert row["command"] == " ".join(["handoff offer", row["case"], *(("--to", to) if to else ())])
+
+
 def test_a_case_that_its_recipient_closed_waits_no_more_nor_does_one_that_was_closed(gateway):
     handoff = accepted(gateway)
     gateway.answer(OFMIN, answers.outcome, handoff, code="no_further_action")
