@@ -60,7 +60,7 @@ def _reader(type_: Any) -> Callable[[Any], Any]:
     make = kind
     if hasattr(kind, "__dataclass_fields__"):
         make = partial(read_record, kind)
-    elif issubclass(kind, date):
+    elif isinstance(kind, type) and issubclass(kind, date):  # a ClassVar is none
         make = kind.fromisoformat
     return lambda value: value if isinstance(value, kind) else make(value)
 
