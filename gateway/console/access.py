@@ -79,6 +79,9 @@ class Access(Protocol):
     def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
         """The answer of an endpoint that changes nothing, as JSON values."""
 
+    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Any:
+        """The answer of an endpoint that takes a body and changes nothing."""
+
     def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
         """Check an act and word what the person would sign."""
 

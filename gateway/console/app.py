@@ -228,6 +228,7 @@ def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
     page = render_template(
         "refused.html",
         told=wording.refusal(refusal.detail, g.language),
+        kind=wording.refused(type(refusal).__name__, g.language),
         detail=refusal.detail,
         recorded=recorded,
     )

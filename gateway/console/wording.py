@@ -3,6 +3,7 @@
 The texts of the pages are in `console.toml`; fields and codes have the words of the catalogue.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,6 +91,13 @@ def refusal(detail: str, language: str) -> str | None:
     elif told is None:
         told = detail
     return told and _sentence(told)
+
+
+def refused(kind: str, language: str) -> str:
+    """Say of which kind a refusal is, by the name of its class."""
+    slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
+    slug = {"forbidden": "policy-denied", "wrong-state": "invalid-state"}.get(slug, slug)
+    return _sentence(catalogue.code("refusal", slug, language) or say("refused", language))
 
 
 def competence(key: str, language: str) -> str:

@@ -65,8 +65,8 @@ def _reader(type_: Any) -> Callable[[Any], Any]:
     return lambda value: value if isinstance(value, kind) else make(value)
 
 
-_BESIDE = ("by", "signed", "persons", "present")
-"""Who asks, by which document, and what a peer gateway says beside that."""
+_BESIDE = ("by", "signed", "draft", "persons", "present")
+"""Who asks, by which document or its draft, and what a peer gateway says beside that."""
 
 
 class Asked:

@@ -29,6 +29,7 @@ from gateway.web import openapi
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, Endpoint
 from gateway.web.listeners import PARTNERS
+from gateway.web.partners.cases import cases_offer
 from gateway.web.partners.handoffs import ANSWERING
 from gateway.web.partners.registry import VALUES
 
@@ -39,7 +40,7 @@ _ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
     for one in reversed(PARTNERS)
     if one.writes and one.body is not None
 }
-_DRAFTED = frozenset(one.name for one in ANSWERING)
+_DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer))
 """Acts that make a document, which the person is shown before."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
@@ -67,6 +68,12 @@ class HostedAccess:
             call = Call(self.ports, self.caller, "", {}, one.query.load(dict(query)))
             return to_json(one.view(call, **ids))
 
+    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Any:
+        """The answer of an endpoint that takes a body and changes nothing."""
+        one = self._of(endpoint)
+        with _crossing():
+            return to_json(one.view(self._call(one, "", body), **ids))
+
     def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
         """Check an act, and word what the person would sign: where it makes a document, that.
 
@@ -85,7 +92,7 @@ class HostedAccess:
             given = rehearse(self.ports, self.caller, write.request, write.act)
         if given is None:
             return self._prepared(one, {}, body)
-        draft = str(given.document)
+        draft = str(given.offer if one is cases_offer else given.document)
         digest = sd_jwt.parse(draft).digest
         return self._prepared(one, {_DOCUMENT: digest}, {**body, _DOCUMENT: draft})
 

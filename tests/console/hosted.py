@@ -1,6 +1,7 @@
 """A console over the founding story's gateway: what its pages show is what the gateway answers."""
 
 from pathlib import Path
+from uuid import UUID
 
 from gateway.console.access import Person
 from gateway.console.context import LANGUAGE_COOKIE
@@ -13,12 +14,15 @@ class HostedConsole(Console):
     """It acts as the organisations of the story, each by one system."""
 
     def __init__(self, folder: Path, gateway: Founded) -> None:
-        super().__init__(folder)
         self.gateway = gateway
+        super().__init__(folder)
         self.register.access = self._access
 
     def _access(self, person: Person, session: str, kid: str) -> HostedAccess:
         return HostedAccess(self.gateway.ports, caller(person.organisation), person)
+
+    def _new_id(self) -> UUID:
+        return self.gateway.new_id()
 
     def signed_in(
         self, organisation: str = OFMIN, name: str = "officer-1", lang: str = ""

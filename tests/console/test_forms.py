@@ -82,6 +82,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
         "handoff.lapse",
     } <= actions.keys()
     told = [kind.about for kind in (*PARTIES_ANSWERS, *STEPS.values())]
+    told += [str(_schema(name)["description"]) for name in ("cases_offer", "handoffs_update")]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
     assert english - catalogue._tables()["descriptions"].keys() == set()
 

@@ -11,7 +11,17 @@ from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain.refusals import EditConflict, Forbidden, NotFound, ValidationFailed
 from gateway.evidence import sd_jwt
 from gateway.web.hosted_access import HostedAccess
-from tests.founding import ABROAD, OFMIN, Founded, caller, check_log, founded, offered
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    Founded,
+    caller,
+    check_log,
+    founded,
+    offered,
+    submitted,
+)
 
 
 @pytest.fixture
@@ -112,3 +122,28 @@ def test_the_schema_of_a_body_is_whole_and_says_what_the_act_does(gateway: Found
     assert schema["description"].startswith("Accept a handoff under its conditions.")
     assert "$ref" not in str(schema)
     assert "imminent_danger" in schema["properties"]["own_urgency"]["enum"]
+
+
+def test_a_prepared_offer_is_the_document_that_is_recorded(gateway: Founded) -> None:
+    hotline = access(gateway, HOTLINE, "liaison-1")
+    case = UUID(submitted(gateway).result["case"])
+    body = {
+        "handoff": str(gateway.new_id()),
+        "to": {"competence": {"matter": "csam", "territory": "FR"}},
+        "groups": ["routing", "items"],
+        "purpose": ["identify_victim"],
+    }
+    shown = hotline.preview(
+        "cases_preview", {**{n: v for n, v in body.items() if n != "handoff"}, "case": str(case)}
+    )
+    made = hotline.prepare("cases_offer", "k1", body, case=case)
+    done, twice = (hotline.write("cases_offer", "k1", made.body, case=case) for _ in range(2))
+    assert done.result == twice.result
+    document = sd_jwt.parse(done.result["offer"])
+    assert made.values == {"document": document.digest}
+    assert shown["permitted_disclosures"] == done.result["permitted_disclosures"]
+    again = {**body, "handoff": str(gateway.new_id()), "again": "a second look"}
+    other = hotline.prepare("cases_offer", "k2", again, case=case)
+    changed = {**again, "handoff": str(gateway.new_id()), "document": other.body["document"]}
+    with pytest.raises(EditConflict):
+        hotline.write("cases_offer", "k3", changed, case=case)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from gateway.console.access import Person
-from gateway.console.pages import acts, admin, contents, handoffs, home, me, signing_in
+from gateway.console.pages import acts, admin, cases, contents, handoffs, home, me, signing_in
 
 
 class Destination(NamedTuple):
@@ -27,6 +27,7 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/admin/changes", "proposals", administrators=True),
     Destination("/received", "received", administrators=False),
     Destination("/sent", "sent", administrators=False),
+    Destination("/cases", "cases", administrators=False),
     Destination("/me", "me"),
 )
 
@@ -35,6 +36,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     me.pages,
     home.pages,
     handoffs.pages,
+    cases.pages,
     contents.pages,
     acts.pages,
     admin.pages,

@@ -5,7 +5,7 @@ one act. Which fields there are, and what is refused, say the endpoints.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,9 +36,9 @@ pages = Blueprint("acts", __name__)
 SIGNED_WITHIN = timedelta(minutes=15)
 RECEIPT_KEPT = timedelta(hours=1)
 
-NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor", "approval")
-"""What nobody types: who they are, what they were shown, who the second person is, and what a
-passkey signs."""
+NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor", "approval", "digests")
+"""What nobody types: who they are, what they were shown, who the second person is, what a passkey
+signs, and digests."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class PersonAct:
 
     Of a change ``fields`` are those that the page knows; its values are asked for, beside them.
     ``told`` is what stands in the check before what was typed.
+    ``drawn`` are values that the form draws, and keeps when it is sent again; ``preview`` shows
+    what the act would give, before it is signed.
     """
 
     action: str
@@ -70,6 +72,9 @@ class PersonAct:
         """The body that the form stands for."""
         return form.body() if self.fields is None else {**self.fields, "values": form.body()}
 
+    drawn: Mapping[str, str] = field(default_factory=dict)
+    preview: "Callable[[PersonAct, Mapping[str, Any]], list[tuple[str, str]]] | None" = None
+
     def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
         """Its form, with what was sent of it."""
         return BodyForm.of(
@@ -79,7 +84,7 @@ class PersonAct:
             errors=[(at.removeprefix("/values") if self.fields else at, why) for at, why in errors],
             choices=self.choices,
             repeated=self.repeated,
-            without=NEVER_ASKED,
+            without=(*NEVER_ASKED, *self.drawn),
         )
 
 
@@ -106,17 +111,23 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
         about=wording.paragraphs(told, g.language) if told else (),
         loses=wording.described(act.schema.get("x-loses", ""), g.language),
         terms=conditions(act.repeated.get("conditions", {}), g.language),
-        offer=sent("offer") or act.offer,
+        hidden=_hidden(act),
     )
+
+
+def _hidden(act: PersonAct) -> dict[str, str]:
+    """Return what the form draws, or has kept: the offer that is answered, the id of a new one."""
+    drawn = {**act.drawn, **({"offer": act.offer} if act.offer else {})}
+    return {name: sent(name) or value for name, value in drawn.items()}
 
 
 def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
     form, key = act.form(), sent("key")
-    body = act.body(form)
-    if sent("offer"):
-        body["offer"] = sent("offer")
+    drawn = {name: sent(name) for name in (*act.drawn, "offer") if sent(name)}
+    body = {**act.body(form), **drawn}
     try:
+        given = act.preview(act, body) if act.preview else []
         prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
     except ValidationFailed as refused:
         return make_response(ask(act, refused.errors), 422)
@@ -132,10 +143,12 @@ def check(act: PersonAct) -> Response:
     }
     if not prepared.values:  # it was done before
         return _finish(kept, None)
-    return make_response(_check_page(act, form, prepared, kept))
+    return make_response(_check_page(act, [*given, *form.answered], prepared, kept))
 
 
-def _check_page(act: PersonAct, form: BodyForm, prepared: Prepared, kept: Mapping[str, Any]) -> str:
+def _check_page(
+    act: PersonAct, told: Sequence[tuple[str, str]], prepared: Prepared, kept: Mapping[str, Any]
+) -> str:
     me = signed_in()
     options = ""
     if prepared.draft:
@@ -144,7 +157,7 @@ def _check_page(act: PersonAct, form: BodyForm, prepared: Prepared, kept: Mappin
     return render_template(
         "check.html",
         act=act,
-        told=[*act.told, *form.answered],
+        told=[*act.told, *told],
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
         document=_readable(prepared),

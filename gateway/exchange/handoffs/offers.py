@@ -41,8 +41,10 @@ from gateway.exchange.signed_requests import (
     assurance,
     attesting,
     check_signed,
+    complete,
     digest_of,
     require_not_older,
+    unsigned,
 )
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import elements, in_force, read_version
@@ -93,7 +95,7 @@ class OfferRequest(Asked):
     to a third country all the same, because of an imminent danger (R15). ``approved_by`` is the
     second person, for a derogation where others are competent, and for statements to a provider;
     ``persons`` is how many decided at another gateway, by its word. ``confirmed`` are, in an
-    update, the digests of what was given before.
+    update, the digests of what was given before. ``draft``: see `signed_requests.complete`.
     """
 
     handoff: UUID
@@ -112,6 +114,7 @@ class OfferRequest(Asked):
     persons: int | None = None
     confirmed: frozenset[str] | None = None
     signed: VerifiedRequest | None = None
+    draft: str | None = None
 
     @property
     def by_two_persons(self) -> bool:
@@ -725,10 +728,20 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
     if wanted.signed is not None:
         return wanted.signed.document
     recipient = draft.inputs.address.organisation
+    home = context.names.home(recipient)
+    heading = attesting(context.ports, context.caller.organisation, home)
+    to = addressing.claimed(draft.inputs.address)
+    if wanted.draft:
+        given = sorted(set(draft.permitted_disclosures))
+        binds = {"handoff": str(wanted.handoff), "to": dict(to), "disclosures": given}
+        binds["case_digest"] = draft.version.digest
+        return complete(wanted.draft, binds, heading.signer)
+    if wanted.draft is not None:
+        heading = unsigned(heading)
     return handoff_documents.issue_offer(
-        attesting(context.ports, context.caller.organisation, context.names.home(recipient)),
+        heading,
         handoff=wanted.handoff,
-        to=addressing.claimed(draft.inputs.address),
+        to=to,
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,

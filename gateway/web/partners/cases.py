@@ -322,7 +322,8 @@ def cases_offer(call: Call, case: UUID) -> Write:
     is frozen in the handoff. An offer that the caller signed itself (`application/sd-jwt`) names
     exactly that list, which the preview shows.
     """
-    return offers.offer(call.key, case, offer_request(call.body, signed=call.signed))
+    wanted = offer_request(call.body, signed=call.signed, draft=call.draft)
+    return offers.offer(call.key, case, wanted)
 
 
 @endpoint(

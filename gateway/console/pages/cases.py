@@ -1,0 +1,135 @@
+"""One's own cases, who has one of them, the steps on it, and its offer."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, g, render_template, request
+
+from gateway.console import sections, wording
+from gateway.console.context import console, signed_in
+from gateway.console.forms import BodyForm
+from gateway.console.pages import acts
+from gateway.domain.case import CaseState
+from gateway.domain.vocabulary import Matter, Urgency
+
+pages = Blueprint("cases", __name__)
+
+_FILTERS: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "state": {"type": "string", "enum": [*CaseState]},
+        "urgency": {"type": "string", "enum": [*Urgency]},
+        "matter": {"type": "string", "enum": [*Matter]},
+        "reference": {"type": "string"},
+    },
+}
+"""What the list is narrowed by."""
+
+OFFER = "handoff.offer"
+
+
+@pages.get("/cases")
+def index() -> str:
+    """One's own cases, the oldest first."""
+    given = {name: one for name, one in request.args.items() if one}
+    states = {str(one): wording.coded("case_state", one, g.language) for one in CaseState}
+    asked = {name: [one] for name, one in given.items()}
+    form = BodyForm.of(_FILTERS, g.language, sent=asked, choices={"state": states})
+    query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
+    found = signed_in().access.read("cases_list", query)
+    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
+    return render_template(
+        "cases.html",
+        form=form,
+        filtered=bool(query),
+        rows=found["items"],
+        following=following and urlencode({**query, "after": following["after"]}),
+    )
+
+
+@pages.get("/cases/<uuid:case>")
+def show(case: UUID) -> str:
+    """One case: what may be done, who has it in which version, and what they owe."""
+    view, access = _read(case), signed_in().access
+    offered = [one for one in view.get("acts", ()) if access.endpoint(one["action"], "case")]
+    return render_template(
+        "case.html",
+        view=view,
+        acts=[one for one in offered if one["action"] != "case.consult"],
+        may_offer=view["state"] == CaseState.CLEARED,
+        terms=sections.conditions(view["conditions"], g.language),
+        coverage=access.read("cases_show_coverage", case=case)["handoffs"],
+    )
+
+
+def _read(case: UUID) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = signed_in().access.read("cases_show", case=case)
+    return found
+
+
+@pages.get("/cases/<uuid:case>/<action>")
+def ask(case: UUID, action: str) -> str:
+    """The form of a step on a case, or of its offer."""
+    return acts.ask(_act(case, action))
+
+
+@pages.post("/cases/<uuid:case>/<action>")
+def check(case: UUID, action: str) -> Response:
+    """Show what it would do, to be signed."""
+    return acts.check(_act(case, action))
+
+
+def _act(case: UUID, action: str) -> acts.PersonAct:
+    view = _read(case)
+    ids: dict[str, Any] = {"case": case}
+    ids |= {name: request.args.get(name, type=UUID) for name in _BESIDE if name in request.args}
+    matches = {one: sections.short(one) for one in view["unconfirmed_matches"]}
+    preview = _preview if action == OFFER else None
+    return acts.act_on(
+        action,
+        ids,
+        f"/cases/{case}",
+        "act_on_case",
+        choices={"confirmed_matches": matches} if matches else {},
+        urgency=view["urgency"],
+        drawn={"handoff": str(console().new_id())} if action == OFFER else {},
+        preview=preview,
+    )
+
+
+_BESIDE = ("measure", "recall")
+"""What a step is about beside the case."""
+
+
+def _preview(act: acts.PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what an offer would give, to whom, and why not all."""
+    asked = {name: one for name, one in body.items() if name != "handoff"}
+    asked["case"] = str(act.ids["case"])
+    told = signed_in().access.preview("cases_preview", asked)
+    language = g.language
+    rows = [
+        (wording.label("recipient", language), _whom(told["to"])),
+        (wording.say("given", language), str(len(told["permitted_disclosures"]))),
+    ]
+    if told["withheld_groups"]:
+        groups = wording.code("group", told["withheld_groups"], language)
+        rows.append((wording.say("not_given", language), groups))
+    rows += [
+        (wording.say("elsewhere", language, id=sections.short(one["item"])), one["country"])
+        for one in told["elsewhere"]
+    ]
+    if told.get("duty_contact") is False:
+        rows.append((wording.say("on_duty", language), wording.say("nobody_on_duty", language)))
+    if told.get("emergency_numbers"):
+        numbers = ", ".join(told["emergency_numbers"])
+        rows.append((wording.say("emergency", language), numbers))
+    return rows
+
+
+def _whom(told: Mapping[str, Any]) -> str:
+    if "competence" not in told or told["competence"] is None:
+        return str(told["organisation"])
+    words = wording.competence(told["competence"], g.language)
+    return wording.say("competent", g.language, name=told["organisation"], competence=words)

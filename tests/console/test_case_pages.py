@@ -1,0 +1,76 @@
+"""One's own cases: the list, who has one, its steps, and its offer with what it would give."""
+
+import re
+from uuid import UUID
+
+import pytest
+
+from tests.console.test_handoff_pages import read, sign
+from tests.founding import HOTLINE, OFMIN, accepted, offered, submitted
+
+
+@pytest.fixture
+def hotline(hosted):
+    """Who sends cases."""
+    return hosted.signed_in(HOTLINE, "liaison-1")
+
+
+def case_of(made):
+    return UUID(made.result["case"])
+
+
+def test_the_list_of_cases_is_empty_then_filtered(hosted, hotline):
+    assert "You have no case yet." in read(hotline.get("/cases"))
+    case = case_of(submitted(hosted.gateway))
+    page = hotline.get("/cases?urgency=priority")
+    assert f'href="/cases/{case}"' in page.text
+    assert "0 cases fit this filter." in read(hotline.get("/cases?state=closed"))
+
+
+def test_a_case_shows_who_has_it_and_what_may_be_done_in_both_languages(hosted):
+    made = submitted(hosted.gateway)
+    accepted(hosted.gateway, offered(hosted.gateway, made))
+    path = f"/cases/{case_of(made)}"
+    for language, told in (("en", "has copies"), ("fr", "détient des copies")):
+        page = hosted.signed_in(HOTLINE, "liaison-1", lang=language).get(path)
+        assert page.status_code == 200
+        assert len(page.data) < 15_000
+        assert told in read(page)
+    assert hosted.signed_in().get(path).status_code == 404
+
+
+def test_a_step_is_taken_in_three_pages(hosted):
+    browser, case = hosted.signed_in(HOTLINE, "analyst-1"), case_of(submitted(hosted.gateway))
+    path = f"/cases/{case}/case.close"
+    page = browser.send(browser.get(path), path, reason="nothing more to do")
+    assert "nothing more to do" in read(page)
+    assert sign(browser, page).status_code == 303
+    assert "It is closed" in read(browser.get(f"/cases/{case}"))
+
+
+OFFER = {
+    "to.competence.matter": "csam",
+    "to.competence.territory": "FR",
+    "groups": "items",
+    "purpose": "identify_victim",
+}
+
+
+def test_an_offer_shows_what_it_would_give_before_it_is_signed(hosted, hotline):
+    case = case_of(submitted(hosted.gateway))
+    path = f"/cases/{case}/handoff.offer"
+    asked = hotline.get(path)
+    assert hotline.send(asked, path).status_code == 422
+    page = hotline.send(asked, path, **OFFER)
+    assert page.status_code == 200, read(page)
+    assert "ofmin, as competent for receive/csam/FR" in read(page)
+    assert "Elements given" in read(page)
+    digest = re.search(r"Digest of the document</dt><dd[^>]*>([^<]+)", page.text)[1]
+    assert sign(hotline, page).status_code == 303
+    assert sign(hotline, page).status_code == 303
+    office = hosted.register.access(hosted.signed_in().person, "", "")
+    (handoff,) = office.read("handoffs_list")["items"]
+    assert handoff["recipient"] == OFMIN
+    shown = hotline.get(f"/handoffs/{handoff['handoff']}")
+    assert shown.status_code == 200
+    assert digest

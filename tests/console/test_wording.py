@@ -1,0 +1,25 @@
+"""Words of the pages: refusals by their sentence, else by their kind."""
+
+from gateway.console import wording
+from tests.each import each
+
+
+@each(
+    "detail, french",
+    [
+        (
+            "content opens after acceptance; the handoff is offered",
+            "Le contenu s’ouvre après l’acceptation\N{NARROW NO-BREAK SPACE}; cette transmission "
+            "est proposée.",
+        ),
+        ("a sentence of no form", None),
+    ],
+)
+def test_a_refusal_is_told_in_french_with_the_words_of_its_state(detail: str, french: str) -> None:
+    assert wording.refusal(detail, "fr") == french
+
+
+def test_a_refusal_without_words_is_told_by_its_kind() -> None:
+    assert wording.refusal("a sentence of no form", "en") == "A sentence of no form."
+    assert wording.refused("WrongState", "fr").startswith("L’état actuel ne permet pas")
+    assert wording.refused("AlreadyOffered", "en").startswith("This recipient has this version")
