@@ -233,8 +233,8 @@ def run(
         yield DemandResult(name, repeated(ports, line, pins, *heard))
 
 
-NO_MEMBER = "no member here shows itself to the peer: casegate admin organisation show-to-peer"
-NOTHING_HEARD = "the peer has heard no event yet: once a handoff has crossed, check again"
+NO_MEMBER = "as no member here shows itself to the peer (casegate admin organisation show-to-peer)"
+NOTHING_HEARD = "as the peer has heard no event yet (check again once a handoff has crossed)"
 
 
 def _fault(demand: _Demand, status: int, answer: Mapping[str, Any]) -> str | None:

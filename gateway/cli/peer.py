@@ -139,16 +139,18 @@ def check(folder: Path, peer: str) -> None:
         }
         found = {name: relaying.failure_of(do) for name, do in checks.items()}
         run = list[DemandResult]()
-        if not any(found.values()):
-            found["conformance"] = relaying.failure_of(lambda: run.extend(relay.conform()))
+        failed = any(found.values()) or relaying.failure_of(lambda: run.extend(relay.conform()))
+        found |= {"conformance": failed} if isinstance(failed, str) else {}
     found |= {one.demand: one.failure for one in run if one.untried is None}
     untried = {one.demand: one.untried for one in run if one.untried is not None}
     if not output.reply({"peer": peer, "checks": found, "untried": untried}):
         for name, failure in found.items():
             word, shade = ("works", "green") if failure is None else ("fails", "red")
-            output.say(name + (f": {failure}" if failure else ""), word, shade)
-        for name, why in untried.items():
-            output.say(f"{name}: {why}", "not tried", "yellow")
+            text = name + (f": {failure}" if failure else "")
+            output.print_wrapped(output.sanitise(text), f"{output.colour(word, shade)}: ", 4)
+        for why in dict.fromkeys(untried.values()):
+            names = "; ".join(name for name, one in untried.items() if one == why)
+            output.print_wrapped(f"{why}: {names}", f"{output.colour('not tried', 'yellow')}, ", 4)
     if any(found.values()):
         raise SystemExit(1)
 

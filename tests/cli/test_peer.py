@@ -15,6 +15,7 @@ from gateway.domain.peer import PeerGateway, PeerPins
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import jwk_set
 from gateway.ledger.note import COSIGNATURE, VerificationKey
+from gateway.peer_conformance import DemandResult
 from tests.client.test_enrolment import MADE
 from tests.each import each
 from tests.founding import key_of
@@ -115,3 +116,27 @@ def test_a_peer_without_a_connection_is_shown_and_the_doctor_says_so(gw: Operato
     found = [sentence for _, sentence in doctor.peers(gw.config, wiring.now())]
     assert found == ["there is no connection to the peer gateway fr: casegate peer enrol FILE"]
     assert gw.type("peer", "check", "fr", "--home", gw.folder).exit_code == 1
+
+
+def test_a_check_tells_line_by_line_what_works_and_once_why_some_was_not_tried(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(gw)
+    for one in ("check_token", "follow", "confirm", "check_cosigned"):
+        monkeypatch.setattr(relaying.PeerRelay, one, lambda _: None)
+    found = [
+        DemandResult("one thing is refused"),
+        DemandResult("another is taken", "it answers 404, and not 200: look it up"),
+        DemandResult("a third is taken", untried="as nobody is shown"),
+        DemandResult("a fourth is taken", untried="as nobody is shown"),
+    ]
+    monkeypatch.setattr(relaying.PeerRelay, "conform", lambda _: iter(found))
+    told = gw.type("peer", "check", "fr", "--home", gw.folder)
+    assert told.exit_code == 1
+    assert told.output.splitlines()[-3:] == [
+        "works: one thing is refused",
+        "fails: another is taken: it answers 404, and not 200: look it up",
+        "not tried, as nobody is shown: a third is taken; a fourth is taken",
+    ]
+    monkeypatch.setattr(relaying.PeerRelay, "conform", lambda _: iter(found[2:]))
+    assert gw.type("peer", "check", "fr", "--home", gw.folder).exit_code == 0
