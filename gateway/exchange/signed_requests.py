@@ -21,7 +21,7 @@ from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
-from gateway.kernel.values import Caller
+from gateway.kernel.values import Caller, PersonCredentials
 
 _TERMS = frozenset(EMBARGO_TERMS)
 _LONGEST_WAIT = timedelta(days=1)
@@ -240,9 +240,14 @@ def digest_of(opened: VerifiedRequest | None) -> str | None:
     return None if opened is None else opened.document.digest
 
 
-def assurance(opened: VerifiedRequest | None) -> str:
-    """Tell whether the author signed a document, or the gateway attested it."""
-    return "attested" if opened is None else "signed"
+def assurance(opened: VerifiedRequest | None, caller: Caller | None = None) -> str:
+    """Tell whether the author signed a document, or the gateway attested it, and then whether the
+    person of a ``caller`` confirmed that with a passkey."""
+    if opened is not None:
+        return "signed"
+    shown = None if caller is None else caller.credentials
+    confirmed = isinstance(shown, PersonCredentials) and shown.approvals
+    return "confirmed" if confirmed else "attested"
 
 
 def _check_case(opened: VerifiedRequest) -> None:

@@ -79,6 +79,7 @@ RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[refusals.Refusal], EventRes
         refusals.OpenHandoffs: EventResult.WRONG_STATE,
         refusals.CaseErased: EventResult.WRONG_STATE,
         refusals.NotAddressable: EventResult.NOT_FOUND,
+        refusals.InvalidApproval: EventResult.DENIED,
         **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
     },
     Administrators: {

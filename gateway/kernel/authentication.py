@@ -269,9 +269,16 @@ def passkeys_of(ports: Ports, organisation: str, person: str) -> Mapping[str, Pa
     ``organisation`` is `GATEWAY` for an administrator.
     """
     with ports.begin(TransactionMode.READ) as work:
-        if _scopes(ports, work, organisation, person) is None:
-            return {}
-        return _passkeys(work, organisation, person)
+        return passkeys_in(ports, work, organisation, person)
+
+
+def passkeys_in(
+    ports: Ports, work: UnitOfWork, organisation: str, person: str
+) -> Mapping[str, Passkey]:
+    """Likewise as of a transaction."""
+    if _scopes(ports, work, organisation, person) is None:
+        return {}
+    return _passkeys(work, organisation, person)
 
 
 def _console_of(

@@ -35,6 +35,7 @@ from gateway.kernel.fields import NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
+    APPROVALS,
     ActionRequest,
     OnHost,
     RequestContext,
@@ -60,9 +61,6 @@ APART: Mapping[str, frozenset[str]] = {
     "contact.set": frozenset({"name", "address"}),
 }
 """Values that are personal: a detail of their own in the event, which can be erased."""
-
-APPROVALS = "approvals"
-"""The detail of a change's event that has what its administrators signed."""
 
 UNKNOWN = "no organisation has that id: admit it first"
 WITHDRAW, REFUSE = "proposal.withdraw", "proposal.refuse"

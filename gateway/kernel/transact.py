@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, auto
+from functools import partial
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 from uuid import UUID
@@ -34,11 +35,11 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import canonical
+from gateway.evidence import canonical, declarations
 from gateway.evidence import event as event_document
 from gateway.evidence.receipt import Receipt
-from gateway.kernel import actors, events
-from gateway.kernel.authentication import NotAuthenticated, require_caller
+from gateway.kernel import actors, events, person_approvals
+from gateway.kernel.authentication import NotAuthenticated, passkeys_in, require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import (
     Caller,
@@ -109,7 +110,8 @@ class RequestContext:
     says beside its sentence, once the caller may know what it is about. ``on_refusal`` is done
     beside the record of a refusal, with the rules by which policy refused. ``peer_event`` are a
     peer gateway's log and the event of it of which this request is made, ``peer_persons`` how many
-    persons decided there, by its word.
+    persons decided there, by its word. ``rehearsed``: nothing of it is kept, and nobody has
+    signed it yet.
     """
 
     ports: Ports
@@ -129,6 +131,7 @@ class RequestContext:
     on_refusal: OnRefusal = _keep_nothing
     peer_event: tuple[str, str] | None = None
     peer_persons: int = 0
+    rehearsed: bool = False
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -202,6 +205,9 @@ class RequestContext:
         self.recorded = True
         if self.peer_event is not None:
             details = (*details, events.shared("peer_event", self.peer_event, parties))
+        shown = self.actor.credentials if isinstance(self.actor, Caller) else None
+        if isinstance(shown, PersonCredentials) and event is None:
+            details = (*details, *self._confirm(shown, document_sha256))
         if self.peer_persons:
             told = events.shared("peer_persons", str(self.peer_persons), parties)
             details = (*details, told)
@@ -221,6 +227,26 @@ class RequestContext:
             document_sha256=document_sha256,
             at=None if isinstance(self.actor, Caller) else self.now,
         )
+
+    def _confirm(self, shown: PersonCredentials, document: str | None) -> tuple[EventDetail, ...]:
+        """Return what persons signed of the act, once it is verified, for their own side.
+
+        Whoever is named beside the person who acts in a browser signs as well. InvalidApproval.
+        """
+        named = {shown.pseudonym, *(one.pseudonym for one in self.request.persons)}
+        if self.rehearsed or not (shown.approvals or len(named) > 1):
+            return ()
+        owner, action = self.actor.organisation, self.request.action
+        values = shown.values if document is None else {"document": document}
+        change = declarations.change_digest(action, owner, values)
+        act = person_approvals.ApprovedAct(owner, action, change, named, self.event, self.now)
+        keys_of = partial(passkeys_in, self.ports, self.work, owner)
+        person_approvals.consume(self.ports.issuer, self.work, act, shown.approvals, keys_of)
+        return (EventDetail(APPROVALS, shown.approvals, frozenset({owner})),)
+
+
+APPROVALS = "approvals"
+"""The detail of an event that has what persons signed of it."""
 
 
 @dataclass(frozen=True)
@@ -348,6 +374,7 @@ def rehearse(
     try:
         with ports.begin(TransactionMode.WRITE) as work:
             context = _admit(ports, work, actor, request)
+            context.rehearsed = True
             try:
                 if request.key and work.retries.get(_key_owner(actor), request.key):
                     return None

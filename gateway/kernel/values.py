@@ -41,13 +41,16 @@ class PersonCredentials:
 
     The console judges its ``session``; whether the passkey, ``kid``, and the person's entry count
     is judged here. A person without one shows an ``invitation``, the digest of its token, and can
-    register one with it, and nothing else.
+    register one with it, and nothing else. ``approvals`` are what the persons of this one request
+    signed of it: of an act with a document that document, of any other its ``values``.
     """
 
     session: str
     kid: str
     pseudonym: str
     invitation: str | None = None
+    approvals: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class Host(Enum):

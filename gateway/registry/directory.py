@@ -21,7 +21,7 @@ from gateway.evidence.event import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import APPROVALS, LOG, may_read_approvals
+from gateway.kernel.changes import LOG, may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
@@ -339,7 +339,9 @@ def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) 
     reader = context.organisation
     action = _APPROVED[event_document.read(logged.event.document)["type"]]
     own = reader.slug == slug
-    approvals = (APPROVALS,) if may_read_approvals(context, reader, action, concerned=own) else ()
+    approvals = (
+        (transact.APPROVALS,) if may_read_approvals(context, reader, action, concerned=own) else ()
+    )
     return _Shown(logged, (SUBJECT, *approvals))
 
 

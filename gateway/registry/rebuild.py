@@ -27,7 +27,7 @@ from gateway.kernel.actors import Administrators
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
-from gateway.kernel.transact import ActionRequest, RequestContext
+from gateway.kernel.transact import APPROVALS, ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import enrolment, remote_members, staff, witnessing
 from gateway.registry.change_table import CHANGES
@@ -63,7 +63,7 @@ class Rebuild:
         context = RequestContext(
             ports=self._ports,
             work=work,
-            actor=Administrators(tuple(details.get(changes.APPROVALS, ()))),
+            actor=Administrators(tuple(details.get(APPROVALS, ()))),
             request=ActionRequest(action),
             now=now,
             today=ReferenceDate(day),

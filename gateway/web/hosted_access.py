@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from gateway.changes import CHANGES
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
+from gateway.evidence.declarations import change_digest
 from gateway.exchange.signed_requests import DRAFT
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -45,6 +46,9 @@ _DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer))
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""
+
+_PENDING = ""
+"""In place of the approval of an act that is shown to the person, who signs it then."""
 
 _DOCUMENT = "document"
 """The member of what was prepared that no body has: the draft of its document."""
@@ -85,11 +89,11 @@ class HostedAccess:
                 return self._prepared_change(endpoint, body, **ids)
         with _crossing():
             call = self._call(one, key, body)
-            asked = {**call.body, **{name: str(value) for name, value in ids.items()}}
             if endpoint not in _DRAFTED:
-                return self._prepared(one, asked, body)
-            write = one.view(call._replace(draft=DRAFT), **ids)
-            given = rehearse(self.ports, self.caller, write.request, write.act)
+                return self._prepared(one, _values(call, ids), body)
+            caller = self._signing((_PENDING,))
+            write = one.view(call._replace(caller=caller, draft=DRAFT), **ids)
+            given = rehearse(self.ports, caller, write.request, write.act)
         if given is None:
             return self._prepared(one, {}, body)
         draft = str(given.offer if one is cases_offer else given.document)
@@ -99,7 +103,23 @@ class HostedAccess:
     def _prepared(
         self, one: Endpoint, values: Mapping[str, Any], body: Mapping[str, Any]
     ) -> Prepared:
-        return Prepared(str(one.action), self.person.organisation, values, body, "")
+        """Word what is signed: nothing where the act makes a document that nobody was shown."""
+        action, organisation = str(one.action), self.person.organisation
+        if not values or (one.signed is not None and one.name not in _DRAFTED):
+            return Prepared(action, organisation, values, body, "")
+        digest = change_digest(action, organisation, values)
+        draft = draft_approval(self.ports, self._signer, organisation, action, digest)
+        return Prepared(action, organisation, values, body, draft, digest)
+
+    @property
+    def _signer(self) -> PersonCredentials:
+        assert isinstance(self.caller.credentials, PersonCredentials)  # noqa: S101
+        return self.caller.credentials
+
+    def _signing(self, approvals: tuple[str, ...], values: Mapping[str, Any] = {}) -> Caller:
+        """The caller with what persons signed of one request."""
+        shown = replace(self._signer, approvals=approvals, values=values)
+        return replace(self.caller, credentials=shown)
 
     def _prepared_change(
         self, endpoint: str, body: Mapping[str, Any], proposal: UUID | None = None
@@ -116,10 +136,8 @@ class HostedAccess:
             case _:
                 found = self.read("changes_show", proposal=proposal)
                 change = Change(found["action"], found["organisation"], found["values"])
-        signer = self.caller.credentials
-        assert isinstance(signer, PersonCredentials)  # noqa: S101
         digest = changes.digest_of(change)
-        draft = draft_approval(self.ports, signer, GATEWAY, change.action, digest)
+        draft = draft_approval(self.ports, self._signer, GATEWAY, change.action, digest)
         named = {"action": change.action, "organisation": change.organisation}
         values = {**named, "change": dict(change.values)}
         return Prepared(change.action, change.organisation, values, body, draft, digest)
@@ -141,9 +159,11 @@ class HostedAccess:
             fields |= {"approvals": [approval]} if several else {"approval": approval}
         with _crossing():
             call = self._call(one, key, fields)._replace(draft=draft)
+            if approval is not None and one.action not in _APPROVED:
+                call = call._replace(caller=self._signing((approval,), _values(call, ids)))
             done = one.view(call, **ids)
             if isinstance(done, Write):
-                done = transact(self.ports, self.caller, *done)
+                done = transact(self.ports, call.caller, *done)
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
 
@@ -174,6 +194,11 @@ class HostedAccess:
         named = {**body, "by": self.person.name} if "by" in fields else dict(body)
         loaded = {} if one.body is None else one.body.load(named)
         return Call(self.ports, self.caller, key, loaded, {})
+
+
+def _values(call: Call, ids: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a person signs of an act without a document: its body, and what it is about."""
+    return {**call.body, **{name: str(value) for name, value in ids.items()}}
 
 
 @contextmanager

@@ -1,17 +1,19 @@
 """A console over the founding story's gateway: what its pages show is what the gateway answers."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 from gateway.console.access import Person
 from gateway.console.context import LANGUAGE_COOKIE
+from gateway.evidence.declarations import jwk_of_approval_key
 from gateway.web.hosted_access import HostedAccess
 from tests.console.browsing import Browser, Console
-from tests.founding import OFMIN, Founded, caller
+from tests.founding import OFMIN, Founded, signed_in
 
 
 class HostedConsole(Console):
-    """It acts as the organisations of the story, each by one system."""
+    """It acts for persons of the story's organisations."""
 
     def __init__(self, folder: Path, gateway: Founded) -> None:
         self.gateway = gateway
@@ -19,7 +21,11 @@ class HostedConsole(Console):
         self.register.access = self._access
 
     def _access(self, person: Person, session: str, kid: str) -> HostedAccess:
-        return HostedAccess(self.gateway.ports, caller(person.organisation), person)
+        keys = self.register.keys[person]
+        kid = kid or [*keys][-1]
+        jwk = jwk_of_approval_key(kid, keys[kid])
+        acting = signed_in(self.gateway.ports, *person, SimpleNamespace(jwk=jwk), session)
+        return HostedAccess(self.gateway.ports, acting, person)
 
     def _new_id(self) -> UUID:
         return self.gateway.new_id()

@@ -26,8 +26,9 @@ def checked(browser, handoff, **fields):
 
 
 def sign(browser, page):
+    """Sign what a page shows, with the passkey of the browser."""
     path = re.search(r'action="(/acts/[^"]+)"', page.text)[1]
-    return browser.send(page, path)
+    return browser.send(page, path, credential=browser.answer(path, page))
 
 
 def test_an_empty_list_says_what_would_be_there(hosted):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +10,21 @@ import pytest
 
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain.refusals import EditConflict, Forbidden, NotFound, ValidationFailed
-from gateway.evidence import sd_jwt
+from gateway.evidence import passkey, sd_jwt
+from gateway.evidence.declarations import change_digest
+from gateway.kernel.approvals import draft_approval
 from gateway.web.hosted_access import HostedAccess
+from tests.authenticator import PRESENT, Authenticator
 from tests.founding import (
     ABROAD,
     HOTLINE,
     OFMIN,
     Founded,
-    caller,
     check_log,
     founded,
     offered,
+    shown,
+    signed_in,
     submitted,
 )
 
@@ -31,8 +36,23 @@ def gateway() -> Iterator[Founded]:
     check_log(made)
 
 
-def access(gateway: Founded, organisation: str = OFMIN, person: str = "officer-1") -> HostedAccess:
-    return HostedAccess(gateway.ports, caller(organisation), Person(organisation, person))
+KEY = Authenticator()
+
+
+def access(
+    gateway: Founded,
+    organisation: str = OFMIN,
+    person: str = "officer-1",
+    key: Authenticator = KEY,
+) -> HostedAccess:
+    signed_in_as = signed_in(gateway.ports, organisation, person, key)
+    return HostedAccess(gateway.ports, signed_in_as, Person(organisation, person))
+
+
+def signed(made: Prepared, key: Authenticator = KEY, **changes: Any) -> str:
+    """What a passkey makes of the draft; ``changes`` as `Authenticator.answer` takes them."""
+    answer = key.answer(passkey.challenge(made.draft), **changes)
+    return passkey.complete(made.draft, answer)
 
 
 def acceptance(office: HostedAccess, handoff: UUID) -> dict[str, Any]:
@@ -147,3 +167,102 @@ def test_a_prepared_offer_is_the_document_that_is_recorded(gateway: Founded) -> 
     changed = {**again, "handoff": str(gateway.new_id()), "document": other.body["document"]}
     with pytest.raises(EditConflict):
         hotline.write("cases_offer", "k3", changed, case=case)
+
+
+# --- What a person signs of an act ---
+
+
+def test_an_act_that_its_person_signed_has_the_approval_in_its_event_for_the_own_side(
+    gateway: Founded,
+) -> None:
+    office, handoff = access(gateway), new(gateway)
+    made = prepared(office, handoff, "k1")
+    approval = signed(made)
+    done = office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+    told = shown(done.receipt)
+    assert (told["by"], told["approvals"]) == ("officer-1", [approval])
+    assert approval not in str(gateway.stream(HOTLINE)[-1].event.shown_to(HOTLINE))
+    again = office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+    assert again.result == done.result
+
+
+def test_what_is_not_exactly_signed_by_its_person_is_refused_by_name(gateway: Founded) -> None:
+    office, handoff, another = access(gateway), new(gateway), Authenticator()
+    colleague = access(gateway, person="officer-7", key=another)
+    made = prepared(office, handoff, "k1")
+    theirs = prepared(colleague, handoff, "k1")
+    weak = Authenticator(KEY.private, flags=PRESENT)
+    moved = Authenticator(KEY.private, "https://another.example")
+    good = signed(made)
+    for approval, why in (
+        (signed(made, moved), "another origin"),
+        (signed(made, host="another.example"), "another host"),
+        (signed(made, weak), "verified nobody"),
+        (signed(made, another), "not that of the passkey"),
+        (signed(theirs, another), "another act"),
+        (signed(prepared(office, new(gateway), "k2")), "another act"),
+        (good[:-8] + "AAAAAAAA", "does not verify"),
+    ):
+        with pytest.raises(RefusedOnRecord) as refused:
+            office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+        assert why in refused.value.refusal.detail
+
+
+def added(gateway: Founded, **more: Any) -> dict[str, Any]:
+    return {"entries": [{"roles": ["analyst"]}], **more}
+
+
+def test_an_act_without_a_document_is_signed_as_its_body_and_an_approval_counts_once(
+    gateway: Founded,
+) -> None:
+    keeper = access(gateway, person="liaison-1")
+    made = keeper.prepare("staff_add", "key-1", added(gateway))
+    approval = signed(made)
+    for key, body, why in (
+        ("key-0", added(gateway, temporary=True), "another act"),
+        ("key-1", made.body, ""),
+        ("key-2", made.body, "used before"),
+    ):
+        if not why:
+            done = keeper.write("staff_add", key, body, approval)
+            assert shown(done.receipt)["approvals"] == [approval]
+            continue
+        with pytest.raises(RefusedOnRecord) as refused:
+            keeper.write("staff_add", key, body, approval)
+        assert why in refused.value.refusal.detail
+    late = signed(keeper.prepare("staff_add", "key-3", made.body))
+    gateway.clock.advance(timedelta(hours=73))
+    with pytest.raises(RefusedOnRecord) as refused:
+        keeper.write("staff_add", "key-3", made.body, late)
+    assert "older than 72 hours" in refused.value.refusal.detail
+
+
+def test_each_person_whom_an_act_names_signs_it(gateway: Founded) -> None:
+    keys = {one: Authenticator() for one in ("approver-1", "approver-2", "approver-3")}
+    first, second, third = (access(gateway, HOTLINE, one, key) for one, key in keys.items())
+    body = {"entries": [{"roles": ["head"]}], "approved_by": ["approver-1", "approver-2"]}
+    made = first.prepare("staff_add", "key-1", body)
+
+    def approval(by: HostedAccess) -> str:
+        theirs = draft_approval(
+            gateway.ports,
+            by.caller.credentials,
+            HOTLINE,
+            made.action,
+            change_digest(made.action, HOTLINE, made.values),
+        )
+        return signed(replace(made, draft=theirs), keys[by.person.name])
+
+    for given, why in (
+        ((), "approver-1, approver-2 did not sign"),
+        ((approval(first),), "approver-2 did not sign"),
+        ((approval(first), approval(first)), "count once"),
+        ((approval(first), approval(second), approval(third)), "does not name"),
+    ):
+        acting = replace(first, caller=first._signing(given, made.values))
+        with pytest.raises(RefusedOnRecord) as refused:
+            acting.write("staff_add", "key-1", body)
+        assert why in refused.value.refusal.detail
+    acting = replace(first, caller=first._signing((approval(first), approval(second)), made.values))
+    done = acting.write("staff_add", "key-1", body)
+    assert len(shown(done.receipt)["approvals"]) == 2

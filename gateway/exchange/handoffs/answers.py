@@ -76,7 +76,10 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     if kind.author is not standing.side:
         party = kind.author.of(one.originator, one.recipient)
         other = f"only the handoff's {kind.author}, {party}, can do that"
-    facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(fields)}
+    facts = {
+        "assurance": signed_requests.assurance(request.signed, context.caller),
+        **steps.facts(fields),
+    }
     entity, facts = access.entity_of(context, one), {**facts, **standing.barred}
     authorize(context, entity, facts, otherwise=other, visible=lambda: access.reads(context, one))
     if why := standing.why_not(kind):

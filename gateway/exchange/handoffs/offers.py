@@ -580,7 +580,7 @@ def _authorize_break_glass(
 
 
 def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results.OfferResult:
-    draft = _draft(context, case, wanted, assurance(wanted.signed))
+    draft = _draft(context, case, wanted, assurance(wanted.signed, context.caller))
     check_signed(context, wanted.signed, draft.inputs.address.organisation)
     return _make(context, draft, wanted)
 
@@ -597,7 +597,7 @@ def take(
     if agreement and not context.work.budgets.consume(gateway, window, most):
         why = "your gateway made as many offers today as was agreed: make it on another day"
         raise refusals.Forbidden(why, ("R23.agreement",))
-    inputs = _inputs(context, case, version, wanted, assurance(wanted.signed))
+    inputs = _inputs(context, case, version, wanted, assurance(wanted.signed, context.caller))
     return _make(context, select_parts(context, wanted, version, inputs), wanted)
 
 

@@ -182,7 +182,7 @@ def _recalled_case(
     context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> Case:
     """The case that is recalled, once a signed recall says the same of it."""
-    authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
+    authorize(context, context.entity(), {"assurance": assurance(wanted.signed, context.caller)})
     case, handoff = _named(context, where), where.get("handoff")
     context.about = replace(EventSubject.of_case(case), handoff=handoff)
     if wanted.reason is not None:  # its holders read it

@@ -261,7 +261,7 @@ def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest)
     if wanted.present is not None:
         wanted.present(context)
     signed_requests.check_signed(context, wanted.signed, found.recipient)
-    draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
+    draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed, context.caller))
     terms, version = draft.terms, draft.version
     signed_requests.require_not_older(
         terms.signed, handoff_documents.read_time(version.said.claims)
