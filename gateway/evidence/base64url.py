@@ -29,5 +29,4 @@ def decode(text: str) -> bytes:
 
 def digest(data: bytes) -> str:
     """The SHA-256 of ``data`` as base64url: how documents are named."""
-    encoded = b2a_base64(sha256(data).digest(), newline=False)[:43]
-    return encoded.translate(_URL_SAFE).decode("ascii")
+    return encode(sha256(data).digest())
