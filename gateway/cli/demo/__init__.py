@@ -681,34 +681,28 @@ def _import(*, quiet: bool = False) -> dict[str, Any]:
             f"  {len(imported.dropped)} things in it are dropped: who complained, text of parts..."
         )
     content = imported.case
-    statement = str(wiring.new_id())
-    content.setdefault("statements", []).append(
-        {
-            "id": statement,
-            "kind": "fact",
-            "text": "A moderator of the forum saw the account upload it twice this month.",
-            "language": "en",
-            "made_by_role": "analyst",
-            "made_at": content["received_at"],
-            "content_warning": "none",
-        }
-    )
-    # Pages fold this one, until a person asks for it.
-    told = "In its messages the account tells, in words, what it says that it did to a child."
-    content["statements"].append(
-        {
-            **content["statements"][-1],
-            "id": str(wiring.new_id()),
-            "text": told,
-            "content_warning": "strong",
-        }
-    )
+    seen = {
+        "id": str(wiring.new_id()),
+        "kind": "fact",
+        "text": "A moderator of the forum saw the account upload it twice this month.",
+        "language": "en",
+        "made_by_role": "analyst",
+        "made_at": content["received_at"],
+        "content_warning": "none",
+    }
+    told = {  # pages fold this one, until a person asks for it
+        **seen,
+        "id": str(wiring.new_id()),
+        "text": "In its messages the account tells, in words, what it says that it did to a child.",
+        "content_warning": "strong",
+    }
+    content.setdefault("statements", []).extend((seen, told))
     content["subjects"] = [
         {
             "id": str(wiring.new_id()),
             "category": "unqualified",
             "minor": "no",
-            "basis_statement": [statement],
+            "basis_statement": [seen["id"]],
         }
     ]
     return content
