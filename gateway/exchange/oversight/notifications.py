@@ -14,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain import notification
 from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import DUTY_CONTACT, Organisation
@@ -56,7 +57,8 @@ REGISTER_EVENTS = frozenset(
     for one in ("add", "end", "invite", "register_passkey", "revoke_passkey")
 )
 KEEPING_WATCH = ("head", "data_protection")
-"""Who hears of each entry of the staff register, whoever made it."""
+"""Who hears of each entry of the staff register, whoever made it; and at both parties of content
+that was opened before its acceptance."""
 
 LONGEST_ERROR = 100
 NOT_REFUSED = "not_refused"
@@ -335,10 +337,11 @@ def _following(
         known[number] = _notification(event, number, document, handoff)
         if not by_mail:
             continue
-        if document["type"] in REGISTER_EVENTS:
-            for_mail[event] = KEEPING_WATCH
-        elif handoff is not None and not _is_own(logged, organisation):
-            for_mail[event] = _contacts(work, organisation, handoff, now)
+        own = handoff is None or _is_own(logged, organisation)
+        pressed = () if own or handoff is None else _contacts(work, organisation, handoff, now)
+        watched = document["type"] in REGISTER_EVENTS or _opened_early(work, handoff, event)
+        told = (*pressed, *(KEEPING_WATCH if watched else ()))
+        for_mail[event] = tuple(dict.fromkeys(told))
     return Delivery(
         cursor=cursor,
         replays=[known[number] for number, _ in replays if number in known],
@@ -356,6 +359,12 @@ def _contacts(
         on_duty = work.organisations.has_contact(organisation, DUTY_CONTACT)
         return (DUTY_CONTACT,) if on_duty else ("liaison", "head")
     return ("liaison",) if handoff.state in OPEN and handoff.overdue(now) else ()
+
+
+def _opened_early(work: UnitOfWork, handoff: Handoff | None, event: UUID) -> bool:
+    """Tell whether by an event the recipient opened the content before its acceptance (R16)."""
+    owed = () if handoff is None else work.duties.of(handoff.id)
+    return any(one.kind is DutyKind.REVIEW and one.source == event for one in owed)
 
 
 def _handoff(

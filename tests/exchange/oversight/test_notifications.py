@@ -11,8 +11,10 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.evidence import event, security_event
 from gateway.evidence.security_event import EventNotification, jti_of
 from gateway.evidence.signature import public_keys
+from gateway.exchange.handoffs import package_consultation
 from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import DeliveryReport, ReceiverError
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -269,6 +271,21 @@ def test_mail_tells_the_duty_contact_of_a_danger_that_was_declined(gateway):
     (declined,) = told.pending
     assert (declined.type, declined.urgency) == ("handoff.declined", "imminent_danger")
     assert told.for_mail == {declined.event: ("duty",)}
+
+
+def test_mail_tells_both_data_protection_officers_of_what_was_opened_before_its_acceptance(gateway):
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    for organisation in (HOTLINE, OFMIN):
+        before = notifications.begin_delivery(gateway.ports, organisation, DeliveryWay.MAIL)
+        notifications.end_delivery(gateway.ports, before, DeliveryReport())
+    opening = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+    gateway.act(OFMIN, package_consultation.consult, handoff, opening)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+    for organisation, also in ((HOTLINE, ("liaison",)), (OFMIN, ())):
+        told = notifications.begin_delivery(gateway.ports, organisation, DeliveryWay.MAIL)
+        opened = next(one for one in told.pending if one.type == "case.consulted")
+        assert told.for_mail[opened.event] == (*also, "head", "data_protection")
 
 
 def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
