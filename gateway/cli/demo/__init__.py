@@ -677,9 +677,8 @@ def _import(*, quiet: bool = False) -> dict[str, Any]:
     imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
     if not quiet:
         _say("Point de Contact imports XARF's own sample report", "+", "green")
-        _say(
-            f"  {len(imported.dropped)} things in it are dropped: who complained, text of parts..."
-        )
+        dropped = f"{len(imported.dropped)} things in it are dropped"
+        _say(f"  {dropped}: who complained, text of parts...")
     content = imported.case
     seen = {
         "id": str(wiring.new_id()),
