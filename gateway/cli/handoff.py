@@ -45,7 +45,7 @@ from gateway.client.views import AnswerCommand, SealedReference
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
 from gateway.domain.consultation import RETENTION, SUPERSEDED
-from gateway.domain.handoff import HandoffState, RecallAnswer
+from gateway.domain.handoff import WITHOUT_GROUND, HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import OrganisationName
@@ -444,6 +444,11 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     click.echo(output.colour(say("history"), "cyan"))
     for answer in view["answers"]:
         output.say(f"  {_history(answer, names)}")
+    outcomes = [one.get("code") for one in view["answers"] if one["kind"] == "outcome"]
+    own = view["originator"] == gateway.connection.organisation
+    if own and view["erase_on"] and WITHOUT_GROUND.intersection(outcomes[-1:]):
+        output.say(say("without_ground"))
+        wording.print_next(output.complete(f"case advance-erasure {output.short(view['case'])}"))
 
 
 def _case_version(view: Mapping[str, Any]) -> str:

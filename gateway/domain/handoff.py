@@ -106,6 +106,9 @@ REMOVALS = frozenset(
 )  # fmt: skip
 """Outcomes after which content is not where it was, or will not be: who set an embargo hears."""
 
+WITHOUT_GROUND = frozenset({"not_illegal", "no_further_action", "closed_without_result"})
+"""Outcomes, as their originator reads them, after which its case may have to end sooner."""
+
 DELAY_CODES = frozenset({"information_awaited", "workload", "technical", "other"})
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
 SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})

@@ -420,6 +420,20 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 
+def test_an_originator_whose_case_was_found_without_ground_is_asked_to_keep_it_no_longer(
+    desks: Desks,
+) -> None:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    said = ("--code", "not_illegal", "--release", "closed_without_result")
+    desks.done("handoff", "report-outcome", handoff, *BY, *said, at=OFMIN)
+    shown = " ".join(desks.done("handoff", "show", handoff).split())
+    assert "keep the case only as long as you need it. Next: casegate case advance-erasure" in shown
+    assert "advance-erasure" not in desks.done("handoff", "show", handoff, at=OFMIN)
+    desks.done("handoff", "report-outcome", handoff, *BY, "--code", "case_opened", at=OFMIN)
+    assert "advance-erasure" not in desks.done("handoff", "show", handoff)
+
+
 def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
     desks: Desks,
 ) -> None:

@@ -182,10 +182,10 @@ def test_a_recall_of_one_person_waits_for_the_second(desks: Desks) -> None:
     case = desks.told("handoff", "show", handoff)["case"]
     why = ("--code", "misdirected", "--reason", "astray")
     approve = told_next(desks.done("case", "recall", case, "--by", "approver-1", *why))
-    revise = ["case", "revise", short(case)]
-    assert commands(desks.done("todo")) == [approve, revise]
+    close = ["case", "close", short(case)]
+    assert commands(desks.done("todo")) == [approve, close]
     desks.done(*approve, "--by", "approver-2")
-    assert commands(desks.done("todo")) == [revise]
+    assert commands(desks.done("todo")) == [close]
     acknowledge, answer = commands(desks.done("todo", at=OFMIN))
     assert acknowledge == ["handoff", "acknowledge-recall", short(handoff)]
     assert told_next(desks.done(*acknowledge, *BY, at=OFMIN)) == answer

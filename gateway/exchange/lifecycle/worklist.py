@@ -208,7 +208,7 @@ _TO_DO = {
     CaseState.ASSESSED: (WaitKind.CASE_CLEARANCE, ("case.clear",)),
     CaseState.CLEARED: (WaitKind.CASE_OFFER, ("handoff.offer", "case.close")),
 }
-_RECALLED = (WaitKind.CASE_RECALLED, ("case.revise", "case.close"))
+_RECALLED = (WaitKind.CASE_RECALLED, ("case.close", "case.revise"))
 """Cleared, and as it is not offered any more."""
 
 

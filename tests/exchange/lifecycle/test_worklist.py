@@ -210,7 +210,7 @@ def test_a_case_that_was_recalled_from_everybody_is_to_be_corrected_or_closed(ga
         assert own_cases(gateway) == []
     case = gateway.handoff(handoff).case
     recalled(gateway, case)
-    assert own_cases(gateway) == [("case_recalled", str(case), ["case.revise", "case.close"])]
+    assert own_cases(gateway) == [("case_recalled", str(case), ["case.close", "case.revise"])]
 
 
 def test_a_case_of_which_one_handoff_was_recalled_is_to_be_offered_to_others(gateway):
