@@ -166,7 +166,7 @@ def cookie(browser: Browser) -> str:
 
 def form(page: TestResponse, action: str) -> dict[str, str]:
     """The hidden fields of the form of a page that is sent to an address."""
-    body = re.search(rf'<form [^>]*action="{action}".*?</form>', page.text, re.DOTALL)
+    body = re.search(rf'<form [^>]*action="{re.escape(action)}".*?</form>', page.text, re.DOTALL)
     assert body, page.text
     return {
         name: unescape(value)

@@ -18,6 +18,7 @@ from tests.each import each
 
 AT = ("part_day", "part_month", "part_year", "part_hour", "part_minute")
 NEVER_TYPED = ("by", "offer", "conditions")
+ACTS = ("handoffs_update", "staff_add", "staff_revoke_passkey")
 OTHERS = ("handoffs_consult", "handoffs_update", "cases_offer", "cases_consult", "staff_add")
 
 
@@ -82,7 +83,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
         "handoff.lapse",
     } <= actions.keys()
     told = [kind.about for kind in (*PARTIES_ANSWERS, *STEPS.values())]
-    told += [str(_schema(name)["description"]) for name in ("cases_offer", "handoffs_update")]
+    told += [str(_schema(name)["description"]) for name in ACTS]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
     assert english - catalogue._tables()["descriptions"].keys() == set()
 

@@ -5,7 +5,17 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from gateway.console.access import Person
-from gateway.console.pages import acts, admin, cases, contents, handoffs, home, me, signing_in
+from gateway.console.pages import (
+    acts,
+    admin,
+    cases,
+    contents,
+    handoffs,
+    home,
+    me,
+    signing_in,
+    staff,
+)
 
 
 class Destination(NamedTuple):
@@ -28,6 +38,7 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/received", "received", administrators=False),
     Destination("/sent", "sent", administrators=False),
     Destination("/cases", "cases", administrators=False),
+    Destination("/staff", "staff", administrators=False),
     Destination("/me", "me"),
 )
 
@@ -39,5 +50,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cases.pages,
     contents.pages,
     acts.pages,
+    staff.pages,
     admin.pages,
 )

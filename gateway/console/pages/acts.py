@@ -47,8 +47,9 @@ class PersonAct:
 
     Of a change ``fields`` are those that the page knows; its values are asked for, beside them.
     ``told`` is what stands in the check before what was typed.
-    ``drawn`` are values that the form draws, and keeps when it is sent again; ``preview`` shows
-    what the act would give, before it is signed.
+    ``about`` is the key of its own text, in place of its description. ``drawn`` are
+    values that the form draws, and keeps when it is sent again; ``preview`` shows what the act
+    would give, before it is signed. ``secret`` is shown once, after it was done.
     """
 
     action: str
@@ -72,7 +73,9 @@ class PersonAct:
         """The body that the form stands for."""
         return form.body() if self.fields is None else {**self.fields, "values": form.body()}
 
+    about: str = ""
     drawn: Mapping[str, str] = field(default_factory=dict)
+    secret: str = ""
     preview: "Callable[[PersonAct, Mapping[str, Any]], list[tuple[str, str]]] | None" = None
 
     def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
@@ -96,14 +99,17 @@ def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: A
     endpoint = signed_in().access.endpoint(action, *ids)
     if endpoint is None:
         abort(404)
-    about, words = next(iter(ids.values())), wording.act(action, g.language)
-    told = wording.say(title, g.language, act=words, id=short(about))
+    about, words = next(iter(ids.values()), ""), wording.act(action, g.language)
+    named = short(about) if isinstance(about, UUID) else about
+    told = wording.say(title, g.language, act=words, **({"id": named} if named else {}))
     return PersonAct(action, endpoint, ids, back, told, **more)
 
 
 def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     """The form of an act."""
     told = str(act.schema.get("description", ""))
+    if act.about:
+        told = wording.say(act.about, g.language)
     return render_template(
         "act.html",
         act=act,
@@ -118,14 +124,14 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
 def _hidden(act: PersonAct) -> dict[str, str]:
     """Return what the form draws, or has kept: the offer that is answered, the id of a new one."""
     drawn = {**act.drawn, **({"offer": act.offer} if act.offer else {})}
-    return {name: sent(name) or value for name, value in drawn.items()}
+    return {name: sent(name) or value for name, value in drawn.items() if not act.secret}
 
 
 def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
     form, key = act.form(), sent("key")
     drawn = {name: sent(name) for name in (*act.drawn, "offer") if sent(name)}
-    body = {**act.body(form), **drawn}
+    body = {**act.body(form), **(act.drawn if act.secret else drawn)}
     try:
         given = act.preview(act, body) if act.preview else []
         prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
@@ -140,6 +146,7 @@ def check(act: PersonAct) -> Response:
         "action": act.action,
         "back": act.back,
         "title": act.title,
+        "secret": act.secret,
     }
     if not prepared.values:  # it was done before
         return _finish(kept, None)
@@ -195,7 +202,7 @@ def sign(name: str) -> Response:
 def _finish(kept: Mapping[str, Any], approval: str | None) -> Response:
     ids = {name: _id(one) for name, one in kept["ids"].items()}
     done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approval, **ids)
-    shown = {name: kept[name] for name in ("action", "back", "title")}
+    shown = {name: kept[name] for name in ("action", "back", "title", "secret")}
     held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": approval is not None}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     name = console().sessions.hold(signed_in().session, held, RECEIPT_KEPT)

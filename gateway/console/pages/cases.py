@@ -94,6 +94,7 @@ def _act(case: UUID, action: str) -> acts.PersonAct:
         "act_on_case",
         choices={"confirmed_matches": matches} if matches else {},
         urgency=view["urgency"],
+        about="offer_help" if action == OFFER else "",
         drawn={"handoff": str(console().new_id())} if action == OFFER else {},
         preview=preview,
     )

@@ -1,0 +1,63 @@
+"""The staff register: who is entered with which roles and passkeys, and the acts on it."""
+
+import secrets
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, g, render_template, request
+
+from gateway.console import wording
+from gateway.console.context import console, signed_in
+from gateway.console.pages import acts
+from gateway.evidence import base64url
+
+pages = Blueprint("staff", __name__)
+
+INVITE = "staff.invite"
+
+
+@pages.get("/staff")
+def index() -> str:
+    """The register, by pseudonym; it holds no names."""
+    query = {"after": request.args["after"]} if "after" in request.args else {}
+    found = signed_in().access.read("staff_list", query)
+    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))["after"]
+    rows = [{**one, "roles": _roles(one["roles"])} for one in found["items"]]
+    return render_template("staff.html", rows=rows, following=following)
+
+
+def _roles(roles: list[str]) -> str:
+    return ", ".join(wording.code("role", one, g.language) for one in roles)
+
+
+@pages.get("/staff/<action>")
+def ask(action: str) -> str:
+    """The form of an act on the register."""
+    return acts.ask(_act(action))
+
+
+@pages.post("/staff/<action>")
+def check(action: str) -> Response:
+    """Show what it would do, to be signed."""
+    return acts.check(_act(action))
+
+
+def _act(action: str) -> acts.PersonAct:
+    """An act on the register, or on one entry of it, or a passkey of that."""
+    ids: dict[str, Any] = {
+        name: request.args[name] for name in ("pseudonym", "kid") if name in request.args
+    }
+    title = "act_on_entry" if ids else "act_on_register"
+    if action != INVITE or request.method == "GET":
+        drawn, about = ({"token_sha256": ""}, "invite_help") if action == INVITE else ({}, "")
+        return acts.act_on(action, ids, "/staff", title, drawn=drawn, about=about)
+    token = base64url.encode(secrets.token_bytes(32))
+    return acts.act_on(
+        action,
+        ids,
+        "/staff",
+        title,
+        about="invite_help",
+        drawn={"token_sha256": base64url.digest(token.encode())},
+        secret=f"{console().origin}/invitation#{token}",
+    )
