@@ -20,7 +20,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from gateway.cedar import policy_folder
 from gateway.cedar.policy import CedarPolicy
@@ -78,6 +78,7 @@ from gateway.store import registry_proof, tables
 from gateway.store.handoff_proof import HandoffComparison
 from gateway.store.proved import Proved, RowsProof
 from gateway.store.registry_proof import RegistryComparison, compare_registry
+from gateway.store.transaction import Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
 from tests.authenticator import Authenticator
@@ -622,17 +623,46 @@ def retold(
     keys = keys or MemoryKeys()
     keys.made = told.ports.keys.made  # type: ignore[attr-defined]
     gateway = unfounded(partial(LentStore, keys=keys, held=copy), simulated_reference_date, keys)
+    _go_on_from(told, gateway)
+    gateway.compared = told.compared
+    return gateway
+
+
+def founded_at(place: Any) -> Founded:
+    """A gateway in which they take part, on an empty database of `tests.store.places`."""
+    told, copy = _told(None)
+    gateway = unfounded(
+        lambda origin, _, now, random: place.open(origin=origin, now=now, random=random)
+    )
+    with gateway.store.begin(TransactionMode.REGISTRY) as work:
+        for table, rows in _rows_of(copy).items():
+            _transaction_of(work).run(table.delete(), {})
+            _transaction_of(work).run(table.insert(), *rows)
+        work.commit()
+    _go_on_from(told, gateway)
+    return gateway
+
+
+@lru_cache(1)
+def _rows_of(copy: bytes) -> dict[Table, list[dict[str, Any]]]:
+    """What each table of a copy holds, as any database takes it."""
+    store = unfounded(partial(LentStore, held=copy)).store
+    with store.begin(TransactionMode.READ) as work:
+        ask = cast(SqlUnitOfWork, work).rows
+        every = tables.metadata.sorted_tables
+        return {one: [row._asdict() for row in ask(select(one), {})] for one in every}
+
+
+def _go_on_from(told: Founded, gateway: Founded) -> None:
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
     gateway.ports.random.calls = told.ports.random.calls  # type: ignore[attr-defined]
     gateway.checkpoint_signer.signed |= told.checkpoint_signer.signed
     gateway.receipts += told.receipts
     gateway.registered |= told.registered
-    gateway.checked, gateway.compared = told.checked, told.compared
-    gateway.made_again = told.made_again
+    gateway.checked, gateway.made_again = told.checked, told.made_again
     gateway._confirmed |= told._confirmed
     gateway._keys = told._keys
-    return gateway
 
 
 def unfounded(
@@ -1177,8 +1207,11 @@ def _made_again(gateway: Founded) -> bytes:
 
 
 def _made_again_in(work: UnitOfWork) -> sqlite3.Connection:
-    connection = work.organisations._transaction.driver
-    return cast(sqlite3.Connection, connection)
+    return cast(sqlite3.Connection, _transaction_of(work).driver)
+
+
+def _transaction_of(work: UnitOfWork) -> Transaction:
+    return work.organisations._transaction
 
 
 def _all_events(

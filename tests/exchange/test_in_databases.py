@@ -42,6 +42,7 @@ from tests.founding import (
     check_log,
     fields_of,
     founded,
+    founded_at,
     offered,
     submitted,
 )
@@ -59,7 +60,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]
         check_log(made)
         return
     place = places.postgresql()
-    made = founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    made = founded_at(place)
     yield made
     check_log(made)
     place.close()

@@ -24,7 +24,7 @@ from tests.founding import (
     case_content,
     check_log,
     conditions_of,
-    founded,
+    founded_at,
     offered,
 )
 from tests.store import places
@@ -40,7 +40,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[places.Pla
 @pytest.fixture
 def gateway(place: places.Place) -> Founded:
     """The founded gateway on a database of each kind."""
-    return founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    return founded_at(place)
 
 
 def _submission(gateway: Founded) -> Callable[[Ports], WriteResult]:

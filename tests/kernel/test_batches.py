@@ -29,7 +29,7 @@ from tests.founding import (
     check_log,
     conditions_of,
     fields_of,
-    founded,
+    founded_at,
     offer_of,
     submitted,
 )
@@ -42,7 +42,7 @@ ACCEPT = KIND_OF_ACTION["handoff.accept"]
 def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
     """The founded gateway on a database of each kind; its log must hold together."""
     place = places.sqlite(tmp_path) if request.param == "sqlite" else places.postgresql()
-    made = founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    made = founded_at(place)
     yield made
     check_log(made)
     place.close()

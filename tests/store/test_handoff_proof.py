@@ -44,6 +44,7 @@ from tests.founding import (
     caller,
     consulted,
     founded,
+    founded_at,
     handoffs_compared,
     offer_of,
     offered,
@@ -272,9 +273,7 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
 @pytest.mark.slow
 def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
     place = places.postgresql()
-    there = scene_of(
-        founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
-    )
+    there = scene_of(founded_at(place))
     with there.gateway.store.begin(TransactionMode.READ) as work:
         proof = rows_proof(work)
         assert proof.handoffs() == NONE

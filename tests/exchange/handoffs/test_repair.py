@@ -26,6 +26,7 @@ from tests.founding import (
     accepted,
     element_id,
     founded,
+    founded_at,
     handoffs_compared,
     offered,
     revised,
@@ -244,9 +245,7 @@ def test_where_something_is_left_nothing_is_written_and_it_is_named():
 
 def test_all_that_is_owed_is_written_again_on_postgresql():
     place = places.postgresql()
-    there = scene_of(
-        founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
-    )
+    there = scene_of(founded_at(place))
     owed = open_duties(there)
     with place.connected() as connection:
         there.change(
