@@ -120,6 +120,10 @@ class Persons(Protocol):
     def registration(self, token: str, jwk: Mapping[str, Any], /) -> str:
         """Draft what a new passkey signs about itself; InvalidInvitation."""
 
+    def administrators_registration(self, name: str, jwk: Mapping[str, Any], /) -> str:
+        """Draft likewise what the passkey of an administrator signs, whom two persons let use it;
+        whether there is one of this id is not told."""
+
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
         """Register a passkey and use up its invitation; ``statement`` is the draft with the
         passkey's answer. Raises Refusal."""

@@ -57,6 +57,9 @@ class Register:
             raise InvalidInvitation("there is no such invitation")
         return passkey.draft("casegate-approval+passkey", jwk["kid"], {"iss": "me", "aud": "it"})
 
+    def administrators_registration(self, name, jwk):
+        return passkey.draft("casegate-approval+passkey", jwk["kid"], {"iss": name, "aud": "it"})
+
     def register(self, token, jwk, statement, key):
         kid, registered = passkey.read_passkey(jwk)
         invitation = self.invitations.pop(token, None)
@@ -172,6 +175,14 @@ def form(page: TestResponse, action: str) -> dict[str, str]:
         name: unescape(value)
         for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', body[0])
     }
+
+
+def make_passkey(browser: Browser, page: TestResponse, place: str) -> TestResponse:
+    """Make a passkey on a page, and let it sign what it is asked to."""
+    made = browser.create(page, f"{place}/passkey")
+    page = browser.send(page, f"{place}/passkey", credential=made)
+    proof = browser.answer(f"{place}/proof", page)
+    return browser.send(page, f"{place}/proof", credential=proof)
 
 
 def options(page: TestResponse, action: str) -> dict[str, Any]:

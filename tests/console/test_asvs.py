@@ -174,6 +174,7 @@ def a_session_alone_changes_no_passkey(console, browser):
     assert {one for one in rules if "passkey" in one or one.startswith("/me")} == {
         "/me/sessions",  # with the passkey
         "/invitation/passkey",  # with an invitation of another person
+        "/administrator/passkey",  # two administrators approve it by their own keys
     }
 
 
@@ -364,4 +365,8 @@ def test_every_address_asks_for_a_session_but_these(console):
         "signing_in.prove_passkey",
         "signing_in.register_passkey",
         "signing_in.choose_language",
+        "signing_in.show_administrator",
+        "signing_in.name_administrator",
+        "signing_in.prove_administrator",
+        "signing_in.show_proof",
     }

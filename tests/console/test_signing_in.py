@@ -9,7 +9,7 @@ from gateway.console.access import Person, PersonInvitation
 from gateway.console.pages.signing_in import WRONG_ATTEMPTS
 from gateway.evidence import base64url
 from tests.authenticator import Authenticator
-from tests.console.browsing import OFFICER, cookie, form
+from tests.console.browsing import OFFICER, cookie, form, make_passkey
 from tests.each import each
 
 INVITED = Person("pdc", "pdc-7k3f")
@@ -96,6 +96,17 @@ def test_an_invitation_registers_a_passkey_that_then_signs_in(console, browser):
     assert kinds == ["console-passkey-registered", "console-signed-in"]
     browser.client = console.app.test_client()
     assert browser.send(page, "/invitation/proof", credential=proof).status_code == 403
+
+
+def test_an_administrator_makes_a_passkey_for_two_administrators_to_approve(console, browser):
+    browser.device = Authenticator()
+    page = browser.send(browser.get("/administrator"), "/administrator", token=" martin ")
+    done = make_passkey(browser, page, "/administrator")
+    assert browser.device.jwk["kid"] in done.text
+    assert "add-passkey martin" in done.text
+    assert console.register.keys == {OFFICER: console.register.keys[OFFICER]}
+    for name in ("", "no one", "x" * 41, "<b>"):
+        assert browser.post("/administrator", {"token": name}).status_code == 422
 
 
 def test_a_wrong_or_used_token_opens_nothing_and_is_not_repeated(console, browser):

@@ -1,7 +1,10 @@
 """Who signs in at the console of a gateway: whoever its registers say, at each request."""
 
 import io
+import json
+import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -14,9 +17,8 @@ from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from gateway.web.security_log import SecurityLog
 from tests.authenticator import CONSOLE, Authenticator
-from tests.console.browsing import Browser, Console
+from tests.console.browsing import Browser, Console, make_passkey
 from tests.founding import ALICE, HOTLINE, founded, signed_in
-from tests.registry.test_passkeys import registration
 from tests.registry.test_staff_passkeys import TOKEN, enter, invite
 
 PERSON = Person(HOTLINE, "liaison-1")
@@ -52,7 +54,13 @@ def test_a_person_of_a_staff_register_signs_in_until_their_organisation_leaves(c
 
 def test_an_administrator_signs_in_under_one_name_with_a_passkey(console, gateway):
     key = Authenticator()
-    gateway.administer("admin.add_passkey", GATEWAY, **registration(gateway, ALICE, key))
+    browser = Browser(console, key, Person("", ALICE))
+    page = browser.send(browser.get("/administrator"), "/administrator", token=ALICE)
+    jwk, proof = re.findall(
+        r"<pre[^>]*>(.+)</pre>", make_passkey(browser, page, "/administrator").text
+    )[:2]
+    values = {"person": ALICE, "jwk": json.loads(unescape(jwk)), "proof": proof}
+    gateway.administer("admin.add_passkey", GATEWAY, **values)
     assert Browser(console, key, Person(GATEWAY, ALICE)).sign_in().status_code == 403
     browser = Browser(console, key, Person("", ALICE))
     assert browser.sign_in().status_code == 303

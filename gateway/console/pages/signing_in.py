@@ -1,11 +1,14 @@
 """Sign in and out, register a passkey by an invitation, choose a language."""
 
 import json
+import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import passkeys
+from gateway.console.access import Person
 from gateway.console.context import (
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
@@ -104,6 +107,8 @@ def open_invitation() -> Response:
         render_template(
             "register.html",
             invitation=invitation,
+            person=invitation.person,
+            action="/invitation/passkey",
             token=sent("token").strip(),
             options=passkeys.creation_options(challenge, invitation.person),
         )
@@ -120,12 +125,20 @@ def prove_passkey() -> Response:
         draft = console().persons.registration(sent("token"), jwk)
     except (DocumentError, InvalidInvitation) as error:
         return _refuse_invitation(str(error))
-    options = passkeys.request_options(passkey.challenge(draft), answer.credential)
-    return make_response(
-        render_template(
-            "prove.html", token=sent("token"), jwk=json.dumps(jwk), draft=draft, options=options
-        )
+    return _prove("/invitation/proof", answer, jwk, draft)
+
+
+def _prove(action: str, answer: passkeys.Answer, jwk: Mapping[str, str], draft: str) -> Response:
+    """Ask the new passkey to sign the draft; the form is sent to ``action``."""
+    page = render_template(
+        "prove.html",
+        action=action,
+        token=sent("token"),
+        jwk=json.dumps(jwk),
+        draft=draft,
+        options=passkeys.request_options(passkey.challenge(draft), answer.credential),
     )
+    return make_response(page)
 
 
 @pages.post("/invitation/proof")
@@ -134,15 +147,7 @@ def register_passkey() -> Response:
     """Register it, and use up the invitation."""
     context = console()
     try:
-        answer = passkeys.read_answer(sent("credential"))
-        statement = passkey.complete(sent("draft"), answer.response)
-        jwk = json.loads(sent("jwk"))
-        _, registered = passkey.read_passkey(jwk)
-    except (DocumentError, ValueError, KeyError, RecursionError) as error:
-        return _refuse_invitation(str(error))
-    if registered.origin != context.origin:
-        return _refuse_invitation("the passkey is of another origin")
-    try:
+        jwk, statement = _read_proof()
         context.persons.register(sent("token"), jwk, statement, sent("key"))
     except (Refusal, DocumentError) as error:
         return _refuse_invitation(str(error))
@@ -150,11 +155,89 @@ def register_passkey() -> Response:
     return make_response(render_template("registered.html"))
 
 
+def _read_proof() -> tuple[Mapping[str, str], str]:
+    """Read the new passkey of this console, and the draft with what it signed; DocumentError."""
+    try:
+        answer, jwk = passkeys.read_answer(sent("credential")), json.loads(sent("jwk"))
+        _, made = passkey.read_passkey(jwk)
+        if made.origin != console().origin:
+            raise DocumentError("the passkey is of another origin")
+        passkey.verify_answer(made, answer.response, passkey.challenge(sent("draft")))
+        return jwk, passkey.complete(sent("draft"), answer.response)
+    except (ValueError, KeyError, RecursionError) as error:
+        raise DocumentError(str(error)) from None
+
+
 def _refuse_invitation(reason: str) -> Response:
     console().log.refuse("console-invitation-refused", request=g.request_id, reason=reason)
     if not console().sessions.within("invitation", WRONG_ATTEMPTS):
         abort(429)
     return make_response(render_template("invitation.html", wrong=True), 403)
+
+
+# --- A passkey for an administrator: it counts once two of them approve it by their own keys ---
+
+
+@pages.get("/administrator")
+@without_session
+def show_administrator() -> str:
+    """Ask for whom a passkey is to be made."""
+    return _administrator()
+
+
+@pages.post("/administrator")
+@without_session
+def name_administrator() -> Response:
+    """Make a passkey; whether there is an administrator of this id is not told."""
+    person = Person("", sent("token").strip())
+    if not _ADMINISTRATOR.fullmatch(person.name):
+        return make_response(_administrator(wrong=True), 422)
+    challenge = console().sessions.challenge("invitation")
+    page = render_template(
+        "register.html",
+        invitation=None,
+        person=person,
+        action="/administrator/passkey",
+        token=person.name,
+        options=passkeys.creation_options(challenge, person),
+    )
+    return make_response(page)
+
+
+@pages.post("/administrator/passkey")
+@without_session
+def prove_administrator() -> Response:
+    """Let the new passkey sign the statement about itself."""
+    try:
+        answer = passkeys.read_answer(sent("credential"))
+        jwk = passkeys.read_new(answer)
+    except DocumentError:
+        return make_response(_administrator(wrong=True), 403)
+    draft = console().persons.administrators_registration(sent("token"), jwk)
+    return _prove("/administrator/proof", answer, jwk, draft)
+
+
+@pages.post("/administrator/proof")
+@without_session
+def show_proof() -> Response:
+    """Show what two administrators approve."""
+    try:
+        jwk, statement = _read_proof()
+    except DocumentError:
+        return make_response(_administrator(wrong=True), 403)
+    page = _administrator(jwk=json.dumps(jwk), statement=statement, name=sent("token"))
+    return make_response(page)
+
+
+_ADMINISTRATOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
+
+
+def _administrator(
+    *, wrong: bool = False, jwk: str = "", statement: str = "", name: str = ""
+) -> str:
+    return render_template(
+        "administrator.html", wrong=wrong, jwk=jwk, statement=statement, name=name
+    )
 
 
 # --- Language ---
