@@ -122,7 +122,7 @@ def resolve_competence(
     if len(found) > 1:
         raise refusals.SeveralCompetentOrganisations(
             f"Several organisations hold the mandate {key} on {on}: {names}."
-            " Name one of them beside the competence (--to), and say in the note who has it as well."
+            " Name one of them beside the competence (--to); the note may say who has it as well."
         )
     return next(iter(found.values()))
 

@@ -112,7 +112,7 @@ def test_a_mandate_is_addressed_by_its_own_function(function):
 
 def test_several_competent_offices_are_named_and_none_is_chosen():
     rival = competence("office-c", Period(CHANGE))
-    with pytest.raises(SeveralCompetentOrganisations, match="office-b, office-c.*--to"):
+    with pytest.raises(SeveralCompetentOrganisations, match=r"office-b, office-c\. .*--to"):
         resolve_competence([rival, BEFORE, AFTER], KEY, CHANGE)
 
 
