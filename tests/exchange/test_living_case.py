@@ -179,7 +179,7 @@ def _settings(examples: int, steps: int) -> settings:
     )
 
 
-Weeks.TestCase.settings = _settings(6, 25)
+Weeks.TestCase.settings = _settings(4, 20)
 test_whatever_happens_in_weeks_the_rules_of_the_living_case_hold = Weeks.TestCase
 ManyWeeks.TestCase.settings = _settings(100, 60)
 test_the_rules_of_the_living_case_hold_in_many_weeks = pytest.mark.slow(ManyWeeks.TestCase)

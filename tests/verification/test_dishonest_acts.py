@@ -292,7 +292,13 @@ ACTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("act", ACTS, ids=[f"{one.number} {one.what}" for one in ACTS])
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(one, id=f"{one.number} {one.what}", marks=[pytest.mark.slow] * bool(n % 3))
+        for n, one in enumerate(ACTS)
+    ],
+)
 def test_an_act_is_seen_by_whom_the_table_says(act: Act) -> None:
     assert act.made() == act.seen
 

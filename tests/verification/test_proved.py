@@ -264,7 +264,7 @@ def proved_of_kept_files(kept: Any, leaving: int) -> int:
 
 
 def test_each_proved_fact_of_a_kept_file_rests_on_a_key_that_was_brought(kept: Any) -> None:
-    assert proved_of_kept_files(kept, 0) > 300
+    assert proved_of_kept_files(kept[::4], 0) > 75
 
 
 @pytest.mark.slow
