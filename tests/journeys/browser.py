@@ -64,3 +64,18 @@ def scrolls_sideways(page: "Page") -> bool:
     """Tell whether the page is wider than the window."""
     width: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return width > 0
+
+
+def add_authenticator(page: "Page") -> None:
+    """Give a page a device that keeps passkeys and verifies its person."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable", {"enableUI": False})
+    device = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": device})

@@ -1,0 +1,169 @@
+"""People at work in a browser: from an invitation to an answer that verifies offline."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway import wiring
+from gateway.cli.demo.environment import DemoEnvironment, free_ports
+from gateway.evidence import base64url
+from gateway.registry import staff
+from tests import founding
+from tests.journeys import browser
+from tests.journeys.harness import OFMIN, casegate, check_log, config_of, offered, running
+from tests.journeys.npm import installed
+
+if TYPE_CHECKING:  # installed for the slow suites alone
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("console"),
+]
+
+DAY = date(2026, 1, 15)
+OFFICER, KEEPER, HEADS = "ofmin-1", "ofmin-2", ("ofmin-2", "ofmin-3")
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DemoEnvironment, str]]:
+    """A gateway with its console, and the address of that."""
+    port = free_ports()[0]
+    address = f"http://localhost:{port}"
+    settings: dict[str, Any] = {"console_url": address, "console_bind": f"127.0.0.1:{port}"}
+    settings["simulated_reference_date"] = DAY  # only a demonstration has http://localhost
+    with running(tmp_path_factory.mktemp("console"), **settings) as stage:
+        yield stage, address
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    with browser.chromium() as started:
+        yield started
+
+
+def invited(stage: DemoEnvironment, slug: str, person: str, keeper: str) -> str:
+    """Invite a person, as who keeps the staff register; the token."""
+    token = secrets.token_urlsafe(32)
+    digest = base64url.digest(token.encode())
+    asked = staff.PasskeyInvitation(keeper, digest, approved_by=HEADS)
+    gateway = wiring.connect(config_of(stage))
+    try:
+        staff.invite(gateway.ports, founding.caller(slug), secrets.token_urlsafe(), person, asked)
+    finally:
+        gateway.close()
+    return token
+
+
+def entered(context: "BrowserContext", address: str, token: str) -> "Page":
+    """Make a passkey by an invitation, and sign in with it."""
+    page = context.new_page()
+    browser.add_authenticator(page)
+    page.goto(f"{address}/invitation#{token}")
+    for _ in range(3):  # who invites; a new key; its signature about itself
+        page.locator("main button").click()
+    page.locator("main a.button").click()
+    page.locator("main button").click()
+    page.wait_for_url(f"{address}/")
+    return page
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_an_officer_is_invited_accepts_and_the_receipt_verifies_offline(
+    console: tuple[DemoEnvironment, str],
+    chromium: "Browser",
+    axe: str,
+    tmp_path: Path,
+    language: str,
+) -> None:
+    stage, address = console
+    handoff = offered(stage)
+    context = chromium.new_context(locale=language, viewport={"width": 360, "height": 740})
+    page = entered(context, address, invited(stage, OFMIN, OFFICER, KEEPER))
+    seen = _Looker(page, axe)
+    seen.look()
+    page.locator(f'main a[href="/handoffs/{handoff}"]').first.click()
+    seen.look()
+    page.locator(f'main a[href="/handoffs/{handoff}/handoff.accept"]').click()
+    seen.look()
+    page.locator("main button.main").click()
+    assert page.locator(".summary").is_visible(), "conditions are accepted by hand"
+    seen.look()
+    page.locator('input[name="conditions"]').check()
+    page.locator("main button.main").click()
+    seen.look()
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{address}/done/*")
+    seen.look()
+    with page.expect_download() as saved:
+        page.locator("main a.button").click()
+    receipt = tmp_path / "acceptance.receipt.json"
+    saved.value.save_as(receipt)
+    trust = stage.folder / OFMIN / "connection.toml"
+    report = casegate("verify", receipt, "--trust", trust, "--json", status=18)
+    (recorded,) = (one for one in report["proved"] if one["fact"] == "recorded")
+    assert (recorded["type"], recorded["handoff"]) == ("handoff.accepted", handoff)
+    assert recorded["says"]["by"] == [OFFICER]
+    page.goto(f"{address}/handoffs/{handoff}")
+    assert not page.locator('a[href$="/handoff.accept"]').count()
+    assert seen.silent()
+    _read_without_scripts(chromium, context, address, handoff)
+    _move_by_keyboard(page, address)
+    check_log(stage)
+    context.close()
+
+
+def _read_without_scripts(
+    chromium: "Browser", signed_in: "BrowserContext", address: str, handoff: str
+) -> None:
+    context = chromium.new_context(
+        java_script_enabled=False, storage_state=signed_in.storage_state()
+    )
+    page = context.new_page()
+    for path in ("/", "/received", f"/handoffs/{handoff}", "/me"):
+        answer = page.goto(address + path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert page.locator("main h1").count() == 1
+    context.close()
+
+
+def _move_by_keyboard(page: "Page", address: str) -> None:
+    """The first key leads past the navigation; each link shows that it has the focus."""
+    page.goto(f"{address}/received")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("Tab")
+    shown = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert shown != "none"
+
+
+class _Looker:
+    """Looks at each page as people do who cannot see it well, and keeps what its policy says."""
+
+    def __init__(self, page: "Page", axe: str) -> None:
+        self.page, self.axe = page, axe
+        self.said = list[str]()
+        page.on("console", lambda message: self.said.append(message.text))
+
+    def look(self) -> None:
+        assert browser.violations(self.page, self.axe) == [], self.page.url
+        assert not browser.scrolls_sideways(self.page), self.page.url
+
+    def silent(self) -> bool:
+        """Tell whether the browser complained of nothing but of a form that was not accepted."""
+        return [one for one in self.said if "422" not in one] == []
