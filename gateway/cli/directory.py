@@ -22,6 +22,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.cli.steps import add_steps
 from gateway.client import Gateway
+from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.item_value import defang_text
@@ -296,10 +297,28 @@ def add(
     return written, "; ".join(f"{one['pseudonym']} is {', '.join(one['roles'])}" for one in made)
 
 
-@partner_command(staff, name="list")
-def list_(gateway: Gateway) -> None:
-    """List your register, with the entries that ended."""
+@partner_command(
+    staff,
+    click.option(
+        "--out",
+        type=arguments.NewFile(),
+        metavar="FILE",
+        help="Write the passkeys for who verifies what persons signed (persons.json).",
+    ),
+    name="list",
+)
+def list_(gateway: Gateway, out: Path | None) -> None:
+    """List your register, with the entries that ended.
+
+    --out has all passkeys, also those that count no more: they signed earlier acts. It tells whose
+    each key is: hand it to nobody but those who verify your receipts.
+    """
     found = list(gateway.staff())
+    if out is not None:
+        own, issuer = gateway.connection.organisation, gateway.connection.issuer
+        keys = {f"{own}/{one['pseudonym']}": {"keys": one["passkeys"]} for one in found}
+        signing = {name: one for name, one in keys.items() if one["keys"]}
+        output.write_new(out, render_administrators(issuer, signing))
     until = ("until", lambda one: one["ends_at"] or one["until"])
     output.print_items(found, "pseudonym", "roles", "from", until, "in_force")
 

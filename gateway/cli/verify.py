@@ -43,6 +43,7 @@ CODES = (
 TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
     "organisations/<id>.json (JWK sets), administrators.json (who approves there), "
+    "persons.json (whose passkeys sign for members), "
     "witnesses.vkey (who confirms logs, one key a line), tsa/*.pem (root certificates of "
     "time-stamp authorities), and *.checkpoint, the checkpoints that you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."

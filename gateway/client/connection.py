@@ -41,6 +41,9 @@ CONNECTION_FILE = "connection.toml"
 ADMINISTRATORS_FILE = "administrators.json"
 """The file of the keys with which the gateway's administrators approve what they decide."""
 
+PERSONS_FILE = "persons.json"
+"""The file of the passkeys with which persons of members sign, each by ORGANISATION/PSEUDONYM."""
+
 WITNESSES_FILE = "witnesses.vkey"
 """The file of the keys of witnesses, one a line."""
 
@@ -456,6 +459,7 @@ def _trust_at(place: Path) -> TrustAnchors:
             *([_of_gateway(gateway)] if gateway.exists() else []),
             *map(_of_authorities, sorted((place / AUTHORITIES_FOLDER).glob("*.pem"))),
             deciding,
+            _persons(place / PERSONS_FILE, issuer),
         ]
     )
     checkpoints = _checkpoints(sorted(place.glob("*.checkpoint")))
@@ -543,26 +547,44 @@ def _of_gateway(file: Path) -> TrustAnchors:
 
 
 def _administrators(file: Path | None, issuer: str) -> TrustAnchors:
-    """The keys of the persons who administer a gateway; nothing without a file.
-
-    SettingsError where it is of another gateway than ``issuer``, unless that is empty.
-    """
-    if file is None:
-        return TrustAnchors((), ())
-    with raising(SettingsError, f"{file} has no keys of administrators"):
-        of, keys = read_administrators(canonical.decode(read_file(file)))
-    if issuer and of != issuer:
-        raise SettingsError(f"{file} is of {of}, and not of {issuer}")
-    named = dict.fromkeys(keys, file.name)
+    """The keys of the persons who administer a gateway; nothing without a file."""
+    of, keys, named = _approving(file, issuer, SLUG, "administrators")
     return TrustAnchors((), (), administrators=keys, issuer=of, origin_of=named)
 
 
-def read_administrators(members: Any) -> tuple[str, dict[str, dict[str, ApprovalKey]]]:
-    """Read the gateway that `ADMINISTRATORS_FILE` is of, and the keys of each person by their id;
-    ValueError."""
+def _persons(file: Path, issuer: str) -> TrustAnchors:
+    """The passkeys of persons of a gateway's members; nothing without a file."""
+    of, keys, named = _approving(file if file.exists() else None, issuer, _PERSON, "persons")
+    return TrustAnchors((), (), persons=keys, issuer=of, origin_of=named)
+
+
+_PERSON = re.compile(r"[a-z][a-z0-9-]{1,39}/[a-z0-9-]{1,40}", re.ASCII)
+
+
+def _approving(
+    file: Path | None, issuer: str, name: re.Pattern[str], whose: str
+) -> tuple[str, dict[str, dict[str, ApprovalKey]], dict[str, str]]:
+    """The gateway of persons, their keys, and in which file they were.
+
+    SettingsError where it is another gateway than ``issuer``, unless that is empty.
+    """
+    if file is None:
+        return "", {}, {}
+    with raising(SettingsError, f"{file} has no keys of {whose}"):
+        of, keys = read_administrators(canonical.decode(read_file(file)), name)
+    if issuer and of != issuer:
+        raise SettingsError(f"{file} is of {of}, and not of {issuer}")
+    return of, keys, dict.fromkeys(keys, file.name)
+
+
+def read_administrators(
+    members: Any, name: re.Pattern[str] = SLUG
+) -> tuple[str, dict[str, dict[str, ApprovalKey]]]:
+    """Read the gateway that `ADMINISTRATORS_FILE`, or `PERSONS_FILE`, is of, and the keys of each
+    person by their id, which is like ``name``; ValueError."""
     match members:
         case {"issuer": str(issuer), "persons": dict(persons)} if ADDRESS.fullmatch(issuer):
-            if all(isinstance(one, str) and SLUG.fullmatch(one) for one in persons):
+            if all(isinstance(one, str) and name.fullmatch(one) for one in persons):
                 return issuer, {
                     one: read_approval_keys(recorded, revoked=True)
                     for one, recorded in persons.items()
@@ -571,8 +593,8 @@ def read_administrators(members: Any) -> tuple[str, dict[str, dict[str, Approval
 
 
 def render_administrators(issuer: str, persons: Mapping[str, Any]) -> bytes:
-    """Write `ADMINISTRATORS_FILE`; ``persons`` has the public JWK of each, or a JWK set, by
-    their id."""
+    """Write `ADMINISTRATORS_FILE`, or `PERSONS_FILE`; ``persons`` has the public JWK of each, or a
+    JWK set, by their id."""
     return (json.dumps({"issuer": issuer, "persons": dict(persons)}, indent=1) + "\n").encode()
 
 
@@ -650,6 +672,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         vouched=frozenset[tuple[str, str]]().union(*(one.vouched for one in trusts))
         - {name for one in trusts for name in _names(one) - one.vouched},
         administrators=administrators,
+        persons={name: keys for one in trusts for name, keys in one.persons.items()},
         origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
         witnesses=tuple(key for one in trusts for key in one.witnesses),
         quorum=max((one.quorum for one in trusts), default=1),

@@ -126,13 +126,16 @@ def verify_receipt(
         if isinstance(result, ReceiptError):
             raise AssertionError("one of the rows refuses it")
         checks(_compare, result, known)
+        by_persons = checks(approvals.check_persons, result, trust) if trust.names_persons else None
         confirmed = confirmations.check(checks, Confirmable([result], (), known), trust, require)
         if SIGNED in require:
             checks(check_own_signatures, (), None)
-        return _conclude_receipt(result, confirmed, trust)
+        told = [] if by_persons is None else [by_persons]
+        return _conclude_receipt(result, [*told, *confirmed], trust)
 
-    rows: Sequence[StepRow[Any, Any]] = (*_CONFIRMED, _compare, *required_rows(trust, require))
-    return steps.run("receipt", rows, check)
+    signing = [approvals.check_persons] if trust.names_persons else []
+    last: Sequence[StepRow[Any, Any]] = (*signing, *required_rows(trust, require))
+    return steps.run("receipt", (*_CONFIRMED, _compare, *last), check)
 
 
 def recorded_fact(confirmed: VerifiedReceipt) -> Fact:

@@ -59,7 +59,7 @@ _KEYS = {
     Source.PARTY: (
         "signed signed.logged signed.stamped documents succession.decided succession.agreed "
         "mandate.decided mandate.end.decided mandate.end.later.decided key.registered.decided "
-        "recorded.decided"
+        "recorded.decided recorded.confirmed recorded.confirmed.digest"
     ),
     Source.WITNESS: "witnessed",
     Source.AUTHORITY: "stamped stamped.several stamped.limits stamped.older",

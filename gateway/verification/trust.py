@@ -34,7 +34,8 @@ class TrustAnchors:
     statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
     ``vouched`` are the keys of organisations, by organisation and key id, that only the gateway
     named: nobody compared them. ``administrators`` are the keys of the persons who decide at the
-    gateway, by the person's id and the key's. ``origin_of`` says for the id of each key in which
+    gateway, by the person's id and the key's, ``persons`` those of persons of its members, each by
+    ORGANISATION/PSEUDONYM. ``origin_of`` says for the id of each key in which
     file it was.
     ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough;
     ``authorities`` are root certificates of time-stamp authorities.
@@ -55,6 +56,7 @@ class TrustAnchors:
     checkpoints: Sequence[str] = ()
     vouched: frozenset[tuple[str, str]] = frozenset()
     administrators: Mapping[str, Mapping[str, ApprovalKey]] = field(default_factory=dict)
+    persons: Mapping[str, Mapping[str, ApprovalKey]] = field(default_factory=dict)
     origin_of: Mapping[str, str] = field(default_factory=dict)
     witnesses: Sequence[VerificationKey] = ()
     quorum: int = 1
@@ -128,6 +130,11 @@ class TrustAnchors:
         raise UnknownLog(
             f"the event is of the log {ascii(origin)[:200]}, which is not among the trusted ones"
         )
+
+    @property
+    def names_persons(self) -> bool:
+        """Tell whether the keys of any person of a member were brought."""
+        return any(one.persons for one in (self, *self.others))
 
     def named_keys(self) -> list[dict[str, str]]:
         """Each key that is trusted: whose it is, its id, and in which file it was."""

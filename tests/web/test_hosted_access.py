@@ -10,7 +10,7 @@ import pytest
 
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain.refusals import EditConflict, Forbidden, NotFound, ValidationFailed
-from gateway.evidence import passkey, sd_jwt
+from gateway.evidence import declarations, passkey, sd_jwt
 from gateway.evidence.declarations import change_digest
 from gateway.kernel.approvals import draft_approval
 from gateway.web.hosted_access import HostedAccess
@@ -22,6 +22,7 @@ from tests.founding import (
     Founded,
     check_log,
     founded,
+    key_of,
     offered,
     shown,
     signed_in,
@@ -266,3 +267,15 @@ def test_each_person_whom_an_act_names_signs_it(gateway: Founded) -> None:
     acting = replace(first, caller=first._signing((approval(first), approval(second)), made.values))
     done = acting.write("staff_add", "key-1", body)
     assert len(shown(done.receipt)["approvals"]) == 2
+
+
+def test_a_requirement_to_sign_takes_no_approval_of_a_person(gateway: Founded) -> None:
+    office, handoff = access(gateway), new(gateway)
+    made = prepared(office, handoff, "k1")
+    key = key_of(OFMIN)
+    gateway.register_key(OFMIN, key)
+    word = gateway.word(OFMIN, declarations.LOCK, key, key)
+    gateway.administer("organisation.require_signed", OFMIN, declaration=word)
+    with pytest.raises(RefusedOnRecord) as refused:
+        office.write("handoffs_accept", "k1", made.body, signed(made), handoff=handoff)
+    assert refused.value.refusal.rules == ("R2.signed_only",)
