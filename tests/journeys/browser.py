@@ -2,12 +2,18 @@
 
 import json
 import os
+import secrets
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.authenticator import Authenticator
 from tests.programs import require
 
 if TYPE_CHECKING:  # installed for the slow suites alone
@@ -66,8 +72,9 @@ def scrolls_sideways(page: "Page") -> bool:
     return width > 0
 
 
-def add_authenticator(page: "Page") -> None:
-    """Give a page a device that keeps passkeys and verifies its person."""
+def add_authenticator(page: "Page", key: Authenticator | None = None, handle: str = "") -> None:
+    """Give a page a device that keeps passkeys and verifies its person; with a ``key``, which it
+    made before, whose person has this handle."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable", {"enableUI": False})
     device = {
@@ -78,4 +85,16 @@ def add_authenticator(page: "Page") -> None:
         "isUserVerified": True,
         "automaticPresenceSimulation": True,
     }
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    made = session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    if key is not None:
+        pkcs8 = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        credential = {
+            "credentialId": b64encode(secrets.token_bytes(16)).decode(),
+            "isResidentCredential": True,
+            "rpId": urlsplit(key.origin).hostname,
+            "privateKey": b64encode(pkcs8).decode(),
+            "userHandle": b64encode(handle.encode()).decode(),
+            "signCount": 1,
+        }
+        added = {"authenticatorId": made["authenticatorId"], "credential": credential}
+        session.send("WebAuthn.addCredential", added)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway import wiring
-from gateway.cli.demo.environment import DemoEnvironment, free_ports
-from gateway.evidence import base64url
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
+from gateway.evidence import base64url, declarations
+from gateway.kernel.actors import GATEWAY
 from gateway.registry import staff
 from tests import founding
+from tests.authenticator import Authenticator
 from tests.journeys import browser
 from tests.journeys.harness import OFMIN, casegate, check_log, config_of, offered, running
 from tests.journeys.npm import installed
@@ -123,6 +125,63 @@ def test_an_officer_is_invited_accepts_and_the_receipt_verifies_offline(
     _move_by_keyboard(page, address)
     check_log(stage)
     context.close()
+
+
+def test_two_administrators_change_an_entry_in_two_browsers_and_the_receipt_verifies_offline(
+    console: tuple[DemoEnvironment, str], chromium: "Browser", axe: str, tmp_path: Path
+) -> None:
+    stage, address = console
+    one, other = (_administrator(stage, chromium, address, name) for name, _ in ADMINS)
+    seen = _Looker(one, axe)
+    seen.look()
+    for path in ("", f"/{OFMIN}", f"/{OFMIN}/organisation.amend"):
+        one.goto(f"{address}/admin/organisations{path}")
+        seen.look()
+    one.locator('[name="name"]').fill("OFMIN, renamed")
+    one.locator('[name="reason"]').fill("as its statutes say")
+    one.locator("main button.main").click()
+    seen.look()
+    one.locator("main button.main").click()
+    one.wait_for_url(f"{address}/done/*")
+    seen.look()
+    other.goto(address)
+    other.locator('main a[href^="/admin/changes/"]').first.click()
+    assert "OFMIN, renamed" in other.locator("main").inner_text()
+    other.locator("main button.main").click()
+    other.locator("main button.main").click()
+    other.wait_for_url(f"{address}/done/*")
+    with other.expect_download() as saved:
+        other.locator("main a.button").click()
+    receipt = tmp_path / "change.receipt.json"
+    saved.value.save_as(receipt)
+    trust = stage.folder / OFMIN / "connection.toml"
+    casegate("verify", receipt, "--trust", trust, status=18)
+    assert seen.silent()
+    check_log(stage)
+    for page in (one, other):
+        page.context.close()
+
+
+def _administrator(stage: DemoEnvironment, chromium: "Browser", address: str, name: str) -> "Page":
+    """An administrator who registered a passkey, and signed in with it."""
+    key, issuer = Authenticator(origin=address), config_of(stage).issuer
+    values = {"person": name, "jwk": key.jwk}
+    claims = {
+        "action": "admin.add_passkey",
+        "aud": issuer,
+        "change": declarations.change_digest("admin.add_passkey", GATEWAY, values),
+        "iat": int(wiring.now().timestamp()),
+        "iss": declarations.person_uri(issuer, name),
+        "jti": str(wiring.new_id()),
+    }
+    proof = key.sign(declarations.PASSKEY_APPROVAL_TYP, claims)
+    stage.administer("admin.add_passkey", GATEWAY, {**values, "proof": proof})
+    page = chromium.new_context(locale="fr").new_page()
+    browser.add_authenticator(page, key, f"/{name}")
+    page.goto(f"{address}/login")
+    page.locator("main button").click()
+    page.wait_for_url(f"{address}/")
+    return page
 
 
 def _read_without_scripts(
