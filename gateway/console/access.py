@@ -90,12 +90,15 @@ class Access(Protocol):
         endpoint: str,
         key: str,
         body: Mapping[str, Any],
-        approval: str | None = None,
+        approvals: Sequence[str] = (),
         /,
         **ids: Any,
     ) -> Done:
-        """Do it, once for each idempotency ``key``; ``approval`` is the draft with the passkey's
-        answer."""
+        """Do it, once for each idempotency ``key``; ``approvals`` are drafts with the passkeys'
+        answers, of each person who is named one."""
+
+    def draft(self, action: str, digest: str, /) -> str:
+        """Word what this person signs of an act that another one prepared, by its digest."""
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for; None where

@@ -47,6 +47,9 @@ create table if not exists held(id text primary key, session text not null
   references session(id) on delete cascade, made integer not null, value blob not null,
   expires real not null) strict, without rowid;
 create index if not exists held_of on held(session, made);
+create table if not exists waiting(id text primary key, organisation text not null,
+  name text not null, value blob not null, expires real not null) strict, without rowid;
+create index if not exists waiting_of on waiting(organisation, expires);
 create table if not exists attempt(name text primary key, minute integer not null,
   number integer not null) strict, without rowid;
 create table if not exists exposure(day text not null, organisation text not null,
@@ -239,6 +242,45 @@ class Sessions:
         except (StopIteration, InvalidTag):
             return None
 
+    # --- Acts that wait for a second person, of one organisation: its persons read them ---
+
+    def wait(self, person: Person, value: Any, life: timedelta) -> str:
+        """Keep an act of a person's until others signed it; returns its name."""
+        name = secrets.token_urlsafe(18)
+        row = (name, *person, self._locked(name, value), (self._now() + life).timestamp())
+        self._database.execute("insert into waiting values (?, ?, ?, ?, ?)", row)
+        return name
+
+    def waiting(self, organisation: str) -> dict[str, tuple[str, Any]]:
+        """All acts that wait in an organisation, the oldest first: by whom, and what."""
+        rows = self._database.execute(
+            "select id, name, value from waiting where organisation = ? and expires > ?"
+            " order by expires",
+            (organisation, self._now().timestamp()),
+        ).fetchall()
+        return {name: (by, self._unlocked(name, value)) for name, by, value in rows}
+
+    def sign_waiting(self, name: str, value: Any) -> None:
+        """Put in what one more person signed."""
+        changed = (self._locked(name, value), name)
+        self._database.execute("update waiting set value = ? where id = ?", changed)
+
+    def end_waiting(self, organisation: str, name: str) -> None:
+        """Let go of an act: it was done, or refused."""
+        ended = (name, organisation)
+        self._database.execute("delete from waiting where id = ? and organisation = ?", ended)
+
+    def _locked(self, name: str, value: Any) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._lock.encrypt(nonce, json.dumps(value).encode(), name.encode())
+
+    def _unlocked(self, name: str, value: bytes) -> Any:
+        return json.loads(self._lock.decrypt(value[:12], value[12:], name.encode()))
+
+    @property
+    def _lock(self) -> AESGCM:
+        return AESGCM(hmac.digest(self._secret, b"waiting", "sha256"))
+
     # --- What a person was exposed to: for the person alone, for a month ---
 
     def count(self, person: Person, what: str, day: date) -> int:
@@ -264,6 +306,7 @@ class Sessions:
         now = self._now()
         limits = {
             "held where expires <= ?": now.timestamp(),
+            "waiting where expires <= ?": now.timestamp(),
             "used_challenge where expires <= ?": now.timestamp(),
             "session where seen <= ?": (now - IDLE).timestamp(),
             "session where began <= ?": (now - LONGEST).timestamp(),

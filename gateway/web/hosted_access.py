@@ -147,7 +147,7 @@ class HostedAccess:
         endpoint: str,
         key: str,
         body: Mapping[str, Any],
-        approval: str | None = None,
+        approvals: Sequence[str] = (),
         /,
         **ids: Any,
     ) -> Done:
@@ -156,16 +156,21 @@ class HostedAccess:
         draft = fields.pop(_DOCUMENT, None)
         if one.action in _APPROVED:
             several = endpoint == "changes_submit"
-            fields |= {"approvals": [approval]} if several else {"approval": approval}
+            fields |= {"approvals": [*approvals]} if several else {"approval": approvals[0]}
         with _crossing():
             call = self._call(one, key, fields)._replace(draft=draft)
-            if approval is not None and one.action not in _APPROVED:
-                call = call._replace(caller=self._signing((approval,), _values(call, ids)))
+            if approvals and one.action not in _APPROVED:
+                call = call._replace(caller=self._signing((*approvals,), _values(call, ids)))
             done = one.view(call, **ids)
             if isinstance(done, Write):
                 done = transact(self.ports, call.caller, *done)
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
+
+    def draft(self, action: str, digest: str, /) -> str:
+        """Word what this person signs of an act that another one prepared, by its digest."""
+        organisation = self.person.organisation
+        return draft_approval(self.ports, self._signer, organisation, action, digest)
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for."""

@@ -179,11 +179,11 @@ def test_an_act_that_its_person_signed_has_the_approval_in_its_event_for_the_own
     office, handoff = access(gateway), new(gateway)
     made = prepared(office, handoff, "k1")
     approval = signed(made)
-    done = office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+    done = office.write("handoffs_accept", "k1", made.body, (approval,), handoff=handoff)
     told = shown(done.receipt)
     assert (told["by"], told["approvals"]) == ("officer-1", [approval])
     assert approval not in str(gateway.stream(HOTLINE)[-1].event.shown_to(HOTLINE))
-    again = office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+    again = office.write("handoffs_accept", "k1", made.body, (approval,), handoff=handoff)
     assert again.result == done.result
 
 
@@ -205,7 +205,7 @@ def test_what_is_not_exactly_signed_by_its_person_is_refused_by_name(gateway: Fo
         (good[:-8] + "AAAAAAAA", "does not verify"),
     ):
         with pytest.raises(RefusedOnRecord) as refused:
-            office.write("handoffs_accept", "k1", made.body, approval, handoff=handoff)
+            office.write("handoffs_accept", "k1", made.body, (approval,), handoff=handoff)
         assert why in refused.value.refusal.detail
 
 
@@ -225,16 +225,16 @@ def test_an_act_without_a_document_is_signed_as_its_body_and_an_approval_counts_
         ("key-2", made.body, "used before"),
     ):
         if not why:
-            done = keeper.write("staff_add", key, body, approval)
+            done = keeper.write("staff_add", key, body, (approval,))
             assert shown(done.receipt)["approvals"] == [approval]
             continue
         with pytest.raises(RefusedOnRecord) as refused:
-            keeper.write("staff_add", key, body, approval)
+            keeper.write("staff_add", key, body, (approval,))
         assert why in refused.value.refusal.detail
     late = signed(keeper.prepare("staff_add", "key-3", made.body))
     gateway.clock.advance(timedelta(hours=73))
     with pytest.raises(RefusedOnRecord) as refused:
-        keeper.write("staff_add", "key-3", made.body, late)
+        keeper.write("staff_add", "key-3", made.body, (late,))
     assert "older than 72 hours" in refused.value.refusal.detail
 
 

@@ -6,7 +6,7 @@ one act. Which fields there are, and what is refused, say the endpoints.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -30,15 +30,18 @@ from gateway.console.sections import conditions, short
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import passkey, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError
+from gateway.text import catalogue
 
 pages = Blueprint("acts", __name__)
 
 SIGNED_WITHIN = timedelta(minutes=15)
 RECEIPT_KEPT = timedelta(hours=1)
 
-NEVER_ASKED = ("by", "offer", "approved_by", "second_assessor", "approval", "digests")
-"""What nobody types: who they are, what they were shown, who the second person is, what a passkey
-signs, and digests."""
+NEVER_ASKED = ("by", "offer", "approval", "digests")
+"""What nobody types: who they are, what they were shown, what a passkey signs, and digests."""
+
+WAITS_FOR = timedelta(hours=72)
+"""How long an act waits for the other persons whom it names."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,41 @@ class PersonAct:
             g.language,
             sent=dict(request.form.lists()),
             errors=[(at.removeprefix("/values") if self.fields else at, why) for at, why in errors],
-            choices=self.choices,
+            choices={**self.choices, **self._colleagues()},
             repeated=self.repeated,
             without=(*NEVER_ASKED, *self.drawn),
         )
+
+    @property
+    def persons(self) -> list[str]:
+        """The fields that name a person beside the one who acts."""
+        described = self.schema.get("properties", {})
+        form = described.get("by", {}).get("pattern")
+        return [
+            name
+            for name, one in described.items()
+            if name != "by" and form and one.get("items", one).get("pattern") == form
+        ]
+
+    def _colleagues(self) -> dict[str, dict[str, str]]:
+        """Whom each of these fields may name: each signs, too."""
+        if not (named := self.persons):
+            return {}
+        me, access = signed_in().person.name, signed_in().access
+        entries = access.read("staff_list", {"limit": "100"})["items"]
+        known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
+        words = {one["pseudonym"]: _colleague(one) for one in known}
+        return dict.fromkeys(named, words)
+
+    def others(self, body: Mapping[str, Any]) -> list[str]:
+        """The persons whom a body names so."""
+        found = [body[name] for name in self.persons if name in body]
+        return [one for each in found for one in ([each] if isinstance(each, str) else each)]
+
+
+def _colleague(entry: Mapping[str, Any]) -> str:
+    roles = wording.code("role", entry["roles"], g.language)
+    return wording.say("colleague", g.language, name=entry["pseudonym"], roles=roles)
 
 
 def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: Any) -> PersonAct:
@@ -147,9 +181,14 @@ def check(act: PersonAct) -> Response:
         "back": act.back,
         "title": act.title,
         "secret": act.secret,
+        "others": act.others(body),
+        "digest": prepared.digest,
+        "document": _readable(prepared),
+        "told": {one: replace(form, language=one).answered for one in catalogue.LANGUAGES},
+        "about": str(next(iter(act.ids.values()), "")),
     }
     if not prepared.values:  # it was done before
-        return _finish(kept, None)
+        return _finish(kept, ())
     return make_response(_check_page(act, [*given, *form.answered], prepared, kept))
 
 
@@ -189,21 +228,29 @@ def sign(name: str) -> Response:
     kept = console().sessions.held(signed_in().session, name)
     if kept is None:
         abort(409)
-    approval = None
-    if kept["draft"]:
-        try:
-            answer = passkeys.read_answer(sent("credential"))
-            approval = passkey.complete(kept["draft"], answer.response)
-        except (DocumentError, KeyError):
-            abort(400)
-    return _finish(kept, approval)
+    approvals = (_signed(kept["draft"]),) if kept["draft"] else ()
+    if not kept["others"] or not approvals:
+        return _finish(kept, approvals)
+    me = signed_in().person
+    waiting = {**kept, "approvals": approvals, "signed": [me.name]}
+    console().sessions.wait(me, waiting, WAITS_FOR)
+    return make_response(redirect("/waiting", 303))
 
 
-def _finish(kept: Mapping[str, Any], approval: str | None) -> Response:
+def _signed(draft: str) -> str:
+    """A draft with what the passkey answered."""
+    try:
+        answer = passkeys.read_answer(sent("credential"))
+        return passkey.complete(draft, answer.response)
+    except (DocumentError, KeyError):
+        abort(400)
+
+
+def _finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
     ids = {name: _id(one) for name, one in kept["ids"].items()}
-    done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approval, **ids)
+    done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title", "secret")}
-    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": approval is not None}
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": bool(approvals)}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     name = console().sessions.hold(signed_in().session, held, RECEIPT_KEPT)
     return make_response(redirect(f"/done/{name}", 303))
@@ -214,6 +261,76 @@ def _id(text: str) -> UUID | str:
         return UUID(text)
     except ValueError:
         return text
+
+
+# --- Acts that wait for the other persons whom they name ---
+
+
+@pages.get("/waiting")
+def show_waiting() -> str:
+    """Show what waits for a signature of mine, and what of mine waits for others."""
+    return render_template("waiting.html", rows=waiting())
+
+
+def waiting() -> list[dict[str, Any]]:
+    """The acts of the organisation that wait, as far as they concern this person."""
+    me = signed_in().person
+    found = []
+    for name, (by, one) in console().sessions.waiting(me.organisation).items():
+        missing = [other for other in one["others"] if other not in one["signed"]]
+        row = {**one, "name": name, "by": by, "missing": missing, "mine": by == me.name}
+        row["sign"], row["record"] = me.name in missing, by == me.name and not missing
+        if row["sign"] or row["mine"]:
+            found.append(row)
+    return found
+
+
+def _waiting(name: str) -> dict[str, Any]:
+    return next((one for one in waiting() if one["name"] == name), None) or abort(404)
+
+
+@pages.get("/waiting/<name>")
+def show_signing(name: str) -> str:
+    """One of them: exactly what the other person signed, to be signed as well."""
+    row, me, options, held = _waiting(name), signed_in(), "", ""
+    if row["sign"]:
+        draft = me.access.draft(row["action"], row["digest"])
+        options = passkeys.request_options(passkey.challenge(draft), me.session.credential)
+        asked = {"draft": draft, "waiting": name}
+        held = console().sessions.hold(me.session, asked, SIGNED_WITHIN)
+    return render_template("signing.html", row=row, options=options, held=held)
+
+
+@pages.post("/waiting/<held>/signature")
+def sign_waiting(held: str) -> Response:
+    """Sign it, too."""
+    asked = console().sessions.held(signed_in().session, held)
+    row = _waiting(asked["waiting"]) if asked else abort(409)
+    if row["sign"]:
+        signed = {
+            "approvals": [*row["approvals"], _signed(asked["draft"])],
+            "signed": [*row["signed"], signed_in().person.name],
+        }
+        console().sessions.sign_waiting(row["name"], {**row, **signed})
+    return make_response(redirect("/waiting", 303))
+
+
+@pages.post("/waiting/<name>/record")
+def record(name: str) -> Response:
+    """Do what all have signed."""
+    row = _waiting(name)
+    if not row["record"]:
+        abort(409)
+    done = _finish(row, row["approvals"])
+    console().sessions.end_waiting(signed_in().person.organisation, name)
+    return done
+
+
+@pages.post("/waiting/<name>/end")
+def end(name: str) -> Response:
+    """Take it back, or refuse to sign it: nothing of it is done."""
+    console().sessions.end_waiting(signed_in().person.organisation, _waiting(name)["name"])
+    return make_response(redirect("/waiting", 303))
 
 
 @pages.get("/done/<name>")

@@ -1,0 +1,72 @@
+"""A second person is chosen, and signs the same text; nobody types that they agreed."""
+
+import re
+
+from tests.console.test_handoff_pages import read, sign
+from tests.founding import HOTLINE, OFMIN, element_id, submitted
+
+MARK = {
+    "kind": "mark",
+    "code": "kept_as_evidence",
+    "elements": element_id("url"),
+    "approved_by": "approver-1",
+}
+
+
+def asked(hosted):
+    """One who asks for what another one signs, too."""
+    browser = hosted.signed_in(HOTLINE, "liaison-1")
+    path = f"/cases/{submitted(hosted.gateway).result['case']}/case.restrict"
+    page = browser.send(browser.get(path), path, **MARK)
+    assert page.status_code == 200, read(page)
+    return browser, sign(browser, page)
+
+
+def second(hosted, name):
+    """Another one reads what waits, and signs it."""
+    browser = hosted.signed_in(HOTLINE, name, lang="fr")
+    path = re.search(r'href="(/waiting/[^"]+)"', browser.get("/waiting").text)[1]
+    page = browser.get(path)
+    action = re.search(r'action="(/waiting/[^"]+/signature)"', page.text)[1]
+    return browser, browser.send(page, action, credential=browser.answer(action, page))
+
+
+def test_an_act_waits_until_the_person_whom_it_names_has_signed(hosted):
+    browser, sent = asked(hosted)
+    assert sent.location == "/waiting"
+    assert "second signature: 1" in read(browser.get("/"))
+    page = browser.get("/waiting")
+    assert "approver-1" in read(page)
+    assert "Record it" not in read(page)
+    assert second(hosted, "approver-1")[1].status_code == 303
+    page = browser.get("/waiting")
+    action = re.search(r'action="(/waiting/[^"]+/record)"', page.text)[1]
+    done = browser.send(page, action)
+    assert done.status_code == 303, read(done)
+    assert "confirmed by your passkey" in read(browser.get(done.location))
+    assert "Nothing waits for a second person." in read(browser.get("/waiting"))
+
+
+def test_who_is_named_may_refuse_and_nothing_is_done(hosted):
+    browser, _ = asked(hosted)
+    other = hosted.signed_in(HOTLINE, "approver-1")
+    page = other.get("/waiting")
+    action = re.search(r'action="(/waiting/[^"]+/end)"', page.text)[1]
+    assert other.send(page, action).status_code == 303
+    assert "Nothing waits" in read(browser.get("/waiting"))
+
+
+def test_what_waits_is_seen_by_nobody_whom_it_does_not_name(hosted):
+    browser, _ = asked(hosted)
+    path = re.search(r'href="(/waiting/[^"]+)"', browser.get("/waiting").text)[1]
+    for organisation, name in ((HOTLINE, "analyst-1"), (OFMIN, "officer-1")):
+        stranger = hosted.signed_in(organisation, name)
+        assert stranger.get(path).status_code == 404
+        assert path not in stranger.get("/waiting").text
+
+
+def test_what_waits_ends_after_three_days(hosted):
+    browser, _ = asked(hosted)
+    hosted.later(hours=73)
+    browser.sign_in()
+    assert "Nothing waits" in read(browser.get("/waiting"))
