@@ -229,8 +229,9 @@ def repeated(
         shown = receipts.verify(receipts.from_json(first[1]["receipt"]), keys, pins.origin)
     except (ReceiptError, NoteError) as error:
         return f"the receipt of its answer is not accepted ({error}): it is of your pinned log"
-    log = ports.checkpoint_signer.origin
-    if [log, str(sent.event)] not in _named(shown):
+    named, log = _named(shown), ports.checkpoint_signer.origin
+    # What a gateway only follows is not shown to the member that decided it.
+    if (named or not shown.allowed) and [log, str(sent.event)] not in named:
         return "the receipt of its answer does not name the event: `peer_event` is its log and id"
     return None
 
@@ -243,4 +244,7 @@ def _entry(answer: Mapping[str, Any]) -> Any:
 def _named(shown: VerifiedReceipt) -> Sequence[Any]:
     """The events of a peer that an event is made of, or refuses."""
     said = [canonical.decode(one.encode()) for one in shown.details(SUBJECT)]
-    return [*map(list, shown.details("peer_event")), *(one.get("peer_event") for one in said)]
+    return [
+        *map(list, shown.details("peer_event")),
+        *(one["peer_event"] for one in said if "peer_event" in one),
+    ]

@@ -4,12 +4,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from gateway import peer_conformance
+from gateway.domain.handoff import RecallCode
 from gateway.domain.refusals import Refusal
 from gateway.evidence import receipt as receipts
+from gateway.exchange.handoffs import recalls
+from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.relay import taking_in
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -20,16 +24,18 @@ from gateway.registry import witnessing
 from gateway.store.high_water_mark import HighWaterMarkFile
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from gateway.web.problems import problem_of
+from tests import answers
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
     FR,
     OFMIN_THERE,
+    TwoGateways,
     released,
     two_gateways,
 )
-from tests.founding import ORIGIN, Founded, offered
+from tests.founding import OFMIN, ORIGIN, Founded, accepted, offered
 from tests.peering import PEER, PEER_WITNESS, POLICE, Peering, peering
 
 Answer = tuple[int, dict[str, Any]]
@@ -128,25 +134,43 @@ def test_without_a_member_that_shows_itself_documents_are_not_tried(two: Peering
     two.show()
 
 
-def test_what_was_heard_is_brought_again_and_gets_its_first_answer() -> None:
+def test_whatever_was_heard_is_brought_again_and_gets_its_first_answer() -> None:
     two = two_gateways()
-    offered(two.be, released(two), originator=BE_HOTLINE)
+    case = released(two)
+    offer = offered(two.be, case, originator=BE_HOTLINE)
     two.exchange()
-    with two.be.ports.begin(TransactionMode.READ) as work:
-        pins = work.organisations.get(FR).peer.pins
-    size = two.fr.size()
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.be.answer(BE_HOTLINE, answers.withdraw, handoff, "it crosses the acceptance")
+    two.exchange()
+    wanted = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
+    two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), wanted)
+    two.exchange()
+    sizes = two.be.size(), two.fr.size()
+    for (name, member), last in two.cursors.items():
+        told = [repeated(two, name, member, number) for number in range(1, last + 1)]
+        assert told == [None] * last
+    assert (two.be.size(), two.fr.size()) == sizes
+    said = [
+        repeated(two, BE, OFMIN_THERE, 1, lambda one: (one[0], one[1] | {"event": object()})),
+        repeated(two, BE, OFMIN_THERE, 1, lambda one: (200, {"receipt": altered(one[1])})),
+    ]
+    assert ["step 3" in str(said[0]), "is not accepted" in str(said[1])] == [True, True]
 
-    def told(spoil: Callable[[Answer], Answer] = lambda answer: answer) -> str | None:
-        line = Line(two.fr, BE, spoil)
-        return peer_conformance.repeated(two.be.ports, line, pins, OFMIN_THERE, 1)
 
-    assert told() is None
-    assert two.fr.size() == size
-    assert "step 3" in str(told(lambda one: (one[0], one[1] | {"event": object()})))
-    assert "is not accepted" in str(
-        told(lambda one: (200, {"receipt": altered(one[1]["receipt"])}))
-    )
+def repeated(
+    two: TwoGateways,
+    name: str,
+    member: str,
+    number: int,
+    spoil: Callable[[Answer], Answer] = lambda answer: answer,
+) -> str | None:
+    here, there, peer = (two.be, two.fr, FR) if name == BE else (two.fr, two.be, BE)
+    with here.ports.begin(TransactionMode.READ) as work:
+        pins = work.organisations.get(peer).peer.pins
+    line = Line(there, name, spoil)
+    return peer_conformance.repeated(here.ports, line, pins, member, number)
 
 
-def altered(receipt: dict[str, Any]) -> dict[str, Any]:
+def altered(answer: dict[str, Any]) -> dict[str, Any]:
+    receipt = answer["receipt"]
     return receipt | {"document": receipt["document"].replace("allowed", "denied")}

@@ -76,6 +76,8 @@ def test_a_recall_reaches_its_holder_abroad_within_a_minute_and_its_answer_comes
     answer_recall(fr, handoff)
     until(lambda: erased(be, handoff))
     check_both(be, fr, handoff)
+    for one, other in ((be, fr), (fr, be)):  # what comes again has its first answer
+        assert set(check(one, other).values()) == {None}
 
 
 def settle(be: PeerStage, fr: PeerStage, *handoffs: str) -> None:
