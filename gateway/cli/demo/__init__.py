@@ -726,11 +726,17 @@ def _keep_up(folder: Path) -> int:
     if not (folder / MARKER).exists():
         raise click.ClickException(f"{folder} is no demonstration: `casegate demo --out {folder}`")
     with DemoEnvironment(folder) as stage:
+        url = wiring.load_config(stage.operator).console_url
+        if url is None:
+            raise click.ClickException(f"{folder} is of an earlier version: play it again")
         click.echo("".join(stage.start()), nl=False)
         click.echo("\nInvitations to the console, each good once, for a browser on this host:")
         for member in MEMBERS:
             for person, address in stage.invite(member.slug):
                 click.echo(f"  {member.slug}: {person}\n    {address}")
+        names = " and ".join(name for name, _ in ADMINS)
+        click.echo(f"  {names}, administrators, make a passkey, which both approve:")
+        click.echo(f"    {url}/administrator")
         try:
             return stage.wait()
         except KeyboardInterrupt:
