@@ -238,8 +238,8 @@ class Walk(NamedTuple):
 
 
 MOST: Mapping[str, Mapping[str, int]] = {
-    "submit": {"statements": 14, "round_trips": 12, "functions": 373},
-    "offer": {"statements": 17, "round_trips": 13, "functions": 388},
+    "submit": {"statements": 14, "round_trips": 12, "functions": 372},
+    "offer": {"statements": 17, "round_trips": 13, "functions": 387},
     "accept": {"statements": 18, "round_trips": 15, "functions": 324},
 }
 """What a request may pass through at most. On PostgreSQL round trips alone count: locks are
