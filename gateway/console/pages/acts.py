@@ -125,13 +125,18 @@ def _colleague(entry: Mapping[str, Any]) -> str:
     return wording.say("colleague", g.language, name=entry["pseudonym"], roles=roles)
 
 
+def is_asked(endpoint: str) -> bool:
+    """Tell whether people are asked for what an endpoint takes: a whole case comes from a file."""
+    return "content" not in signed_in().access.schema(endpoint).get("properties", ())
+
+
 def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: Any) -> PersonAct:
     """An act by its action; 404 where there is none about such a thing.
 
     ``title`` is the key of its title, which names the act and the end of the first id.
     """
     endpoint = signed_in().access.endpoint(action, *ids)
-    if endpoint is None:
+    if endpoint is None or not is_asked(endpoint):
         abort(404)
     about, words = next(iter(ids.values()), ""), wording.act(action, g.language)
     named = short(about) if isinstance(about, UUID) else about

@@ -53,7 +53,8 @@ def index() -> str:
 def show(case: UUID) -> str:
     """One case: what may be done, who has it in which version, and what they owe."""
     view, access = _read(case), signed_in().access
-    offered = [one for one in view.get("acts", ()) if access.endpoint(one["action"], "case")]
+    known = ((one, access.endpoint(one["action"], "case")) for one in view.get("acts", ()))
+    offered = [one for one, endpoint in known if endpoint and acts.is_asked(endpoint)]
     return render_template(
         "case.html",
         view=view,
