@@ -111,6 +111,7 @@ def _console(gateway: wiring.GatewayRuntime) -> ConsoleContext:
         new_id=wiring.new_id,
         simulated=config.simulated_reference_date,
         body_bytes=config.body_bytes,
+        answered=None if gateway.counts is None else gateway.counts.answered,
     )
 
 

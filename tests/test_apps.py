@@ -12,6 +12,7 @@ import pytest
 from gateway import __version__, wiring
 from gateway.apps import Audience, Worker, gate, listener, make_app
 from gateway.cli.gateway_setup import make
+from gateway.config import ConfigError
 from gateway.keys import OVERLAP, KeyPurpose, RotationStep, pending_step, perform_step
 from gateway.web.app import create_partner_app
 from gateway.web.caller import Tokens
@@ -119,6 +120,22 @@ def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert json.loads(describe(500).body)["type"].endswith("/problems/server-error")
+
+
+def test_the_console_is_served_where_it_has_an_address(gw: Operator) -> None:
+    with gw.opened() as gateway, pytest.raises(ConfigError, match="there is no console"):
+        make_app(Audience.CONSOLE, gateway)
+    gw.set("console", "url", '"https://console.example"')
+    gw.set("console", "bind", f'"unix:{gw.folder}/console.sock"')
+    wiring.open_console_folder(gw.config)
+    counted: list[tuple[Any, ...]] = []
+    counts: Any = SimpleNamespace(answered=lambda *told: counted.append(told[:3]))
+    with gw.opened() as gateway:
+        client = make_app(Audience.CONSOLE, replace(gateway, counts=counts)).test_client()
+        for path, status in (("/login", 200), ("/handoffs/1", 303)):
+            assert client.get(path, base_url="https://console.example").status_code == status
+    assert counted == [("/login", "GET", 200), ("none", "any", 303)]
+    assert listener(Worker(Audience.CONSOLE, gw.config, lambda _: None)).tls is None
 
 
 class _Peer:

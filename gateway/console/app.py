@@ -4,6 +4,7 @@ import hmac
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from time import perf_counter
 
 from flask import (
     Flask,
@@ -132,6 +133,7 @@ def _begin() -> Response | None:
     are not.
     """
     context = console()
+    g.began = perf_counter()
     g.request_id, g.signed_in, g.language = str(context.new_id()), None, _language()
     if request.host != context.origin.partition("://")[2]:
         abort(421)
@@ -199,7 +201,11 @@ def _hidden_fields(path: str, *, once: bool = True) -> Markup:
 
 
 def _finish(response: Response) -> Response:
-    """Set the headers of every answer."""
+    """Set the headers of every answer, and count it."""
+    if (answered := console().answered) is not None:
+        rule = request.url_rule
+        route, method = (rule.rule, request.method) if rule is not None else ("none", "any")
+        answered(route, method, response.status_code, perf_counter() - g.began)
     response.headers.update(HEADERS)
     if console().origin.startswith("https:"):
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"

@@ -36,7 +36,8 @@ class Log(Protocol):
 class ConsoleContext:
     """The parts of the console. ``origin`` is its address, for good: browsers keep passkeys to it.
 
-    ``simulated`` is the reference date that a demonstration set.
+    ``simulated`` is the reference date that a demonstration set. ``answered`` hears of each answer,
+    where anybody counts them: its route's template, method, status and seconds.
     """
 
     origin: str
@@ -46,6 +47,7 @@ class ConsoleContext:
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     simulated: date | None = None
+    answered: Callable[[str, str, int, float], None] | None = None
     body_bytes: int = 256 * 1024
 
     @property
