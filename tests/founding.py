@@ -622,7 +622,13 @@ def retold(
     """A gateway to which all happened that did to another one, whose database is the copy."""
     keys = keys or MemoryKeys()
     keys.made = told.ports.keys.made  # type: ignore[attr-defined]
-    gateway = unfounded(partial(LentStore, keys=keys, held=copy), simulated_reference_date, keys)
+    gateway = unfounded(
+        partial(LentStore, keys=keys, held=copy),
+        simulated_reference_date,
+        keys,
+        issuer=told.ports.issuer,
+        origin=told.origin,
+    )
     _go_on_from(told, gateway)
     gateway.compared = told.compared
     return gateway
@@ -654,6 +660,9 @@ def _rows_of(copy: bytes) -> dict[Table, list[dict[str, Any]]]:
 
 
 def _go_on_from(told: Founded, gateway: Founded) -> None:
+    gateway.ports = replace(gateway.ports, attester=told.ports.attester)
+    gateway.clock._start = told.clock._start
+    gateway.beside |= told.beside
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
     gateway.ports.random.calls = told.ports.random.calls  # type: ignore[attr-defined]
@@ -708,10 +717,15 @@ def _told(simulated_reference_date: date | None) -> tuple[Founded, bytes]:
     """The story told once, its log found sound, and what the database holds then."""
     gateway = unfounded(None, simulated_reference_date)
     _tell_the_story(gateway)
+    return settled(gateway)
+
+
+def settled(gateway: Founded) -> tuple[Founded, bytes]:
+    """A gateway whose log was found sound, and what its database holds: to be told by `retold`."""
     check_log(gateway)
     with gateway.ports.begin(TransactionMode.READ) as work:
-        for one in _all_events(gateway, work, work.log.head(), (GATEWAY, *_slugs(work))):
-            gateway.checked[one.event.id] = one
+        logged = _all_events(gateway, work, work.log.head(), (GATEWAY, *_slugs(work)))
+    gateway.checked = {one.event.id: one for one in logged}
     gateway.compared, gateway.made_again = _registry_rows(gateway.store), _made_again(gateway)
     return gateway, gateway.store.copy()  # type: ignore[attr-defined]
 

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,8 @@ from tests.founding import (
     founded,
     key_of,
     note_signer,
+    retold,
+    settled,
     unfounded,
 )
 from tests.newcomers import Newcomer, serve
@@ -141,6 +144,12 @@ class Peering:
 
 def peering() -> Peering:
     """Both, once they are joined, and the police office there shows itself."""
+    here, there = _joined()
+    return Peering(retold(*here), retold(*there))
+
+
+@cache
+def _joined() -> tuple[tuple[Founded, bytes], tuple[Founded, bytes]]:
     there = unfounded(issuer=PEER_ISSUER, origin=PEER_ORIGIN)
     persons = [administrator(ALICE, "A. Martin"), administrator(BENOIT, "B. Dubois")]
     there.do(registry_keys.found, persons, ZONE.key)
@@ -158,4 +167,4 @@ def peering() -> Peering:
     join(found.here, log_keys=[there.checkpoint_signer.signer.vkey],
          attestation_keys={"keys": [key_of("attest").public_jwk()]})  # fmt: skip
     found.show()
-    return found
+    return settled(found.here), settled(found.there)

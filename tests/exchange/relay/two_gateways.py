@@ -46,6 +46,8 @@ from tests.founding import (
     administrator,
     founded,
     key_of,
+    retold,
+    settled,
     submitted,
     unfounded,
 )
@@ -239,6 +241,11 @@ def _cosign(gateway: Founded, proof: str) -> None:
 
 def belgian(origin: str = BE_ORIGIN) -> Founded:
     """The originators' gateway with its member, which knows no other one yet."""
+    return retold(*_belgian(origin))
+
+
+@cache
+def _belgian(origin: str) -> tuple[Founded, bytes]:
     gateway = unfounded(issuer=BE_ISSUER, origin=origin)
     ids = Ids()
     ids.made = 50_000_000 if origin == BE_ORIGIN else 70_000_000
@@ -262,7 +269,7 @@ def belgian(origin: str = BE_ORIGIN) -> Founded:
         start="2000-01-01",
     )
     gateway.administer("system.register", BE_HOTLINE, system=DESK, scopes=sorted(SCOPES))
-    return gateway
+    return settled(gateway)
 
 
 def enter_peer(
