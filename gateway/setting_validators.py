@@ -52,6 +52,8 @@ def origin(value: object) -> str:
 def console(value: object) -> str:
     """The address of pages to whose host browsers keep passkeys: no IP address (WebAuthn 5.1.2)."""
     url = text(value)
+    if re.fullmatch(r"https://.*:443|http://.*:80", url):
+        raise ValueError("must be spelled as browsers do, without :443 or :80")
     if not re.fullmatch(r"http://localhost(:[0-9]{1,5})?", url):
         host = origin(url).removeprefix("https://").rpartition(":")[0] or url[8:]
         if url.startswith("https://[") or re.fullmatch(r"[0-9.]+", host):

@@ -132,6 +132,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("public_bind", "[::g]:8443"),
         ("partners_bind", "unix:relative.sock"),
         ("console_url", "http://console.example"),
+        ("console_url", "https://console.example:443"),
         ("console_url", "https://192.0.2.7"),
         ("console_url", "https://192.0.2.7:8445"),
         ("console_url", "https://[2001:db8::7]:8445"),

@@ -43,10 +43,10 @@ def read_answer(text: str) -> Answer:
 
 
 def handle(person: Person) -> bytes:
-    """The handle of a person; ValueError where their names are too long for it."""
+    """The handle of a person; DocumentError where their names are too long for it."""
     encoded = "/".join(person).encode()
     if len(encoded) > LONGEST_HANDLE:
-        raise ValueError("organisation and pseudonym have more than 64 bytes together")
+        raise DocumentError("organisation and pseudonym have more than 64 bytes together")
     return encoded
 
 

@@ -33,7 +33,7 @@ LARGEST_HELD = 256 * 1024
 COUNTED_DAYS = 30
 
 _NOTED = timedelta(minutes=1)
-"""How often the last use of a session is written."""
+"""How often the last use of a session is written, and what is over is erased."""
 _TIMEOUT = 5.0  # seconds that one process waits for another one's write
 _PAGES = 32_768  # of 4 KiB: a full database refuses, and does not fill the disk
 _TABLES = """
@@ -83,7 +83,7 @@ class Sessions:
         """``secret`` authenticates challenges; processes of one gateway share it."""
         self._file, self._secret, self._now = file, secret, now
         self._local = local()
-        self._zone = now().tzinfo
+        self._zone, self._pruned = now().tzinfo, now() - _NOTED
 
     @property
     def _database(self) -> sqlite3.Connection:
@@ -119,7 +119,8 @@ class Sessions:
         expires = int.from_bytes(head[:8], "big")
         if expires <= self._now().timestamp():
             return False
-        self.prune()
+        if self._now() - self._pruned >= _NOTED:
+            self.prune()
         added = self._database.execute(
             "insert into used_challenge values (?, ?) on conflict do nothing",
             (sha256(challenge).digest(), float(expires)),
@@ -303,7 +304,7 @@ class Sessions:
 
     def prune(self) -> None:
         """Erase what is over."""
-        now = self._now()
+        self._pruned = now = self._now()
         limits = {
             "held where expires <= ?": now.timestamp(),
             "waiting where expires <= ?": now.timestamp(),

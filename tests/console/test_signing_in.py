@@ -1,6 +1,7 @@
 """Sign in by passkey, register one by an invitation, and what is refused."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,15 @@ def test_a_wrong_or_used_token_opens_nothing_and_is_not_repeated(console, browse
     answer = browser.post("/invitation", {"token": "guessed-guessed"})
     assert answer.status_code == 403
     assert "guessed" not in answer.text + console.written.getvalue()
+
+
+def test_a_person_whose_names_no_device_can_keep_is_refused_in_words(console, browser):
+    token = invite(console)
+    named = console.register.invitations[token]
+    long = replace(named, person=Person("o" * 40, "p" * 40))
+    console.register.invitations[token] = long
+    assert browser.post("/invitation", {"token": token}).status_code == 403
+    assert "64 bytes" in console.logged()[-1]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ def open_invitation() -> Response:
     if invitation is None:
         return _refuse_invitation("no open invitation has this token")
     challenge = context.sessions.challenge("invitation")
+    try:
+        options = passkeys.creation_options(challenge, invitation.person)
+    except DocumentError as error:
+        return _refuse_invitation(str(error))
     return make_response(
         render_template(
             "register.html",
@@ -110,7 +114,7 @@ def open_invitation() -> Response:
             person=invitation.person,
             action="/invitation/passkey",
             token=sent("token").strip(),
-            options=passkeys.creation_options(challenge, invitation.person),
+            options=options,
         )
     )
 
