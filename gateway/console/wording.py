@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.domain.audit_event import ACTION_OF
 from gateway.domain.standing import Closed
 from gateway.text import catalogue
 
@@ -42,6 +43,10 @@ def coded(field: str, value: Any, language: str) -> str:
 
 def option(field: str, word: str, language: str) -> str:
     """A word of a field as it may be chosen: what it means, with the codes that people know."""
+    if field == "actions" and word in _EVENT_OF:
+        return _capital(catalogue.word("events", _EVENT_OF[word], language))
+    if field == "results":
+        return _capital(catalogue.word("results", word, language))
     meaning = catalogue.word("meanings", word, language)
     if field in ("tlp", "handling") or meaning == word:
         name = code(_FIELDS.get(field, field), word, language)
@@ -49,6 +54,9 @@ def option(field: str, word: str, language: str) -> str:
         return name if meaning == word else say("coded", language, code=word, words=meaning)
     return _capital(meaning)
 
+
+_EVENT_OF = {action: event for event, action in ACTION_OF.items()}
+"""What an action is searched by: its event."""
 
 _FIELDS = {
     "matters": "matter",

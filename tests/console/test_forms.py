@@ -17,9 +17,16 @@ from gateway.web.partners.handoffs import ANSWERING
 from tests.each import each
 
 AT = ("part_day", "part_month", "part_year", "part_hour", "part_minute")
-NEVER_TYPED = ("by", "offer", "conditions")
+NEVER_TYPED = ("by", "offer", "conditions", "next")
 ACTS = ("handoffs_update", "staff_add", "staff_revoke_passkey")
-OTHERS = ("handoffs_consult", "handoffs_update", "cases_offer", "cases_consult", "staff_add")
+OTHERS = (
+    "events_search",
+    "handoffs_consult",
+    "handoffs_update",
+    "cases_offer",
+    "cases_consult",
+    "staff_add",
+)
 
 
 def bodies() -> Iterator[tuple[str, Mapping[str, Any]]]:

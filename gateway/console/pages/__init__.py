@@ -8,6 +8,7 @@ from gateway.console.access import Person
 from gateway.console.pages import (
     acts,
     admin,
+    audit,
     cases,
     contents,
     handoffs,
@@ -39,6 +40,7 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/sent", "sent", administrators=False),
     Destination("/cases", "cases", administrators=False),
     Destination("/staff", "staff", administrators=False),
+    Destination("/audit", "inquiry", administrators=False),
     Destination("/me", "me"),
 )
 
@@ -52,4 +54,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     acts.pages,
     staff.pages,
     admin.pages,
+    audit.pages,
 )
