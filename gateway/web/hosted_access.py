@@ -15,7 +15,7 @@ from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
 from gateway.evidence.declarations import change_digest
-from gateway.exchange.signed_requests import DRAFT
+from gateway.exchange.signed_requests import DRAFT, RECALL
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.approvals import draft_approval
@@ -41,7 +41,8 @@ _ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
     for one in reversed(PARTNERS)
     if one.writes and one.body is not None
 }
-_DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer))
+_RECALLING = tuple(one for one in PARTNERS if one.signed is RECALL)
+_DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer, *_RECALLING))
 """Acts that make a document, which the person is shown before."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})

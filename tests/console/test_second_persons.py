@@ -3,7 +3,7 @@
 import re
 
 from tests.console.test_handoff_pages import read, sign
-from tests.founding import HOTLINE, OFMIN, element_id, submitted
+from tests.founding import HOTLINE, OFMIN, accepted, element_id, offered, submitted
 
 MARK = {
     "kind": "mark",
@@ -70,3 +70,20 @@ def test_what_waits_ends_after_three_days(hosted):
     hosted.later(hours=73)
     browser.sign_in()
     assert "Nothing waits" in read(browser.get("/waiting"))
+
+
+def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
+    made = submitted(hosted.gateway)
+    handoff = accepted(hosted.gateway, offered(hosted.gateway, made))
+    browser = hosted.signed_in(HOTLINE, "liaison-1")
+    path = f"/cases/{made.result['case']}/case.recall"
+    said = {"code": "inaccurate", "reason": "the address is wrong", "approved_by": "approver-1"}
+    page = browser.send(browser.get(path), path, **said)
+    assert page.status_code == 200, read(page)
+    assert "Digest of the document" in read(page)
+    assert sign(browser, page).location == "/waiting"
+    second(hosted, "approver-1")
+    action = re.search(r'action="(/waiting/[^"]+/record)"', browser.get("/waiting").text)[1]
+    done = browser.send(browser.get("/waiting"), action)
+    assert done.status_code == 303, read(done)
+    assert "recalled" in read(browser.get(f"/handoffs/{handoff}"))

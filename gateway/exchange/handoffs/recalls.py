@@ -33,11 +33,14 @@ from gateway.exchange.case.cases import own_case
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import (
+    DRAFT,
     VerifiedRequest,
     assurance,
     attesting,
     check_signed,
+    complete,
     digest_of,
+    unsigned,
 )
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.disclosure import reads_acts_of
@@ -49,6 +52,7 @@ from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
+    Write,
     WriteResult,
     authorize,
     deny_as_not_found,
@@ -63,7 +67,8 @@ class RecallRequest(Asked):
     and left out once the case was erased.
 
     ``signed`` is the recall itself, where its author signed it; of a remote member's ``persons`` is
-    how many decided there.
+    how many decided there. ``draft``: see `signed_requests.complete`; of one that is to be made
+    there is a write, for its rehearsal.
     """
 
     by: str
@@ -72,6 +77,7 @@ class RecallRequest(Asked):
     approved_by: str | None = None
     signed: VerifiedRequest | None = None
     persons: int | None = None
+    draft: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class ApprovalRequest:
 
 def of_case(
     ports: Ports, caller: Caller, key: str, case: UUID, wanted: RecallRequest
-) -> WriteResult:
+) -> WriteResult | Write:
     """Recall a case from all who were given it; a handoff that is recalled already is passed over.
 
     Raises SecondPersonRequired, WrongState (nobody is left to recall it from), EditConflict (the
@@ -96,7 +102,7 @@ def of_case(
 
 def of_handoff(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: RecallRequest
-) -> WriteResult:
+) -> WriteResult | Write:
     """Recall what one handoff gave, likewise; a second recall of it is refused."""
     return _recall(ports, caller, key, wanted, {"handoff": handoff})
 
@@ -142,12 +148,13 @@ def approve(
 
 def _recall(
     ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
-) -> WriteResult:
+) -> WriteResult | Write:
     persons = second_person("/approved_by", wanted.approved_by)
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
     signed = digest_of(wanted.signed)
     request = ActionRequest("case.recall", wanted.by, key, content, persons, document=signed)
-    return transact(ports, caller, request, lambda context: take(context, wanted, where), _again)
+    write = Write(request, lambda context: take(context, wanted, where), _again)
+    return write if wanted.draft == DRAFT else transact(ports, caller, *write)
 
 
 def _document(
@@ -156,8 +163,15 @@ def _document(
     """The recall as its originator signed it, or as the gateway attests it."""
     if wanted.signed is not None:
         return wanted.signed.document
+    heading = attesting(context.ports, context.caller.organisation)
+    if wanted.draft:
+        binds: dict[str, Any] = {"case": str(case.id), "version": case.version}
+        binds |= {} if handoff is None else {"handoff": str(handoff)}
+        return complete(wanted.draft, binds, heading.signer)
+    if wanted.draft is not None:
+        heading = unsigned(heading)
     return handoff_documents.issue_recall(
-        attesting(context.ports, context.caller.organisation),
+        heading,
         case=case.id,
         version=case.version,
         code=wanted.code,

@@ -24,7 +24,7 @@ from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.oversight import notifications
 from gateway.exchange.signed_requests import RECALL, SUCCESSION, SignedRequestType
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import Write, WriteResult
 from gateway.registry import staff
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
@@ -39,7 +39,7 @@ class _Taken(NamedTuple):
 
     names: str
     asked: type[Any]
-    act: Mapping[str, Callable[..., WriteResult]]
+    act: Mapping[str, Callable[..., WriteResult | Write]]
     refusals: tuple[type[Refusal], ...] = ()
     more: Mapping[str, Any] = {}
     scope: str = ""
@@ -141,7 +141,9 @@ def _endpoints(kind: StepKind) -> Iterator[Endpoint]:
         def view(call: Call, act: Any = taken.act[place], about: str = about, **ids: Any) -> Any:
             if _PSEUDONYM.fault(ids.get("pseudonym", "person")):
                 raise NotFound
-            signed = {} if taken.signed is None else {"signed": call.signed}
+            signed: dict[str, Any] = {} if taken.signed is None else {"signed": call.signed}
+            if taken.signed is RECALL:
+                signed["draft"] = call.draft
             of = ids.pop(about)
             asked = call.read_body(taken.asked, **ids, **taken.more, **signed)
             return act(call.ports, call.caller, call.key, of, asked)
