@@ -40,7 +40,6 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/sent", "sent", administrators=False),
     Destination("/cases", "cases", administrators=False),
     Destination("/staff", "staff", administrators=False),
-    Destination("/audit", "inquiry", administrators=False),
     Destination("/me", "me"),
 )
 
