@@ -98,14 +98,15 @@ class DutyKind(StrEnum):
 class WaitKind(StrEnum):
     """What waits for an organisation beside its duties, and what arrived.
 
-    The counterpart's late answer; its own cases to assess and to clear, and those that are with
-    nobody, cleared or recalled; a removal that is held for the police, or free since; a succession
-    to approve; a refused notification; the way to its activation. What ends soon: content of its
-    cases, its membership, a mandate, an agreement, a term of retention, an audit access, a
-    certificate.
+    The counterpart's late answer; what it accepted and nobody opened; its own cases to assess and
+    to clear, and those that are with nobody, cleared or recalled; a removal that is held for the
+    police, or free since; a succession to approve; a refused notification; the way to its
+    activation. What ends soon: content of its cases, its membership, a mandate, an agreement, a
+    term of retention, an audit access, a certificate.
     """
 
     LATE_ANSWER = "late_answer"
+    UNOPENED = "unopened"
     ASSESSMENT = "assessment"
     CASE_CLEARANCE = "case_clearance"
     CASE_OFFER = "case_offer"

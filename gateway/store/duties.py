@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, func, literal, null, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, SweepClock, WorkPlace
-from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, HandoffPlace
+from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, HandoffPlace, HandoffState
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS
 from gateway.domain.worklist import COUNTED
@@ -26,6 +26,7 @@ from gateway.store.tables import (
     DUTY_PLACE,
     WAITING,
     case_version,
+    consultation,
     duty,
     handoff,
     handoff_reference,
@@ -108,6 +109,19 @@ _LATE_AT_OTHERS = _worked_on(
         stands_after(handoff.c.due_at, handoff.c.id),
     )
     .order_by(handoff.c.due_at, handoff.c.id)
+)
+# Of the newest: else all that was opened is read as well.
+_accepted = (
+    select(handoff.c.id)
+    .where(matching(handoff, "state"), handoff.c.recipient == bindparam("organisation"))
+    .order_by(handoff.c.id.desc())
+    .limit(COUNTED)
+    .subquery()
+)
+_UNOPENED = _worked_on(
+    select(*_HANDOFFS.columns, *_beside)
+    .join(_accepted, _accepted.c.id == handoff.c.id)
+    .where(~exists().where(consultation.c.handoff == handoff.c.id))
 )
 _owed = _open & duty.c.arrived.is_(null())
 _CLOSE = update(duty).values(closed_at=bindparam("now"), next_at=null(), person=null())
@@ -200,6 +214,15 @@ class SqlDuties(StorePart):
             if len(found) == limit:
                 break
         return self._shown(originator, found, _PARTS[1])
+
+    def unopened(self, recipient: str, limit: int) -> Sequence[WorkRow]:
+        """Handoffs that an organisation accepted and never opened, of its COUNTED newest of each
+        state."""
+        found = list[tuple[None, Any]]()
+        for state in (HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED):
+            values = {"organisation": recipient, "state": state, "limit": limit}
+            found += [(None, row) for row in self._transaction.rows(_UNOPENED, values)]
+        return self._shown(recipient, found, _PARTS[1])
 
     def _shown(
         self, organisation: str, found: Sequence[tuple[HandoffDuty | None, Any]], size: int

@@ -68,6 +68,9 @@ def test_what_is_owed_is_told_with_a_command_that_does_it(desks: Desks) -> None:
     (command,) = commands(desks.done("todo", at=OFMIN))
     assert command == ["handoff", "accept", short(handoff)]
     desks.done(*command, *BY, "--yes", at=OFMIN)
+    (command,) = commands(desks.done("todo", at=OFMIN))
+    assert command[:3] == ["handoff", "consult", short(handoff)]
+    desks.done(*command, *BY, "--reason-code", "quality", "--reason", "a look", at=OFMIN)
     assert waits(desks, OFMIN) == []
 
 
@@ -238,7 +241,9 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed(desks: Desks) -
     desks.done("case", "recall", case, "--by", "approver-1", *why)
     desks.stage.gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
     told = desks.run("todo", at=OFMIN)
-    assert "not active: cases, held removals, successions, notifications" in unwrapped(told.stderr)
+    assert "not active: handoffs not opened, cases, held removals, successions" in unwrapped(
+        told.stderr
+    )
     acknowledge, _answer = commands(told.stdout)
     assert acknowledge == ["handoff", "acknowledge-recall", short(handoff)]
     desks.done(*acknowledge, *BY, at=OFMIN)

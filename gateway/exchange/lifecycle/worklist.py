@@ -48,6 +48,9 @@ HELD_AT_MOST = 100
 """Held removals that are read for a page, the oldest first: each costs a reading of its case and of
 the offers to the police. The next ones follow as these are offered, or their cases closed."""
 
+UNOPENED_AT_MOST = 100
+"""Handoffs accepted and not opened that are made for a page, of each state."""
+
 LISTED_FOR = timedelta(days=30)
 """How long after its refusal a held removal is a line: who did not offer it again by then wants it
 no more."""
@@ -160,15 +163,23 @@ def _late(context: RequestContext, after: WorkPlace | None, number: int) -> Sequ
     return [_of_handoff(context, one) for one in found]
 
 
+def _unopened(context: RequestContext) -> Iterator[_Row]:
+    """Return what was accepted, and whose content nobody opened yet."""
+    for one in context.work.duties.unopened(context.caller.organisation, UNOPENED_AT_MOST):
+        yield _of_handoff(context, one)
+
+
 def _of_handoff(context: RequestContext, row: WorkRow) -> _Row:
     # Long: a line for each field.
     duty, one, own = row.duty, row.handoff, context.caller.organisation
+    late = one.originator == own
     other = one.recipient if one.originator == own else one.originator
     due_at = (one.due_at or NEVER) if duty is None else duty.due_at
     if duty is None:
-        acts, kind = ["handoff.read"], DutyKind.ANSWER
-        place = place_of(WaitKind.LATE_ANSWER, one.id, urgency=one.urgency, due_at=due_at)
-        command = f"handoff show {one.id}"
+        acts, kind = ["handoff.read" if late else "case.consult"], DutyKind.ANSWER
+        waits, due_at = (WaitKind.LATE_ANSWER, due_at) if late else (WaitKind.UNOPENED, NEVER)
+        place = place_of(waits, one.id, urgency=one.urgency, due_at=due_at)
+        command = f"handoff {'show' if late else 'consult'} {one.id}"
     else:
         acts, kind = acts_on(duty, one, context.now) or [duty.terms.action], duty.kind
         place = duty.place(one.urgency)
@@ -403,6 +414,7 @@ def _erasures(context: RequestContext) -> Iterator[_Row]:
 _SOURCES = (
     _Source("handoffs", "handoffs.read", "handoff.read", _owed),
     _Source("late_answers", "handoffs.read", "handoff.read", _late),
+    _Source("unopened", "handoffs.read", "case.consult", _few(_unopened)),
     _Source("cases", "cases.read", "case.assess", _cases),
     _Source("held_removals", "cases.read", "handoff.offer", _few(_removals)),
     _Source("erasures", "cases.read", "case.read", _few(_erasures)),

@@ -236,7 +236,7 @@ def test_an_addition_waits_for_its_holder_until_that_acknowledges_it(gateway):
     revised(gateway, case, items=ADDED)
     updated(gateway, handoff, groups=("items",))
     assert gateway.arrived(handoff) == {OFMIN: ["handoff.updated"]}
-    (one,) = listed(gateway, OFMIN)
+    _unopened, one = listed(gateway, OFMIN)
     assert (one["kind"], one["acts"]) == ("addition", ["handoff.acknowledge", "handoff.mark_seen"])
     acknowledged(gateway, handoff)
     assert gateway.arrived(handoff) == {}

@@ -30,6 +30,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    consulted,
     offer_of,
     offered,
     revised,
@@ -99,8 +100,9 @@ def test_each_party_owes_its_own_part_of_a_correction(gateway):
     (update,) = owed(gateway, HOTLINE)
     assert (update["acts"][0], update["handoff"]) == ("handoff.update", str(handoff))
     updated(gateway, handoff)
-    (acknowledgement,) = owed(gateway, OFMIN)
+    acknowledgement, unopened = owed(gateway, OFMIN)
     assert acknowledgement["acts"][0] == "handoff.acknowledge"
+    assert unopened["kind"] == "unopened"
     assert acknowledgement["case"] == case.result["case"]
     assert owed(gateway, HOTLINE) == []
 
@@ -113,6 +115,22 @@ def test_an_update_that_no_package_can_bring_is_replaced_by_a_notice(gateway):
     notice, _declined = owed(gateway, HOTLINE)
     assert notice["acts"][0] == "handoff.notify_correction"
     assert notice["acts"] == ["handoff.notify_correction", "handoff.omit_update"]
+
+
+def test_what_was_accepted_waits_until_somebody_opens_it(gateway):
+    whole = accepted(gateway)
+    part = accepted(gateway, offered(gateway, submitted(gateway)), groups=("items",))
+    consulted(gateway, accepted(gateway))
+    gateway.act(OFMIN, arrivals.take, whole, TakeRequest("officer-1"))
+    first, second = owed(gateway, OFMIN)
+    assert {first["handoff"], second["handoff"]} == {str(whole), str(part)}
+    assert (first["kind"], first["command"]) == ("unopened", f"handoff consult {whole}")
+    assert (first["acts"], first["taken_by"], first["due_at"]) == (
+        ["case.consult"], "officer-1", None
+    )  # fmt: skip
+    consulted(gateway, whole)
+    consulted(gateway, part)
+    assert owed(gateway, OFMIN) == owed(gateway, HOTLINE) == []
 
 
 def test_what_an_interest_keeps_away_is_not_in_the_list(gateway):
@@ -331,7 +349,8 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed_is_named(gatewa
         "recall_acknowledgement", "recall_answer"
     }  # fmt: skip
     assert skipped(gateway, OFMIN) == [
-        ("cases", None), ("held_removals", None), ("successions", None), ("notifications", None)
+        ("unopened", None), ("cases", None), ("held_removals", None), ("successions", None),
+        ("notifications", None),
     ]  # fmt: skip
 
 
