@@ -70,7 +70,7 @@ def test_what_is_owed_is_told_with_a_command_that_does_it(desks: Desks) -> None:
     desks.done(*command, *BY, "--yes", at=OFMIN)
     (command,) = commands(desks.done("todo", at=OFMIN))
     assert command[:3] == ["handoff", "consult", short(handoff)]
-    desks.done(*command, *BY, "--reason-code", "quality", "--reason", "a look", at=OFMIN)
+    desks.done(*command, *BY, "--reason-code", "investigation", "--reason", "look", at=OFMIN)
     assert waits(desks, OFMIN) == []
 
 

@@ -86,7 +86,7 @@ def test_who_holds_a_case_hears_that_its_originator_is_suspended(gateway):
     handoff = taken(gateway)
     suspend(gateway, HOTLINE)
     assert gateway.arrived(handoff) == {OFMIN: [SUSPENDED]}
-    assert [one["arrived"] for one in listed(gateway, OFMIN)] == [SUSPENDED]
+    assert [one["arrived"] for one in listed(gateway, OFMIN)] == [None, SUSPENDED], "to open, too"
 
 
 def test_nobody_hears_of_an_organisation_of_which_it_neither_holds_nor_is_offered_anything(gateway):
