@@ -132,6 +132,7 @@ class RequestContext:
     peer_event: tuple[str, str] | None = None
     peer_persons: int = 0
     rehearsed: bool = False
+    confirmed: bool = False
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -206,7 +207,7 @@ class RequestContext:
         if self.peer_event is not None:
             details = (*details, events.shared("peer_event", self.peer_event, parties))
         shown = self.actor.credentials if isinstance(self.actor, Caller) else None
-        if isinstance(shown, PersonCredentials) and event is None:
+        if isinstance(shown, PersonCredentials) and event in (None, self.event):
             details = (*details, *self._confirm(shown, document_sha256))
         if self.peer_persons:
             told = events.shared("peer_persons", str(self.peer_persons), parties)
@@ -239,6 +240,7 @@ class RequestContext:
         owner, action = self.actor.organisation, self.request.action
         values = shown.values if document is None else {"document": document}
         change = declarations.change_digest(action, owner, values)
+        self.confirmed = True
         act = person_approvals.ApprovedAct(owner, action, change, named, self.event, self.now)
         keys_of = partial(passkeys_in, self.ports, self.work, owner)
         person_approvals.consume(self.ports.issuer, self.work, act, shown.approvals, keys_of)
@@ -759,6 +761,9 @@ def _remember(context: RequestContext, result: Any, on_retry: OnRetry) -> Logged
     if context.ports.leapt() and not _is_in_danger(context):
         raise refusals.ClockAhead(AHEAD)
     request = context.request
+    shown = context.actor.credentials if isinstance(context.actor, Caller) else None
+    if isinstance(shown, PersonCredentials) and shown.approvals and not context.confirmed:
+        raise refusals.InvalidApproval("no event of this act keeps what a person signs of it")
     if request.key:
         kept = json.dumps(result) if on_retry is Retry.STORED else None
         owner, fingerprint = _key_owner(context.actor), _fingerprint(context)

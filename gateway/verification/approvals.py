@@ -122,9 +122,10 @@ def _change(
     except DocumentError as error:
         raise Mismatch(f"an approval in the event does not verify: {error}") from None
     action, document = ACTION_OF.get(confirmed.type), confirmed.event.get("document_sha256")
-    if one.action != action:
+    # What is sent to another gateway is recorded as sent: its subject tells which action it is.
+    if one.action not in (action, confirmed.subject().get("action")):
         raise Mismatch("an approval is of another action than the event's")
-    of = (action, signer.organisation, {"document": document})
+    of = (one.action, signer.organisation, {"document": document})
     if document is not None and one.change != declarations.change_digest(*of):
         raise Mismatch("an approval is of another document than the event's")
     if not -MAX_SKEW <= confirmed.time - one.at <= APPROVAL_LIFE:

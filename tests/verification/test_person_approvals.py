@@ -38,9 +38,11 @@ def story() -> Mapping[str, Receipt]:
     office = HostedAccess(gateway.ports, acting, Person(OFMIN, "officer-1"))
     handoff = new(gateway)
     made = prepared(office, handoff, "k1")
-    accepted = office.write("handoffs_accept", "k1", made.body, signed(made, KEY), handoff=handoff)
+    accepted = office.write(
+        "handoffs_accept", "k1", made.body, (signed(made, KEY),), handoff=handoff
+    )
     seen = office.prepare("handoffs_take", "k2", {}, handoff=handoff)
-    taken = office.write("handoffs_take", "k2", {}, signed(seen, KEY), handoff=handoff)
+    taken = office.write("handoffs_take", "k2", {}, (signed(seen, KEY),), handoff=handoff)
     check_log(gateway)
     return {"accepted": accepted.receipt, "taken": taken.receipt}
 

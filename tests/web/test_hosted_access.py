@@ -9,10 +9,17 @@ from uuid import UUID
 import pytest
 
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
-from gateway.domain.refusals import EditConflict, Forbidden, NotFound, ValidationFailed
+from gateway.domain.refusals import (
+    EditConflict,
+    Forbidden,
+    InvalidApproval,
+    NotFound,
+    ValidationFailed,
+)
 from gateway.evidence import declarations, passkey, sd_jwt
 from gateway.evidence.declarations import change_digest
 from gateway.kernel.approvals import draft_approval
+from gateway.kernel.transact import RequestContext
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import PRESENT, Authenticator
 from tests.founding import (
@@ -277,5 +284,36 @@ def test_a_requirement_to_sign_takes_no_approval_of_a_person(gateway: Founded) -
     word = gateway.word(OFMIN, declarations.LOCK, key, key)
     gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     with pytest.raises(RefusedOnRecord) as refused:
-        office.write("handoffs_accept", "k1", made.body, signed(made), handoff=handoff)
+        office.write("handoffs_accept", "k1", made.body, (signed(made),), handoff=handoff)
     assert refused.value.refusal.rules == ("R2.signed_only",)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (
+            "measures_restrict",
+            {"kind": "suspension", "code": "objection", "until": "2026-03-03T09:00:00Z"},
+        ),
+        ("cases_close", {}),
+    ],
+)
+def test_a_step_keeps_what_its_person_signed(
+    gateway: Founded, endpoint: str, body: dict[str, Any]
+) -> None:
+    desk = access(gateway, HOTLINE, "liaison-1")
+    case = UUID(submitted(gateway).result["case"])
+    made = desk.prepare(endpoint, "k1", body, case=case)
+    approval = signed(made)
+    done = desk.write(endpoint, "k1", body, (approval,), case=case)
+    assert shown(done.receipt)["approvals"] == [approval]
+
+
+def test_what_no_event_keeps_of_a_signature_is_refused(
+    gateway: Founded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = access(gateway, person="liaison-1")
+    made = keeper.prepare("staff_add", "key-1", added(gateway))
+    monkeypatch.setattr(RequestContext, "_confirm", lambda *_: ())
+    with pytest.raises(InvalidApproval, match="keeps what a person signs"):
+        keeper.write("staff_add", "key-1", made.body, (signed(made),))
