@@ -124,4 +124,4 @@ def _entry(search: UUID, event: UUID) -> Mapping[str, Any]:
         if str(one["event"]) == str(event):
             found: Mapping[str, Any] = one
             return found
-    abort(404)
+    return abort(404)
