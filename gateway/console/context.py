@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import current_app, g, request
+from flask import abort, current_app, g, request
 
 from gateway.console import wording
 from gateway.console.access import Access, Person, Persons
@@ -93,3 +93,11 @@ def say(key: str, **values: Any) -> str:
 def sent(name: str) -> str:
     """A field of the form that was sent; empty where it has none of that name."""
     return request.form.get(name, "")
+
+
+def sent_key() -> str:
+    """The idempotency key that a form drew: 400 for any other, which would be of no form."""
+    try:
+        return str(UUID(sent("key")))
+    except ValueError:
+        abort(400)

@@ -57,7 +57,7 @@ def person_of(answer: Answer) -> Person:
     except ValueError:
         text = ""
     organisation, slash, name = text.partition("/")
-    if not slash or not name:
+    if not slash or not name or not text.isprintable():
         raise DocumentError("the passkey is of no person")
     return Person(organisation, name)
 

@@ -29,13 +29,15 @@ MOST_SESSIONS = 3
 CHALLENGE = timedelta(minutes=5)
 MOST_HELD = 20
 """Values held for one session; with the next one the oldest goes."""
-LARGEST_HELD = 256 * 1024
+MOST_WAITING = 20
+"""Acts of one person that wait for others; with the next one the oldest goes."""
+LARGEST_HELD = 512 * 1024
 COUNTED_DAYS = 30
 
 _NOTED = timedelta(minutes=1)
 """How often the last use of a session is written, and what is over is erased."""
 _TIMEOUT = 5.0  # seconds that one process waits for another one's write
-_PAGES = 32_768  # of 4 KiB: a full database refuses, and does not fill the disk
+_PAGES = 65_536  # of 4 KiB: a full database refuses, and does not fill the disk
 _TABLES = """
 create table if not exists session(id text primary key, organisation text not null,
   name text not null, kid text not null, credential text not null, began real not null,
@@ -203,7 +205,7 @@ class Sessions:
 
     def hold(self, session: BrowserSession, value: Any, life: timedelta) -> str:
         """Hold a JSON value for a session of a request; returns the name to ask for it by."""
-        data = json.dumps(value).encode()
+        data = json.dumps(value, ensure_ascii=False).encode()
         if len(data) > LARGEST_HELD:
             raise ValueError("more than is held between two pages")
         name, nonce, now = secrets.token_urlsafe(18), secrets.token_bytes(12), self._now()
@@ -250,6 +252,11 @@ class Sessions:
         name = secrets.token_urlsafe(18)
         row = (name, *person, self._locked(name, value), (self._now() + life).timestamp())
         self._database.execute("insert into waiting values (?, ?, ?, ?, ?)", row)
+        self._database.execute(
+            "delete from waiting where id in (select id from waiting where organisation = ?"
+            " and name = ? order by expires desc limit -1 offset ?)",
+            (*person, MOST_WAITING),
+        )
         return name
 
     def waiting(self, organisation: str) -> dict[str, tuple[str, Any]]:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from gateway.console.access import Person
+from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read
 from tests.founding import OFMIN, accepted, case_content, offered, submitted
 
@@ -109,3 +110,15 @@ def test_content_is_not_opened_before_an_acceptance(hosted):
     refused = opened(hosted.signed_in(), handoff)
     assert refused.status_code == 409
     assert "Content opens after acceptance" in read(refused)
+
+
+def test_an_address_that_is_not_in_the_content_is_no_consultation(hosted, handoff):
+    browser = hosted.signed_in()
+    where = opened(browser, handoff).location
+    path = re.search(r'href="(/opened/[^"]+/address/[^"]+)"', browser.get(where).text)[1]
+    asked, other = browser.get(path), f"{where}/address/another"
+    fields = {"csrf": hosted.sessions.find(cookie(browser)).csrf(other)}
+    told = {"reason_code": "evidence", "reason": "to preserve it", **fields}
+    key = re.search(r'name="key" value="([^"]+)"', asked.text)[1]
+    assert browser.post(other, {**told, "key": key}).status_code == 404
+    assert consultations(hosted) == 1

@@ -4,6 +4,8 @@ import json
 import re
 from uuid import UUID
 
+from gateway.domain.refusals import Busy
+from gateway.web.hosted_access import HostedAccess
 from tests.founding import ABROAD, HOTLINE, OFMIN, offered, revised, submitted, updated
 
 LANGUAGES = ("en", "fr")
@@ -167,3 +169,23 @@ def test_what_is_no_act_on_a_handoff_is_not_there(hosted):
     browser, handoff = hosted.signed_in(), offer(hosted)
     for action in ("handoff.unknown", "case.assess", "staff.add", "handoff.reissue"):
         assert browser.get(f"/handoffs/{handoff}/{action}").status_code == 404, action
+
+
+def test_whether_a_danger_waits_is_never_told_of_what_could_not_be_read(hosted, monkeypatch):
+    browser = hosted.signed_in()
+    told = "Whether an imminent danger waits could not be read"
+    assert told not in browser.get("/me").text
+
+    def busy(access, endpoint, query={}, /, **ids):  # noqa: B006 - as the method
+        raise Busy("in a moment")
+
+    monkeypatch.setattr(HostedAccess, "read", busy)
+    assert told in browser.get("/me").text
+
+
+def test_an_act_under_a_key_that_no_form_drew_is_not_done(hosted):
+    browser, handoff = hosted.signed_in(), offer(hosted)
+    path = f"/handoffs/{handoff}/handoff.decline"
+    page = browser.get(path)
+    for key in ("", "approval/officer-2/1", "x" * 100):
+        assert browser.send(page, path, reason="no", key=key).status_code == 400

@@ -2,6 +2,9 @@
 
 import re
 
+from gateway.domain.refusals import Forbidden
+from gateway.web.hosted_access import HostedAccess
+from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read, sign
 from tests.founding import HOTLINE, OFMIN, accepted, element_id, offered, submitted
 
@@ -87,3 +90,39 @@ def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
     done = browser.send(browser.get("/waiting"), action)
     assert done.status_code == 303, read(done)
     assert "recalled" in read(browser.get(f"/handoffs/{handoff}"))
+
+
+def test_what_was_not_signed_by_all_is_not_recorded_whoever_asks(hosted):
+    browser, _ = asked(hosted)
+    name = re.search(r'href="/waiting/([^"]+)"', browser.get("/waiting").text)[1]
+    other = hosted.signed_in(HOTLINE, "approver-1")
+    for one in (browser, other):
+        path = f"/waiting/{name}/record"
+        token = hosted.sessions.find(cookie(one)).csrf(path)
+        assert one.post(path, {"csrf": token}).status_code == 409
+
+
+def test_another_device_signs_in_nobodys_name(hosted):
+    browser, _ = asked(hosted)
+    other = hosted.signed_in(HOTLINE, "approver-1")
+    other.device = browser.device
+    page = other.get(re.search(r'href="(/waiting/[^"]+)"', other.get("/waiting").text)[1])
+    action = re.search(r'action="(/waiting/[^"]+/signature)"', page.text)[1]
+    other.send(page, action, credential=other.answer(action, page))
+    page = browser.get("/waiting")
+    done = browser.send(page, re.search(r'action="(/waiting/[^"]+/record)"', page.text)[1])
+    assert done.status_code == 409
+    assert "not that of the passkey" in read(done)
+
+
+def test_where_the_register_cannot_be_read_the_second_person_is_typed(hosted, monkeypatch):
+    whole = HostedAccess.read
+
+    def read_less(access, endpoint, query={}, /, **ids):  # noqa: B006 - as the method
+        if endpoint == "staff_list":
+            raise Forbidden("suspended", ("R2.inactive",))
+        return whole(access, endpoint, query, **ids)
+
+    monkeypatch.setattr(HostedAccess, "read", read_less)
+    _, sent = asked(hosted)
+    assert sent.location == "/waiting"

@@ -5,7 +5,13 @@ from datetime import timedelta
 import pytest
 
 from gateway.console.access import Person
-from gateway.console.session import COUNTED_DAYS, LARGEST_HELD, MOST_HELD, Sessions
+from gateway.console.session import (
+    COUNTED_DAYS,
+    LARGEST_HELD,
+    MOST_HELD,
+    MOST_WAITING,
+    Sessions,
+)
 from tests.console.browsing import OFFICER
 
 LIFE = timedelta(minutes=15)
@@ -86,3 +92,12 @@ def test_asking_for_challenges_stores_nothing(console, sessions):
 def test_the_file_is_for_its_owner_alone(console, sessions):
     begin(sessions)
     assert {one.stat().st_mode & 0o077 for one in console.folder.iterdir()} == {0}
+
+
+def test_acts_of_one_person_that_wait_are_bounded_and_push_out_nobody_elses(console, sessions):
+    sessions.wait(Person("ofmin", "ofmin-2"), "of a colleague", LIFE)
+    for number in range(MOST_WAITING + 1):
+        console.later(seconds=1)
+        sessions.wait(OFFICER, number, LIFE)
+    kept = [one for _, one in sessions.waiting("ofmin").values()]
+    assert kept == ["of a colleague", *range(1, MOST_WAITING + 1)]

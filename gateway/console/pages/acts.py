@@ -23,11 +23,11 @@ from flask import (
 )
 
 from gateway.console import passkeys, wording
-from gateway.console.access import Prepared
-from gateway.console.context import console, sent, signed_in
+from gateway.console.access import Prepared, RefusedOnRecord
+from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.evidence import passkey, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.text import catalogue
@@ -109,7 +109,10 @@ class PersonAct:
         if not (named := self.persons):
             return {}
         me, access = signed_in().person.name, signed_in().access
-        entries = access.read("staff_list", {"limit": "100"})["items"]
+        try:
+            entries = access.read("staff_list", {"limit": "100"})["items"]
+        except (Refusal, RefusedOnRecord):  # suspended: a pseudonym is typed, and signs likewise
+            return {}
         known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
         words = {one["pseudonym"]: _colleague(one) for one in known}
         return dict.fromkeys(named, words)
@@ -168,7 +171,7 @@ def _hidden(act: PersonAct) -> dict[str, str]:
 
 def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
-    form, key = act.form(), sent("key")
+    form, key = act.form(), sent_key()
     drawn = {name: sent(name) for name in (*act.drawn, "offer") if sent(name)}
     body = {**act.body(form), **(act.drawn if act.secret else drawn)}
     try:

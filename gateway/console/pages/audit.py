@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import sent, signed_in
+from gateway.console.context import sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import event, receipt
@@ -42,7 +42,7 @@ def _form(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
 def search() -> Response:
     """Search; the person, the purpose, the reason and what was found are recorded."""
     try:
-        done = signed_in().access.write("events_search", sent("key"), _form().body())
+        done = signed_in().access.write("events_search", sent_key(), _form().body())
     except ValidationFailed as refused:
         return make_response(_ask(refused.errors), 422)
     return make_response(redirect(f"/audit/searches/{done.result['search']}", 303))

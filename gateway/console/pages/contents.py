@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import console, sent, signed_in
+from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.domain.case import case_from_claims, sealed_parts
 from gateway.domain.refusals import ValidationFailed
@@ -58,7 +58,7 @@ def _form(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
 def _consult(handoff: UUID) -> Mapping[str, Any]:
     """Consult the content, for the reason that was sent."""
     body, access = _form().body(), signed_in().access
-    done = access.write("handoffs_consult", sent("key"), body, handoff=handoff)
+    done = access.write("handoffs_consult", sent_key(), body, handoff=handoff)
     result: Mapping[str, Any] = done.result
     return result
 
@@ -141,17 +141,21 @@ def ask_address(name: str, item: str) -> str:
 
 
 def _ask_address(name: str, item: str, errors: Sequence[tuple[str, str]] = ()) -> str:
-    opened = _opened(name)
-    if item not in {one["id"] for one in opened["content"].get("items", ())}:
-        abort(404)
+    opened = _opened_with(name, item)
     path, back = f"/opened/{name}/address/{item}", f"/opened/{name}"
     return _ask(UUID(opened["handoff"]), errors, path=path, back=back, item=item)
+
+
+def _opened_with(name: str, item: str) -> Mapping[str, Any]:
+    opened = _opened(name)
+    items = {one["id"] for one in opened["content"].get("items", ())}
+    return opened if item in items else abort(404)
 
 
 @pages.post("/opened/<name>/address/<item>")
 def copy_address(name: str, item: str) -> Response:
     """Show one live address, once: a consultation with its own reason."""
-    opened = _opened(name)
+    opened = _opened_with(name, item)
     try:
         _consult(UUID(opened["handoff"]))
     except ValidationFailed as refused:

@@ -98,8 +98,8 @@ class Danger(NamedTuple):
     may_call: bool
 
 
-def dangers() -> Sequence[Danger]:
-    """Imminent dangers that wait, for the band above every page; none where that cannot be read."""
+def dangers() -> Sequence[Danger] | None:
+    """Imminent dangers that wait, for the band above every page; None where that cannot be read."""
     if not signed_in().person.organisation:
         return ()
     try:
@@ -108,7 +108,7 @@ def dangers() -> Sequence[Danger]:
         )
         return [_danger(one) for one in [*_first_of_each(found["items"])][:MOST_DANGERS]]
     except (Refusal, RefusedOnRecord):
-        return ()
+        return None
 
 
 def _danger(row: Waiting) -> Danger:

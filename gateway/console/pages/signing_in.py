@@ -14,6 +14,7 @@ from gateway.console.context import (
     SESSION_COOKIE,
     console,
     sent,
+    sent_key,
     signed_in,
     without_session,
 )
@@ -152,7 +153,7 @@ def register_passkey() -> Response:
     context = console()
     try:
         jwk, statement = _read_proof()
-        context.persons.register(sent("token"), jwk, statement, sent("key"))
+        context.persons.register(sent("token"), jwk, statement, sent_key())
     except (Refusal, DocumentError) as error:
         return _refuse_invitation(str(error))
     context.log.note("console-passkey-registered", request=g.request_id, kid=jwk["kid"])
