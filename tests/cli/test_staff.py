@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.client import connection as connections
 from tests.authenticator import Authenticator
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE
@@ -99,3 +100,10 @@ def test_a_person_is_invited_registers_a_passkey_and_it_is_revoked(
         one for one in office.told("staff", "list")["items"] if one["pseudonym"] == "analyst-1"
     )
     assert listed["passkeys"] == [{**key.jwk, "revoked": True}]
+    folder = tmp_path / "trust"
+    folder.mkdir()
+    office.done("staff", "list", "--out", str(folder / "persons.json"))
+    trust = connections.gather_trust([folder], [], [], [])
+    assert {name: [*keys] for name, keys in trust.persons.items()} == {
+        f"{HOTLINE}/analyst-1": [kid]
+    }
