@@ -56,7 +56,7 @@ def _force(stated: Part, language: str) -> str:
 
 
 def screen(key: str, language: str, **values: Any) -> str:
-    """A text that screens have, too."""
+    """A text of the screens."""
     return catalogue.phrase("screens", key, language, **values)
 
 

@@ -144,8 +144,7 @@ _UNITS = (
 
 def listed(field: str, words: Iterable[str], language: str) -> str:
     """Codes of a field, any one of which is meant."""
-    joint = catalogue.phrase("console", "or", language)
-    return joint.join(code(field, one, language) for one in words)
+    return say("or", language).join(code(field, one, language) for one in words)
 
 
 def _capital(text: str) -> str:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import UUID
@@ -78,7 +78,7 @@ class Register:
 class Console:
     """The app over a register, on a clock that tests move."""
 
-    def __init__(self, folder, origin: str = CONSOLE) -> None:
+    def __init__(self, folder, origin: str = CONSOLE, simulated: date | None = None) -> None:
         self.folder = folder
         self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
         self.drawn = 0
@@ -92,6 +92,7 @@ class Console:
             log=SecurityLog(self.written, lambda: self.now),
             now=lambda: self.now,
             new_id=self._new_id,
+            simulated=simulated,
         )
         self.app = create_console_app(self.context)
 

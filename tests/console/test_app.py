@@ -1,6 +1,7 @@
 """What holds for every page: its headers, its forms, and one answer to what is not there."""
 
 import re
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -125,8 +126,11 @@ def test_no_page_has_a_script_or_a_style_within():
         assert parser.found == [], file.name
 
 
-def test_a_demonstration_says_so_on_each_page(tmp_path):
-    shown = Console(tmp_path, "http://localhost:8445")
+def test_a_demonstration_says_so_on_each_page_and_demands_no_https(tmp_path):
+    shown = Console(tmp_path, "http://localhost:8445", date(2026, 3, 2))
     browser = shown.browser()
     assert browser.sign_in().status_code == 303
-    assert "Strict-Transport-Security" not in browser.get("/me").headers
+    for path in ("/login", "/me", "/nothing"):
+        answer = browser.get(path)
+        assert "Demonstration: rights are judged as of" in answer.text
+        assert "Strict-Transport-Security" not in answer.headers

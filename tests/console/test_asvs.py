@@ -294,13 +294,8 @@ def a_form_counts_from_our_page_with_the_token_of_its_address(console, browser):
 @row("3.5.3")
 def no_address_that_changes_something_answers_get(console, browser):
     browser.sign_in()
-    changing = [rule for rule in console.app.url_map.iter_rules() if "POST" in rule.methods]
-    assert changing
-    shared = {rule.rule for rule in changing} & {
-        rule.rule for rule in console.app.url_map.iter_rules() if "GET" in rule.methods
-    }
-    assert "/logout" not in shared
-    assert browser.get("/logout").status_code == 405
+    for path in ("/logout", "/language", "/me/sessions", "/acts/x", "/opened/x/close"):
+        assert browser.get(path).status_code == 405
     for method in ("put", "patch", "delete", "options", "trace"):
         answer = browser.client.open("/me", method=method, base_url=browser.base)
         assert answer.status_code in (403, 405)

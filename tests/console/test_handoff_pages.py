@@ -36,8 +36,8 @@ def sign(browser, page):
 def test_an_empty_list_says_what_would_be_there(hosted):
     browser = hosted.signed_in()
     assert "Nothing waits. New handoffs appear here" in read(browser.get("/"))
-    assert "No handoff came yet." in read(browser.get("/received"))
-    assert "No handoff was sent yet." in read(browser.get("/sent"))
+    assert "No handoff has come yet." in read(browser.get("/received"))
+    assert "No handoff has been sent yet." in read(browser.get("/sent"))
 
 
 def test_each_page_has_its_title_in_both_languages_and_is_small(hosted):

@@ -115,8 +115,8 @@ def _danger(row: Waiting) -> Danger:
     if not row.handoff:
         return Danger(row, None, may_call=False)
     view = signed_in().access.read("handoffs_show", handoff=UUID(row.handoff))
-    acts = {one["action"] for one in view["acts"]}
-    return Danger(row, view.get("telephone"), may_call="handoff.call" in acts)
+    may_call = any(one["action"] == "handoff.call" for one in view["acts"])
+    return Danger(row, view.get("telephone"), may_call)
 
 
 def _first_of_each(rows: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:

@@ -22,12 +22,10 @@ def index() -> str:
     query = {"after": request.args["after"]} if "after" in request.args else {}
     found = signed_in().access.read("staff_list", query)
     following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))["after"]
-    rows = [{**one, "roles": _roles(one["roles"])} for one in found["items"]]
+    rows = [
+        {**one, "roles": wording.code("role", one["roles"], g.language)} for one in found["items"]
+    ]
     return render_template("staff.html", rows=rows, following=following)
-
-
-def _roles(roles: list[str]) -> str:
-    return ", ".join(wording.code("role", one, g.language) for one in roles)
 
 
 @pages.get("/staff/<action>")
