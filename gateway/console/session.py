@@ -266,7 +266,8 @@ class Sessions:
             " order by expires",
             (organisation, self._now().timestamp()),
         ).fetchall()
-        return {name: (by, self._unlocked(name, value)) for name, by, value in rows}
+        found = ((name, by, self._unlocked(name, value)) for name, by, value in rows)
+        return {name: (by, one) for name, by, one in found if one is not None}
 
     def sign_waiting(self, name: str, value: Any) -> None:
         """Put in what one more person signed."""
@@ -283,7 +284,10 @@ class Sessions:
         return nonce + self._lock.encrypt(nonce, json.dumps(value).encode(), name.encode())
 
     def _unlocked(self, name: str, value: bytes) -> Any:
-        return json.loads(self._lock.decrypt(value[:12], value[12:], name.encode()))
+        try:
+            return json.loads(self._lock.decrypt(value[:12], value[12:], name.encode()))
+        except InvalidTag:  # the secret was lost, and with it what waited
+            return None
 
     @property
     def _lock(self) -> AESGCM:

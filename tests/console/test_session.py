@@ -101,3 +101,10 @@ def test_acts_of_one_person_that_wait_are_bounded_and_push_out_nobody_elses(cons
         sessions.wait(OFFICER, number, LIFE)
     kept = [one for _, one in sessions.waiting("ofmin").values()]
     assert kept == ["of a colleague", *range(1, MOST_WAITING + 1)]
+
+
+def test_what_waited_under_a_secret_that_was_lost_is_gone_and_stops_nobody(console, sessions):
+    sessions.wait(OFFICER, "before", LIFE)
+    anew = Sessions(console.folder / "console.db", b"n" * 32, lambda: console.now)
+    anew.wait(OFFICER, "after", LIFE)
+    assert [one for _, one in anew.waiting("ofmin").values()] == ["after"]

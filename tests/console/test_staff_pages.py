@@ -58,5 +58,11 @@ def test_who_approves_is_invited_by_two_persons_and_a_refusal_says_so(hosted):
 
 def test_an_unknown_act_or_entry_is_not_there(hosted):
     browser = hosted.signed_in(HOTLINE, "liaison-1")
-    for path in ("/staff/staff.unknown", "/staff/staff.end", "/staff/case.assess?pseudonym=a"):
+    for path in (
+        "/staff/staff.unknown",
+        "/staff/staff.end",
+        "/staff/case.assess?pseudonym=a",
+        "/staff/conformance.start",
+        "/staff/proposal.create",
+    ):
         assert browser.get(path).status_code == 404

@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, abort, g, render_template, request
 
 from gateway.console import wording
 from gateway.console.context import console, signed_in
@@ -42,6 +42,8 @@ def check(action: str) -> Response:
 
 def _act(action: str) -> acts.PersonAct:
     """An act on the register, or on one entry of it, or a passkey of that."""
+    if not action.startswith("staff."):
+        abort(404)
     ids: dict[str, Any] = {
         name: request.args[name] for name in ("pseudonym", "kid") if name in request.args
     }
