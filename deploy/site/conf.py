@@ -43,7 +43,14 @@ myst_heading_anchors = 4
 nitpicky = True
 
 READERS = {
-    "Start": ["docs/README", "docs/glossary", "docs/life-of-a-case", "CHANGELOG"],
+    "Start": [
+        "docs/README",
+        "docs/glossary",
+        "docs/life-of-a-case",
+        "docs/working-in-a-browser",
+        "docs/accessibility",
+        "CHANGELOG",
+    ],
     "Partners": [
         "docs/partners",
         "docs/without-our-package",
@@ -72,6 +79,7 @@ READERS = {
     ],
     "Operators": [
         "docs/operators",
+        "docs/console",
         "docs/peers",
         "docs/settings",
         "docs/monitoring",

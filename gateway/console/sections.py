@@ -103,10 +103,11 @@ class ListedElement:
 
 @dataclass(frozen=True)
 class FoldedStatement:
-    """A statement; ``text`` is None where it is folded."""
+    """A statement; ``text`` is None where it is folded, ``language`` the one it is written in."""
 
     id: str
     about: str
+    language: str
     strong: bool
     words: int
     text: str | None
@@ -209,5 +210,6 @@ def statements(content: Part, shown: str, language: str) -> list[FoldedStatement
         )
         folded = strong and one["id"] != shown
         text = None if folded else defang_text(one["text"])
-        found.append(FoldedStatement(one["id"], about, strong, len(one["text"].split()), text))
+        words = len(one["text"].split())
+        found.append(FoldedStatement(one["id"], about, one["language"], strong, words, text))
     return found

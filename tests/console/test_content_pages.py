@@ -66,6 +66,7 @@ def test_a_strong_text_is_in_no_byte_of_a_page_until_it_is_asked_for_and_is_coun
     statement = re.search(r'name="statement" value="([^"]+)"', page.text)[1]
     shown = browser.send(page, where, statement=statement)
     assert STRONG in shown.text
+    assert '<blockquote lang="en">' in shown.text
     assert "opened today: 1" in read(shown)
     assert STRONG not in browser.get(where).text
 
