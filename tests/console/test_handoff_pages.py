@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
-from tests.founding import ABROAD, HOTLINE, OFMIN, offered, revised, submitted, updated
+from tests.founding import ABROAD, HOTLINE, OFMIN, accepted, offered, revised, submitted, updated
 
 LANGUAGES = ("en", "fr")
 
@@ -31,6 +31,14 @@ def sign(browser, page):
     """Sign what a page shows, with the passkey of the browser."""
     path = re.search(r'action="(/acts/[^"]+)"', page.text)[1]
     return browser.send(page, path, credential=browser.answer(path, page))
+
+
+def test_the_history_says_in_words_what_was_done(hosted):
+    handoff = accepted(hosted.gateway)
+    told = {"en": "Acceptance", "fr": "Acceptation"}
+    for language, word in told.items():
+        page = hosted.signed_in(lang=language).get(f"/handoffs/{handoff}")
+        assert word in read(page)
 
 
 def test_an_empty_list_says_what_would_be_there(hosted):

@@ -6,6 +6,7 @@ it once.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -75,11 +76,18 @@ class _FoundEvent(NamedTuple):
             catalogue.word("results", said["result"], g.language),
             ", ".join(parties),
             [
-                (wording.label(kind, g.language), sections.text_of(kind, value, g.language))
+                (wording.label(kind, g.language), _text_of(kind, value))
                 for kind, value in opened.shown
             ],
             entry["receipt"],
         )
+
+
+def _text_of(kind: str, value: Any) -> str:
+    """A detail in words; what an event is about, or what persons signed, is JSON in it."""
+    with suppress(TypeError, ValueError):
+        value = json.loads(value) if kind in ("subject", "approvals") else value
+    return sections.text_of(kind, value, g.language)
 
 
 @pages.get("/audit/searches/<uuid:search>")

@@ -11,6 +11,7 @@ from gateway.console import sections, wording
 from gateway.console.context import console, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
+from gateway.domain.answers import KIND_OF_MOVE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence import sd_jwt
@@ -105,7 +106,14 @@ def _answer(one: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in own.items()
         if name not in ("by", "approved_by", "conditions")
     ]
-    return {**one, "how": how, "by": own.get("by"), "fields": shown}
+    move = KIND_OF_MOVE.get(one["kind"])
+    return {
+        **one,
+        "kind": move.name if move else one["kind"],
+        "how": how,
+        "by": own.get("by"),
+        "fields": shown,
+    }
 
 
 @pages.get("/handoffs/<uuid:handoff>/<action>")
