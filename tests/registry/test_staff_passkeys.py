@@ -39,17 +39,19 @@ DIGEST = base64url.digest(TOKEN.encode())
 KEEPER, PERSON = "liaison-1", "analyst-2"
 
 
-def proof(gateway: Founded, person: str, key: Authenticator, **changes: Any) -> str:
+def proof(
+    gateway: Founded, person: str, key: Authenticator, member: str = HOTLINE, **changes: Any
+) -> str:
     """What a new passkey signs about itself."""
     digest = declarations.change_digest(
-        "staff.register_passkey", HOTLINE, staff.proved(person, key.jwk)
+        "staff.register_passkey", member, staff.proved(person, key.jwk)
     )
     claims = {
         "action": "staff.register_passkey",
         "aud": ISSUER,
         "change": digest,
         "iat": int(gateway.clock().timestamp()),
-        "iss": declarations.person_uri(organisation_uri(ISSUER, HOTLINE), person),
+        "iss": declarations.person_uri(organisation_uri(ISSUER, member), person),
         "jti": str(gateway.new_id()),
     }
     return key.sign(declarations.PASSKEY_APPROVAL_TYP, claims | changes)

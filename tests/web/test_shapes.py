@@ -12,6 +12,7 @@ import pytest
 from gateway.client.enrolment import _verifies, read_presentation
 from gateway.domain.organisation import witness_name
 from gateway.domain.staff import RegisterRole
+from gateway.evidence import base64url
 from gateway.exchange.lifecycle import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -19,6 +20,7 @@ from gateway.kernel.changes import Change
 from gateway.ledger import note
 from gateway.web import listeners
 from gateway.web.openapi import document
+from tests.authenticator import Authenticator
 from tests.each import each
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import (
@@ -42,6 +44,7 @@ from tests.founding import (
     submitted,
 )
 from tests.peering import peering
+from tests.registry.test_staff_passkeys import TOKEN, proof
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, Partner, listening
 
@@ -492,12 +495,25 @@ def tell_of_the_registry(story: Story) -> None:
     story.get(HOTLINE, "/admin/events/{event}", event=str(held.result["event"]))
 
 
+def tell_of_passkeys(story: Story, person: str) -> None:
+    key, base = Authenticator(), "/staff/{pseudonym}"
+    body = {**BY, "token_sha256": base64url.digest(TOKEN.encode())}
+    story.post(ABROAD, f"{base}/invitation", body, pseudonym=person)
+    statement = proof(story.line.gateway, person, key, ABROAD)
+    body = {"by": person, "token": TOKEN, "jwk": key.jwk, "proof": statement}
+    story.post(ABROAD, f"{base}/passkeys", body, pseudonym=person)
+    revoked = f"{base}/passkeys/{{kid}}/revocation"
+    story.post(ABROAD, revoked, BY, pseudonym=person, kid=key.jwk["kid"])
+
+
 def tell_of_staff(story: Story) -> None:
     story.line.keeps_staff(ABROAD)
     story.partners[ABROAD].held = None
     body = {**BY, "entries": [{"roles": ["analyst"], "until": "2030-01-01"}]}
     (made,) = story.post(ABROAD, "/staff", body)["result"]["entries"]
-    story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=made["pseudonym"])
+    person = made["pseudonym"]
+    tell_of_passkeys(story, person)
+    story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=person)
     story.get(ABROAD, "/staff", "?limit=2")
 
 
