@@ -1,10 +1,10 @@
 """What a page of the console works with: the parts of the app, and who is signed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
 from flask import abort, current_app, g, request
@@ -101,3 +101,11 @@ def sent_key() -> str:
         return str(UUID(sent("key")))
     except ValueError:
         abort(400)
+
+
+def following(found: Mapping[str, Any], query: Mapping[str, str]) -> str | None:
+    """The query of a list's next page, which the interface names; None on the last one."""
+    if found["next"] is None:
+        return None
+    named = dict(parse_qsl(urlsplit(found["next"]).query))
+    return urlencode({**query, "after": named["after"]})

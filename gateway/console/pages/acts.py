@@ -48,11 +48,12 @@ WAITS_FOR = timedelta(hours=72)
 class PersonAct:
     """An act about something: its ``endpoint``, the ids there, and the page that it began on.
 
+    ``choices`` and ``repeated`` are as in `BodyForm`; ``offer`` is the digest of what is answered.
     Of a change ``fields`` are those that the page knows; its values are asked for, beside them.
-    ``told`` is what stands in the check before what was typed.
-    ``about`` is the key of its own text, in place of its description. ``drawn`` are
-    values that the form draws, and keeps when it is sent again; ``preview`` shows what the act
-    would give, before it is signed. ``secret`` is shown once, after it was done.
+    ``told`` is what stands in the check before what was typed; ``about`` the key of a text in place
+    of the act's description. ``drawn`` are values that the form draws, and keeps when it is sent
+    again; ``preview`` shows what the act would give, before it is signed. ``secret`` is shown once,
+    after it was done.
     """
 
     action: str
@@ -66,6 +67,10 @@ class PersonAct:
     urgency: str = ""
     fields: Mapping[str, Any] | None = None
     told: Sequence[tuple[str, str]] = ()
+    about: str = ""
+    drawn: Mapping[str, str] = field(default_factory=dict)
+    secret: str = ""
+    preview: "Callable[[PersonAct, Mapping[str, Any]], list[tuple[str, str]]] | None" = None
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -75,11 +80,6 @@ class PersonAct:
     def body(self, form: BodyForm) -> dict[str, Any]:
         """The body that the form stands for."""
         return form.body() if self.fields is None else {**self.fields, "values": form.body()}
-
-    about: str = ""
-    drawn: Mapping[str, str] = field(default_factory=dict)
-    secret: str = ""
-    preview: "Callable[[PersonAct, Mapping[str, Any]], list[tuple[str, str]]] | None" = None
 
     def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
         """Its form, with what was sent of it."""

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, following, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
 from gateway.domain.organisation import NAME, Status
@@ -97,13 +97,12 @@ def organisations() -> str:
     given = {name: one for name, one in request.args.items() if one}
     query = {name: one for name, one in given.items() if name in ("status", "after")}
     found = signed_in().access.read("registry_list", query)
-    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
     form = BodyForm.of(_STATUS, g.language, sent={name: [one] for name, one in given.items()})
     return render_template(
         "organisations.html",
         rows=found["items"],
         form=form,
-        following=following and urlencode({**query, "after": following["after"]}),
+        following=following(found, query),
     )
 
 
@@ -178,12 +177,11 @@ def proposals() -> str:
     """Changes that wait, the newest first, or all that ever waited."""
     asked = {name: request.args[name] for name in ("state", "after") if name in request.args}
     found = signed_in().access.read("changes_list", asked)
-    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
     return render_template(
         "proposals.html",
         rows=found["items"],
         all=asked.get("state") == "all",
-        following=following and urlencode({**asked, "after": following["after"]}),
+        following=following(found, asked),
     )
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, g, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, following, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
 from gateway.domain.case import CaseState
@@ -39,13 +38,12 @@ def index() -> str:
     form = BodyForm.of(_FILTERS, g.language, sent=asked, choices={"state": states})
     query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
     found = signed_in().access.read("cases_list", query)
-    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
     return render_template(
         "cases.html",
         form=form,
         filtered=bool(query),
         rows=found["items"],
-        following=following and urlencode({**query, "after": following["after"]}),
+        following=following(found, query),
     )
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, g, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, following, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
 from gateway.domain.answers import KIND_OF_MOVE
@@ -47,7 +46,6 @@ def _list(box: str, path: str) -> str:
     form = BodyForm.of(_FILTERS, g.language, sent={name: [one] for name, one in given.items()})
     query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
     found = signed_in().access.read("handoffs_list", {"box": box, **query})
-    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))
     return render_template(
         "handoffs.html",
         box=box,
@@ -56,7 +54,7 @@ def _list(box: str, path: str) -> str:
         filtered=bool(query),
         rows=found["items"],
         waiting=found.get("waiting"),
-        following=following and urlencode({**query, "after": following["after"]}),
+        following=following(found, query),
         other="originator" if box == "in" else "recipient",
     )
 

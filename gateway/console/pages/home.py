@@ -8,7 +8,7 @@ from flask import Blueprint, g, render_template, request
 
 from gateway.console import wording
 from gateway.console.access import RefusedOnRecord
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, following, signed_in
 from gateway.console.pages import acts, admin
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
@@ -34,7 +34,7 @@ def show() -> str:
         rows=[Waiting(one) for one in found["items"]],
         skipped=[wording.code("source", one["source"], g.language) for one in found["skipped"]],
         signing=len(acts.waiting()),
-        following=found["next"] and found["next"].partition("?")[2],
+        following=following(found, query),
     )
 
 

@@ -2,12 +2,11 @@
 
 import secrets
 from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, abort, g, render_template, request
 
 from gateway.console import wording
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, following, signed_in
 from gateway.console.pages import acts
 from gateway.evidence import base64url
 
@@ -21,11 +20,10 @@ def index() -> str:
     """The register, by pseudonym; it holds no names."""
     query = {"after": request.args["after"]} if "after" in request.args else {}
     found = signed_in().access.read("staff_list", query)
-    following = found["next"] and dict(parse_qsl(found["next"].partition("?")[2]))["after"]
     rows = [
         {**one, "roles": wording.code("role", one["roles"], g.language)} for one in found["items"]
     ]
-    return render_template("staff.html", rows=rows, following=following)
+    return render_template("staff.html", rows=rows, following=following(found, query))
 
 
 @pages.get("/staff/<action>")
