@@ -95,9 +95,9 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
     assert english - catalogue._tables()["descriptions"].keys() == set()
 
 
-def test_every_text_of_the_pages_is_typeset_and_has_the_same_places() -> None:
+def test_every_text_of_the_forms_is_typeset_and_has_the_same_places() -> None:
     tables = catalogue._tables()
-    pairs = [pair for table in ("console", "actions", "faults") for pair in tables[table].values()]
+    pairs = [pair for table in ("actions", "faults", "refusals") for pair in tables[table].values()]
     assert [pair for pair in pairs if places(pair[0]) != places(pair[1])] == []
     texts = [*(french for _, french in pairs), *tables["descriptions"].values()]
     loose = re.compile(r" [:;?!»]|« |'")
