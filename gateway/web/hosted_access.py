@@ -36,14 +36,16 @@ from gateway.web.partners.registry import VALUES
 
 _ENDPOINTS: Mapping[str, Endpoint] = {one.name: one for one in PARTNERS}
 
-_ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
-    (one.action, frozenset(re.findall(r"<(?:\w+:)?(\w+)>", one.path))): one.name
-    for one in reversed(PARTNERS)
-    if one.writes and one.body is not None
-}
 _RECALLING = tuple(one for one in PARTNERS if one.signed is RECALL)
 _DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer, *_RECALLING))
 """Acts that make a document, which the person is shown before."""
+
+_ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
+    (one.action, frozenset(re.findall(r"<(?:\w+:)?(\w+)>", one.path))): one.name
+    for one in reversed(PARTNERS)
+    if one.writes and one.body is not None and (one.signed is None or one.name in _DRAFTED)
+}
+"""The endpoints of acts, but for those that make a document which nobody can be shown."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""

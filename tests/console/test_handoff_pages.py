@@ -6,7 +6,16 @@ from uuid import UUID
 
 from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
-from tests.founding import ABROAD, HOTLINE, OFMIN, accepted, offered, revised, submitted, updated
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    accepted,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
 
 LANGUAGES = ("en", "fr")
 
@@ -197,3 +206,18 @@ def test_an_act_under_a_key_that_no_form_drew_is_not_done(hosted):
     page = browser.get(path)
     for key in ("", "approval/officer-2/1", "x" * 100):
         assert browser.send(page, path, reason="no", key=key).status_code == 400
+
+
+def test_an_act_on_a_handoff_that_answers_no_offer_is_signed_as_well(hosted):
+    handoff = accepted(hosted.gateway, offered(hosted.gateway))
+    browser, path = hosted.signed_in(), f"/handoffs/{handoff}/handoff.refer"
+    page = browser.send(browser.get(path), path, reference="AB 1")
+    assert page.status_code == 200, read(page)
+    assert sign(browser, page).status_code == 303
+    assert "AB 1" in read(browser.get(f"/handoffs/{handoff}"))
+
+
+def test_a_document_that_nobody_can_be_shown_is_not_made_in_a_browser(hosted):
+    handoff = accepted(hosted.gateway, offered(hosted.gateway))
+    browser = hosted.signed_in(HOTLINE)
+    assert browser.get(f"/handoffs/{handoff}/handoff.update").status_code == 404

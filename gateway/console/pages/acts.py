@@ -165,7 +165,8 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
 
 def _hidden(act: PersonAct) -> dict[str, str]:
     """Return what the form draws, or has kept: the offer that is answered, the id of a new one."""
-    drawn = {**act.drawn, **({"offer": act.offer} if act.offer else {})}
+    asked = act.offer and "offer" in act.schema.get("properties", {})
+    drawn = {**act.drawn, **({"offer": act.offer} if asked else {})}
     return {name: sent(name) or value for name, value in drawn.items() if not act.secret}
 
 
