@@ -339,13 +339,13 @@ class BodyForm:
         chosen = self.sent.get(one.name, ()) if self.sent else [str(word) for word in default]
         known = self.choices.get(one.field, {})
         return [
-            Option(word, known.get(word) or self.word(one, word), word in chosen)
+            Option(
+                word,
+                known.get(word) or wording.option(one.field, word, self.language),
+                word in chosen,
+            )
             for word in one.words
         ]
-
-    def word(self, one: Question, word: str) -> str:
-        """Return what a word of a field means, with its code where people know that."""
-        return wording.option(one.field, word, self.language)
 
     def rows(self, one: Question) -> list[tuple[Question, ...]]:
         """The objects that were sent, and one more that is empty."""

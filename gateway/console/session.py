@@ -208,8 +208,8 @@ class Sessions:
         data = json.dumps(value, ensure_ascii=False).encode()
         if len(data) > LARGEST_HELD:
             raise ValueError("more than is held between two pages")
-        name, nonce, now = secrets.token_urlsafe(18), secrets.token_bytes(12), self._now()
-        encrypted = nonce + AESGCM(session.key).encrypt(nonce, data, name.encode())
+        name, now = secrets.token_urlsafe(18), self._now()
+        encrypted = _encrypt(session.key, name, data)
         made = int(now.timestamp() * 1_000_000)
         row = (name, session.id, made, encrypted, (now + life).timestamp())
         self._database.execute("insert into held values (?, ?, ?, ?, ?)", row)
@@ -226,7 +226,7 @@ class Sessions:
             "select value from held where id = ? and session = ? and expires > ?",
             (name, session.id, self._now().timestamp()),
         ).fetchall()
-        return self._decrypted(session, name, rows)
+        return next((_decrypt(session.key, name, one) for (one,) in rows), None)
 
     def take(self, session: BrowserSession, name: str) -> Any:
         """As `held`, once: it is gone then."""
@@ -234,16 +234,7 @@ class Sessions:
             "delete from held where id = ? and session = ? and expires > ? returning value",
             (name, session.id, self._now().timestamp()),
         ).fetchall()
-        return self._decrypted(session, name, rows)
-
-    def _decrypted(self, session: BrowserSession, name: str, rows: list[Any]) -> Any:
-        try:
-            return next(
-                json.loads(AESGCM(session.key).decrypt(one[:12], one[12:], name.encode()))
-                for (one,) in rows
-            )
-        except (StopIteration, InvalidTag):
-            return None
+        return next((_decrypt(session.key, name, one) for (one,) in rows), None)
 
     # --- Acts that wait for a second person, of one organisation: its persons read them ---
 
@@ -266,7 +257,7 @@ class Sessions:
             " order by expires",
             (organisation, self._now().timestamp()),
         ).fetchall()
-        found = ((name, by, self._unlocked(name, value)) for name, by, value in rows)
+        found = ((name, by, _decrypt(self._lock, name, value)) for name, by, value in rows)
         return {name: (by, one) for name, by, one in found if one is not None}
 
     def sign_waiting(self, name: str, value: Any) -> None:
@@ -280,18 +271,11 @@ class Sessions:
         self._database.execute("delete from waiting where id = ? and organisation = ?", ended)
 
     def _locked(self, name: str, value: Any) -> bytes:
-        nonce = secrets.token_bytes(12)
-        return nonce + self._lock.encrypt(nonce, json.dumps(value).encode(), name.encode())
-
-    def _unlocked(self, name: str, value: bytes) -> Any:
-        try:
-            return json.loads(self._lock.decrypt(value[:12], value[12:], name.encode()))
-        except InvalidTag:  # the secret was lost, and with it what waited
-            return None
+        return _encrypt(self._lock, name, json.dumps(value).encode())
 
     @property
-    def _lock(self) -> AESGCM:
-        return AESGCM(hmac.digest(self._secret, b"waiting", "sha256"))
+    def _lock(self) -> bytes:
+        return hmac.digest(self._secret, b"waiting", "sha256")
 
     # --- What a person was exposed to: for the person alone, for a month ---
 
@@ -331,3 +315,16 @@ class Sessions:
 
 def _id_of(token: bytes) -> str:
     return sha256(token).hexdigest()
+
+
+def _encrypt(key: bytes, name: str, data: bytes) -> bytes:
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(key).encrypt(nonce, data, name.encode())
+
+
+def _decrypt(key: bytes, name: str, encrypted: bytes) -> Any:
+    """Return a JSON value; None under another key, as once the secret was lost."""
+    try:
+        return json.loads(AESGCM(key).decrypt(encrypted[:12], encrypted[12:], name.encode()))
+    except InvalidTag:
+        return None
