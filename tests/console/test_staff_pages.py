@@ -44,8 +44,11 @@ def test_an_invitation_is_shown_once_it_was_made(hosted):
     page = browser.send(browser.get(path), path)
     assert page.status_code == 200
     assert "/invitation#" not in page.text
-    done = browser.get(sign(browser, page).location)
-    assert re.search(r"https://console\.example/invitation#[\w-]{43}<", done.text)
+    where = sign(browser, page).location
+    link = re.compile(r"https://console\.example/invitation#[\w-]{43}<")
+    assert link.search(browser.get(where).text)
+    assert not link.search(browser.get(where).text)
+    assert sign(browser, page).status_code == 409
 
 
 def test_who_approves_is_invited_by_two_persons_and_a_refusal_says_so(hosted):

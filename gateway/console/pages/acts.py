@@ -239,7 +239,10 @@ def sign(name: str) -> Response:
         abort(409)
     approvals = (_signed(kept["draft"]),) if kept["draft"] else ()
     if not kept["others"] or not approvals:
-        return _finish(kept, approvals)
+        done = _finish(kept, approvals)
+        if kept["secret"]:
+            console().sessions.take(signed_in().session, name)
+        return done
     me = signed_in().person
     waiting = {**kept, "approvals": approvals, "signed": [me.name]}
     console().sessions.wait(me, waiting, WAITS_FOR)
@@ -258,11 +261,12 @@ def _signed(draft: str) -> str:
 def _finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
     ids = {name: _id(one) for name, one in kept["ids"].items()}
     done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
-    shown = {name: kept[name] for name in ("action", "back", "title", "secret")}
+    shown = {name: kept[name] for name in ("action", "back", "title")}
     held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": bool(approvals)}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
-    name = console().sessions.hold(signed_in().session, held, RECEIPT_KEPT)
-    return make_response(redirect(f"/done/{name}", 303))
+    hold, session = console().sessions.hold, signed_in().session
+    held["secret"] = hold(session, kept["secret"], RECEIPT_KEPT) if kept["secret"] else ""
+    return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
 
 
 def _id(text: str) -> UUID | str:
@@ -344,10 +348,11 @@ def end(name: str) -> Response:
 
 @pages.get("/done/<name>")
 def show_done(name: str) -> str:
-    """Show what was done: its event, and the receipt to save."""
+    """Show what was done: its event, the receipt to save, and once what is secret."""
     kept = _done(name)
     event = json.loads(kept["receipt"]["document"])["id"]
-    return render_template("done.html", done=kept, name=name, event=event)
+    secret = console().sessions.take(signed_in().session, kept["secret"])
+    return render_template("done.html", done=kept, name=name, event=event, secret=secret)
 
 
 @pages.get("/done/<name>/receipt.json")
