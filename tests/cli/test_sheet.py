@@ -150,7 +150,7 @@ def test_nothing_that_was_written_is_markup_a_link_or_turns_the_line() -> None:
                 return value
 
     html = sheet(poison(copy.deepcopy(full_case())))
-    own = "html|head|meta|title|style|body|h[123]|p|table|tr|td|details|summary"
+    own = "html|head|meta|title|style|body|main|h[123]|p|table|tr|td|details|summary"
     assert not re.search(rf"<(?!/?({own})\b|!doctype)", html)
     assert not set(html) & set("\x1b\u202e")
     assert not re.search(r"href|url\(|src=", html.replace("&lt;script src=", ""))

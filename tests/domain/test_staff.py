@@ -92,10 +92,11 @@ def test_a_pseudonym_names_the_organisation_and_nobody(organisation, made):
     assert pseudonym(organisation, bytes([0, 1, 34, 67])) == made
 
 
-def test_a_dpo_only_reads_tests_and_reviews():
+def test_a_dpo_only_reads_tests_reviews_and_keeps_passkeys_of_their_own():
     deciding = {action for action, roles in ROLES_OF.items() if RegisterRole.DPO not in roles}
     others = {"case.consult", "audit.search", "item.search", "events.search"}
     others |= {"conformance.start", "conformance.submit", "handoff.review"}
+    others |= {"staff.register_passkey", "staff.revoke_passkey"}
     assert ROLES_OF.keys() - deciding == others
 
 

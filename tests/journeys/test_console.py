@@ -120,6 +120,16 @@ def test_an_officer_is_invited_accepts_and_the_receipt_verifies_offline(
     assert recorded["says"]["by"] == [OFFICER]
     page.goto(f"{address}/handoffs/{handoff}")
     assert not page.locator('a[href$="/handoff.accept"]').count()
+    for path in ("received", "sent", "cases", "staff", "waiting", "me", "audit"):
+        page.goto(f"{address}/{path}")
+        seen.look()
+    page.goto(f"{address}/handoffs/{handoff}/open")
+    seen.look()
+    page.locator("main select").first.select_option(index=1)
+    page.locator("main textarea, main input[type=text]").first.fill("to identify the victim")
+    page.locator("main button.main").click()
+    assert page.locator("h1 .tlp").count() or "hxxps" in page.locator("main").inner_text()
+    seen.look()
     assert seen.silent()
     _read_without_scripts(chromium, context, address, handoff)
     _move_by_keyboard(page, address)
