@@ -136,7 +136,13 @@ def enter_staff(
             said = json.dumps([{"ends_at": None, "entry": one.commitment()} for one in made])
             kept = events.shared(staff.ENTRIES, said, parties)
             events.record(
-                work, "staff.establish", parties, event=event, simulated_date=None, details=[kept]
+                work,
+                "staff.establish",
+                parties,
+                event=event,
+                simulated_date=None,
+                by=(ALICE, BENOIT),
+                details=[kept],
             )
         work.commit()
 

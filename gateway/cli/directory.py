@@ -335,7 +335,8 @@ _PERSON = click.argument("pseudonym", metavar="PSEUDONYM")
         "--approved-by",
         multiple=True,
         metavar="PSEUDONYM",
-        help="Give it twice for an approver or head: two in force as approver or head.",
+        help="Who agrees, in force as approver or head: two of them for an approver or head; one "
+        "where you entered the person, or they have or had a passkey.",
     ),
 )
 def invite(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> WriteReport:

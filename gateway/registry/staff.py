@@ -62,6 +62,10 @@ _NEED_TWO_TO_INVITE = (
     "to invite an approver or head takes two persons in force as approver or head (approved_by): "
     "with the token somebody can approve"
 )
+_NEED_ANOTHER_TO_INVITE = (
+    "another person, in force as approver or head, agrees to this invitation (approved_by): you "
+    "entered this person, or they have or had a passkey"
+)
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
     "the gateway's administrators enter the first two"
@@ -177,7 +181,8 @@ def invite(
     """Invite a person to register a passkey, within `INVITATION`; the newest invitation counts.
 
     Whoever has the token acts as the person from then on. So one of an approver or head takes two
-    that agree: SecondPersonRequired.
+    that agree, and one by who entered the person, or of who has or had a passkey, another:
+    SecondPersonRequired. Else one who keeps the register could act as two, or as anybody.
     """
     approved_by = wanted.approved_by
     asked = {"pseudonym": person, "token_sha256": wanted.token_sha256}
@@ -189,6 +194,8 @@ def invite(
         entry = _in_force(context, person)
         if entry.roles & staff.APPROVING and len(set(approved_by)) < _TWO:
             raise SecondPersonRequired(_NEED_TWO_TO_INVITE)
+        if not {*approved_by} - {wanted.by, person} and _could_pose(context, entry, wanted.by):
+            raise SecondPersonRequired(_NEED_ANOTHER_TO_INVITE)
         made = _invited(context, entry, wanted.token_sha256)
         context.work.staff.invite(made)
         subject = {"pseudonym": person, "approved_by": list(approved_by)}
@@ -321,6 +328,18 @@ def _in_force(context: RequestContext, person: str) -> staff.StaffEntry:
     if not entry.in_force(context.today.day, context.now):
         raise WrongState("the entry is not in force")
     return entry
+
+
+def _could_pose(context: RequestContext, entry: staff.StaffEntry, by: str) -> bool:
+    """Tell whether who invites could make up this person, or take their place: they entered the
+    person, or nobody knows any more who did; or the person has or had a passkey."""
+    work = context.work
+    if work.staff.passkeys(entry.organisation, entry.pseudonym):
+        return True
+    entered = work.log.logged(entry.event)
+    if entered is None or not (said := [d for d in entered.event.disclosures if d.kind == "by"]):
+        return True
+    return by in said[0].value
 
 
 def _invited(

@@ -45,7 +45,7 @@ _ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
     for one in reversed(PARTNERS)
     if one.writes and one.body is not None and (one.signed is None or one.name in _DRAFTED)
 }
-"""The endpoints of acts, but for those that make a document which nobody can be shown."""
+"""The endpoints of acts; those that make a document which nobody can be shown are left out."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""

@@ -41,6 +41,9 @@ def test_a_person_is_entered_by_roles_and_gets_a_pseudonym(hosted):
 def test_an_invitation_is_shown_once_it_was_made(hosted):
     browser = hosted.signed_in(HOTLINE, "liaison-1")
     path = f"/staff/staff.invite?pseudonym={entered(hosted, browser)}"
+    alone = sign(browser, browser.send(browser.get(path), path))
+    assert alone.status_code == 409, "who entered a person could pose as them"
+    browser = hosted.signed_in(HOTLINE, "liaison-2")
     page = browser.send(browser.get(path), path)
     assert page.status_code == 200
     assert "/invitation#" not in page.text

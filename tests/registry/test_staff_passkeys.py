@@ -1,5 +1,6 @@
 """A person of a staff register makes a passkey once invited, and it counts until it ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -120,6 +121,30 @@ def test_the_newest_invitation_counts_for_three_days(gateway):
         register(gateway, Authenticator())
 
 
+def test_nobody_alone_invites_whom_they_entered_or_who_has_or_had_a_passkey(gateway):
+    enter(gateway)
+    invite(gateway)
+    key = Authenticator()
+    register(gateway, key)
+    asked = staff.PasskeyInvitation("k", base64url.digest(b"another"))
+    refused_on_record(
+        gateway, SecondPersonRequired, staff.invite, caller(HOTLINE), "again", "p", asked
+    )
+    invite(gateway, token="b" * 43, approved_by=("h1",))
+    entry = {"by": "h1", "entries": [{"roles": ["officer"]}]}
+    (made,) = gateway.act(HOTLINE, staff.add, entry).result["entries"]
+    asked = replace(asked, by="h1")
+    refused_on_record(
+        gateway,
+        SecondPersonRequired,
+        staff.invite,
+        caller(HOTLINE),
+        "alone",
+        made["pseudonym"],
+        asked,
+    )
+
+
 def test_an_approver_is_invited_by_two_and_a_passkey_revoked_by_who_keeps_the_register(gateway):
     enter(gateway)
     asked = staff.PasskeyInvitation("k", DIGEST)
@@ -202,7 +227,7 @@ def test_a_key_or_invitation_that_no_event_made_puts_its_person_out_of_service(g
     key = Authenticator()
     register(gateway, key)
     revoke(gateway, key, "k")
-    invite(gateway)
+    invite(gateway, approved_by=("h1",))
     gateway.store.change(tampering)
     whose = "h1" if "h1" in tampering else "p"
     found = registry_compared(gateway)

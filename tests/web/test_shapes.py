@@ -497,7 +497,8 @@ def tell_of_the_registry(story: Story) -> None:
 
 def tell_of_passkeys(story: Story, person: str) -> None:
     key, base = Authenticator(), "/staff/{pseudonym}"
-    body = {**BY, "token_sha256": base64url.digest(TOKEN.encode())}
+    digest = base64url.digest(TOKEN.encode())
+    body = {**BY, "token_sha256": digest, "approved_by": ["approver-2"]}
     story.post(ABROAD, f"{base}/invitation", body, pseudonym=person)
     statement = proof(story.line.gateway, person, key, ABROAD)
     body = {"by": person, "token": TOKEN, "jwk": key.jwk, "proof": statement}

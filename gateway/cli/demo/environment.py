@@ -281,9 +281,8 @@ class DemoEnvironment:
             able = [one.pseudonym for one in persons if APPROVING & {*one.roles}]
             for one in persons:
                 token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
-                agreed = tuple(able[:2]) if one.pseudonym in able else ()
                 digest = base64url.digest(token.encode())
-                wanted = staff.PasskeyInvitation(able[0], digest, agreed)
+                wanted = staff.PasskeyInvitation(able[0], digest, tuple(able[:2]))
                 staff.invite(gateway.ports, keeper, str(wiring.new_id()), one.pseudonym, wanted)
                 address = f"{gateway.config.console_url}/invitation#{token}"
                 yield f"{one.pseudonym} ({', '.join(one.roles)})", address
