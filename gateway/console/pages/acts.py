@@ -28,7 +28,7 @@ from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
 from gateway.domain.refusals import Refusal, ValidationFailed
-from gateway.evidence import passkey, receipt, sd_jwt
+from gateway.evidence import event, passkey, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.text import catalogue
 
@@ -235,7 +235,7 @@ def _readable(prepared: Prepared) -> str:
 def sign(name: str) -> Response:
     """Do it, with the passkey's answer; sent again it is the same act."""
     kept = console().sessions.held(signed_in().session, name)
-    if kept is None:
+    if kept is None or "endpoint" not in kept:
         abort(409)
     approvals = (_signed(kept["draft"]),) if kept["draft"] else ()
     if not kept["others"] or not approvals:
@@ -262,7 +262,9 @@ def _finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
     ids = {name: _id(one) for name, one in kept["ids"].items()}
     done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title")}
-    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": bool(approvals)}
+    told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
+    confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": confirmed}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     hold, session = console().sessions.hold, signed_in().session
     held["secret"] = hold(session, kept["secret"], RECEIPT_KEPT) if kept["secret"] else ""
@@ -318,7 +320,7 @@ def show_signing(name: str) -> str:
 def sign_waiting(held: str) -> Response:
     """Sign it, too."""
     asked = console().sessions.held(signed_in().session, held)
-    row = _waiting(asked["waiting"]) if asked else abort(409)
+    row = _waiting(asked["waiting"]) if asked and "waiting" in asked else abort(409)
     if row["sign"]:
         signed = {
             "approvals": [*row["approvals"], _signed(asked["draft"])],

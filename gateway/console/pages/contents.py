@@ -172,4 +172,5 @@ def _count(what: str) -> None:
 def close(name: str) -> Response:
     """Close the content before its time."""
     kept = console().sessions.take(signed_in().session, name)
-    return make_response(redirect(f"/handoffs/{kept['handoff']}" if kept else "/", 303))
+    path = f"/handoffs/{kept['handoff']}" if kept and "handoff" in kept else "/"
+    return make_response(redirect(path, 303))

@@ -218,6 +218,8 @@ def prove_administrator() -> Response:
         jwk = passkeys.read_new(answer)
     except DocumentError:
         return make_response(_administrator(wrong=True), 403)
+    if not _ADMINISTRATOR.fullmatch(sent("token")):
+        return make_response(_administrator(wrong=True), 422)
     draft = console().persons.administrators_registration(sent("token"), jwk)
     return _prove("/administrator/proof", answer, jwk, draft)
 
@@ -230,6 +232,8 @@ def show_proof() -> Response:
         jwk, statement = _read_proof()
     except DocumentError:
         return make_response(_administrator(wrong=True), 403)
+    if not _ADMINISTRATOR.fullmatch(sent("token")):
+        return make_response(_administrator(wrong=True), 422)
     page = _administrator(jwk=json.dumps(jwk), statement=statement, name=sent("token"))
     return make_response(page)
 
