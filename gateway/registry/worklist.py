@@ -4,13 +4,15 @@ Each source is a row of `_SOURCES`: few rows, which are all made, and put in ord
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.duty import WaitKind, start_of
 from gateway.domain.handoff import HandoffPlace
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.worklist import (
     ENDS_SOON,
@@ -20,7 +22,7 @@ from gateway.domain.worklist import (
     id_of,
     number_of,
 )
-from gateway.evidence import canonical
+from gateway.evidence import canonical, event
 from gateway.evidence.declarations import APPROVAL_LIFE
 from gateway.kernel.changes import APART, read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -29,6 +31,10 @@ from gateway.kernel.transact import OnHost, RequestContext
 from gateway.kernel.values import Proposal, Reader
 from gateway.registry.queries import COMING
 from gateway.registry.results import AdminWorklistRow
+
+REFUSED = EVENT_TYPES["proposal.refuse"].name
+REFUSED_SHOWN = timedelta(days=14)
+"""How long a refused proposal is a line of its proposer's list."""
 
 _AT_MOST = 1000
 """Proposals that are read: they live for days, and people sign them."""
@@ -127,6 +133,27 @@ def _proposals(asked: _AdminReading) -> Iterator[_AdminRow]:
             proposal=one.id,
             due_at=one.expires_at,
         )
+
+
+def _refused(asked: _AdminReading) -> Iterator[_AdminRow]:
+    """The proposals of the one who asks that another administrator refused of late, until the same
+    is proposed again."""
+    again = {(one.organisation, one.action) for one in asked.proposals}
+    ended = asked.work.proposals.page(None, _AT_MOST, None) if asked.person else ()
+    for one in ended:
+        about = (one.organisation, one.action)
+        if about in again:
+            continue
+        again.add(about)  # the newest is first
+        if one.proposer != asked.person or one.withdrawal_event is None:
+            continue
+        logged = asked.work.log.logged(one.withdrawal_event)
+        told = None if logged is None else event.read(logged.event.document)
+        if told and told["type"] == REFUSED:
+            at = parse_timestamp(told["time"])
+            if at > asked.now - REFUSED_SHOWN:
+                said: dict[str, Any] = {"about": "refused", "command": f"proposal show {one.id}"}
+                yield _row(asked, AdminGroup.SIGN, one.action, one.organisation, at=at, **said)
 
 
 def _coming(asked: _AdminReading) -> Iterator[_AdminRow]:
@@ -236,6 +263,7 @@ def _late_duties(asked: _AdminReading) -> Iterator[_AdminRow]:
 
 _SOURCES: Sequence[Callable[[_AdminReading], Iterator[_AdminRow]]] = (
     _proposals,
+    _refused,
     _coming,
     _invited,
     _successions,

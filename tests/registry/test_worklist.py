@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from gateway.domain.organisation import Status
+from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.values import HOST
@@ -52,6 +54,26 @@ def test_ones_own_proposal_waits_for_others_and_is_no_act(gateway):
     assert (other["group"], other["command"]) == ("sign", f"proposal approve {other['proposal']}")
     assert (other["name"], other["values"]) == (gateway.organisation(ABROAD).name, END.values)
     assert (other["proposer"], other["since"] < other["due_at"]) == (ALICE, True)
+
+
+def test_its_proposer_is_told_of_a_refusal_until_the_same_is_proposed_again_or_two_weeks_later(
+    gateway,
+):
+    def refuse() -> None:
+        made = gateway.do(submit_change, END, *gateway.approve(END, ALICE))
+        proposal, why = UUID(made.result["proposal"]), "the statutes say otherwise"
+        (signed,) = gateway.approve(changes.refusal_of(proposal, why), BENOIT)
+        gateway.do(changes.refuse, proposal, signed, why)
+
+    refuse()
+    (told,) = waits(gateway, ALICE)
+    assert (told["group"], told["kind"], told["about"]) == ("sign", END.action, "refused")
+    assert waits(gateway, BENOIT) == []
+    gateway.clock.advance(timedelta(days=15))
+    assert waits(gateway, ALICE) == []
+    refuse()
+    gateway.do(submit_change, END, *gateway.approve(END, ALICE))
+    assert [one["group"] for one in waits(gateway, ALICE)] == ["others"]
 
 
 def test_the_oldest_proposal_is_first_whatever_the_page(gateway):
