@@ -623,8 +623,8 @@ class SqlCases(StorePart):
 
 
 def first_id_at(time: datetime) -> UUID:
-    """The least UUIDv7 that was made at a time (RFC 9562 5.7)."""
-    milliseconds = int(time.timestamp() * 1000)
+    """The least UUIDv7 that was made at a time (RFC 9562 5.7), which begins with 1970."""
+    milliseconds = max(0, int(time.timestamp() * 1000))
     return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
 
 

@@ -217,8 +217,9 @@ class Answers(RuleBasedStateMachine):
             for one in self.news[slug]
         )
 
-    def attempt(self, who: str, action: Any, *rest: Any) -> WriteResult | None:
-        """Ask for a write; None when it was refused, which has changed nothing."""
+    def attempt(self, who: str, action: Any, *rest: Any, ends: str = "") -> WriteResult | None:
+        """Ask for a write, that ``ends`` a measure of a kind; None when it was refused, which has
+        changed nothing."""
         arguments = (caller(who), self.gateway.key(), *rest)
         try:
             written = self.gateway.do(action, *arguments)
@@ -226,7 +227,7 @@ class Answers(RuleBasedStateMachine):
             written = None
         self.listen()
         if written is not None:
-            duty = action in WHILE_SUSPENDED or getattr(rest[-1], "kind", None) in RESTRICTIONS
+            duty = action in WHILE_SUSPENDED or getattr(rest[-1], "kind", ends) in RESTRICTIONS
             heard = ("active", "suspended") if duty else ("active",)
             assert self.world.members[who].status in heard, action.__name__
             self.done.append((action, arguments, written))

@@ -95,9 +95,9 @@ class Moves(Answers):
         who = case.originator if stranger else one.setter
         holds = one.holds(self.now)
         if one.handoff is None or stranger:
-            written = self.attempt(who, measures.on_case, case.id, asked)
+            written = self.attempt(who, measures.on_case, case.id, asked, ends=one.kind)
         else:
-            written = self.attempt(who, measures.on_handoff, one.handoff, asked)
+            written = self.attempt(who, measures.on_handoff, one.handoff, asked, ends=one.kind)
         if written is None:
             return
         assert who == one.setter

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -153,11 +153,12 @@ class DaysQuery(StrictSchema):
 
 
 def days_of(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """The moments at which the days of a query begin, and are over."""
+    """The moments at which the days of a query begin, and are over; the last day has no end."""
     first, last = (parse_date(query[n]) if n in query else None for n in ("from", "to"))
     since = None if first is None else datetime.combine(first, time(), UTC)
-    until = None if last is None else datetime.combine(last, time(), UTC) + timedelta(days=1)
-    return since, until
+    if last is None or last == date.max:
+        return since, None
+    return since, datetime.combine(last, time(), UTC) + timedelta(days=1)
 
 
 class CasesQuery(DaysQuery):

@@ -160,6 +160,17 @@ def test_an_address_that_is_no_id_is_not_found_and_no_event(line, hotline, case)
     assert line.gateway.size() == before
 
 
+def test_any_day_of_the_calendar_bounds_a_list(hotline):
+    submitted(hotline)
+    for days, number in (
+        ("to=1589-05-07", 0),
+        ("from=0001-01-01", 1),
+        ("to=9999-12-31", 1),
+        ("from=9999-12-31", 0),
+    ):
+        assert len(hotline.get(f"/cases?{days}").json["items"]) == number, days
+
+
 def test_cases_are_listed_page_by_page(line, hotline):
     made = [submitted(hotline)["case"] for _ in range(5)]
     seen, path, pages = [], "/cases?limit=2", 0
