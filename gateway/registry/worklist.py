@@ -136,8 +136,8 @@ def _proposals(asked: _AdminReading) -> Iterator[_AdminRow]:
 
 
 def _refused(asked: _AdminReading) -> Iterator[_AdminRow]:
-    """The proposals of the one who asks that another administrator refused of late, until the same
-    is proposed again."""
+    """One's own proposals that another administrator refused of late, until the same is proposed
+    again."""
     again = {(one.organisation, one.action) for one in asked.proposals}
     ended = asked.work.proposals.page(None, _AT_MOST, None) if asked.person else ()
     for one in ended:
