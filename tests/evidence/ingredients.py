@@ -4,13 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256, shake_256
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -39,9 +37,9 @@ class SoftwareSigner:
 
 @cache
 def rsa_key() -> Any:
-    """The RSA key of all tests, of 3072 bits: to make one takes longer than most tests do."""
-    file = Path(__file__).parents[1] / "data" / "rsa.pem"
-    return load_pem_private_key(file.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
+    """The RSA key of all tests of a process, of 3072 bits: to make one takes longer than most tests
+    do."""
+    return rsa.generate_private_key(65537, 3072)
 
 
 def es256(kid: str = "key-1") -> SoftwareSigner:
