@@ -16,6 +16,7 @@ from gateway.console.pages import (
     me,
     signing_in,
     staff,
+    waiting,
 )
 
 
@@ -51,6 +52,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     cases.pages,
     contents.pages,
     acts.pages,
+    waiting.pages,
     staff.pages,
     admin.pages,
     audit.pages,

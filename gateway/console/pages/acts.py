@@ -197,7 +197,7 @@ def check(act: PersonAct) -> Response:
         "about": str(next(iter(act.ids.values()), "")),
     }
     if not prepared.values:  # it was done before
-        return _finish(kept, ())
+        return finish(kept, ())
     return make_response(_check_page(act, [*given, *form.answered], prepared, kept))
 
 
@@ -237,9 +237,9 @@ def sign(name: str) -> Response:
     kept = console().sessions.held(signed_in().session, name)
     if kept is None or "endpoint" not in kept:
         abort(409)
-    approvals = (_signed(kept["draft"]),) if kept["draft"] else ()
+    approvals = (signed_draft(kept["draft"]),) if kept["draft"] else ()
     if not kept["others"] or not approvals:
-        done = _finish(kept, approvals)
+        done = finish(kept, approvals)
         if kept["secret"]:
             console().sessions.take(signed_in().session, name)
         return done
@@ -249,7 +249,7 @@ def sign(name: str) -> Response:
     return make_response(redirect("/waiting", 303))
 
 
-def _signed(draft: str) -> str:
+def signed_draft(draft: str) -> str:
     """A draft with what the passkey answered."""
     try:
         answer = passkeys.read_answer(sent("credential"))
@@ -258,7 +258,8 @@ def _signed(draft: str) -> str:
         abort(400)
 
 
-def _finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
+def finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
+    """Do an act that was kept, and go to its receipt."""
     ids = {name: _id(one) for name, one in kept["ids"].items()}
     done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title")}
@@ -276,76 +277,6 @@ def _id(text: str) -> UUID | str:
         return UUID(text)
     except ValueError:
         return text
-
-
-# --- Acts that wait for the other persons whom they name ---
-
-
-@pages.get("/waiting")
-def show_waiting() -> str:
-    """Show what waits for a signature of mine, and what of mine waits for others."""
-    return render_template("waiting.html", rows=waiting())
-
-
-def waiting() -> list[dict[str, Any]]:
-    """The acts of the organisation that wait, as far as they concern this person."""
-    me = signed_in().person
-    found = []
-    for name, (by, one) in console().sessions.waiting(me.organisation).items():
-        missing = [other for other in one["others"] if other not in one["signed"]]
-        row = {**one, "name": name, "by": by, "missing": missing, "mine": by == me.name}
-        row["sign"], row["record"] = me.name in missing, by == me.name and not missing
-        if row["sign"] or row["mine"]:
-            found.append(row)
-    return found
-
-
-def _waiting(name: str) -> dict[str, Any]:
-    return next((one for one in waiting() if one["name"] == name), None) or abort(404)
-
-
-@pages.get("/waiting/<name>")
-def show_signing(name: str) -> str:
-    """One of them: exactly what the other person signed, to be signed as well."""
-    row, me, options, held = _waiting(name), signed_in(), "", ""
-    if row["sign"]:
-        draft = me.access.draft(row["action"], row["digest"])
-        options = passkeys.request_options(passkey.challenge(draft), me.session.credential)
-        asked = {"draft": draft, "waiting": name}
-        held = console().sessions.hold(me.session, asked, SIGNED_WITHIN)
-    return render_template("signing.html", row=row, options=options, held=held)
-
-
-@pages.post("/waiting/<held>/signature")
-def sign_waiting(held: str) -> Response:
-    """Sign it, too."""
-    asked = console().sessions.held(signed_in().session, held)
-    row = _waiting(asked["waiting"]) if asked and "waiting" in asked else abort(409)
-    if row["sign"]:
-        signed = {
-            "approvals": [*row["approvals"], _signed(asked["draft"])],
-            "signed": [*row["signed"], signed_in().person.name],
-        }
-        console().sessions.sign_waiting(row["name"], {**row, **signed})
-    return make_response(redirect("/waiting", 303))
-
-
-@pages.post("/waiting/<name>/record")
-def record(name: str) -> Response:
-    """Do what all have signed."""
-    row = _waiting(name)
-    if not row["record"]:
-        abort(409)
-    done = _finish(row, row["approvals"])
-    console().sessions.end_waiting(signed_in().person.organisation, name)
-    return done
-
-
-@pages.post("/waiting/<name>/end")
-def end(name: str) -> Response:
-    """Take it back, or refuse to sign it: nothing of it is done."""
-    console().sessions.end_waiting(signed_in().person.organisation, _waiting(name)["name"])
-    return make_response(redirect("/waiting", 303))
 
 
 @pages.get("/done/<name>")

@@ -9,7 +9,7 @@ from flask import Blueprint, g, render_template, request
 from gateway.console import wording
 from gateway.console.access import RefusedOnRecord
 from gateway.console.context import console, following, signed_in
-from gateway.console.pages import acts, admin
+from gateway.console.pages import admin, waiting
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
 from gateway.domain.refusals import Refusal
@@ -33,7 +33,7 @@ def show() -> str:
         "home.html",
         rows=[Waiting(one) for one in found["items"]],
         skipped=[wording.code("source", one["source"], g.language) for one in found["skipped"]],
-        signing=len(acts.waiting()),
+        signing=len(waiting.waiting()),
         following=following(found, query),
     )
 
