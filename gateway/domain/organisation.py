@@ -90,6 +90,16 @@ ADMIN_SCOPES = ("admin",)
 ALL_SCOPES = (*SCOPES, STAFF_SCOPE, RELAY_SCOPE, *ADMIN_SCOPES)
 """All that a token may have."""
 
+CONSOLE = "console"
+"""The system in whose name persons act in a browser; no other one is registered under it."""
+
+
+def system_name_fault(name: str) -> str | None:
+    """Return what is wrong with the name of a new system, or None."""
+    taken = f"must be another name: {CONSOLE} is how persons act in a browser"
+    return taken if name == CONSOLE else None
+
+
 EEA = frozenset(
     {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
     | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
+    CONSOLE,
     SCOPES_WHILE_SUSPENDED,
     Status,
     System,
@@ -247,10 +248,6 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
 
 
 # --- A person in a browser: their passkey, and their entry of a register ---
-
-
-CONSOLE = "console"
-"""The system in whose name persons act in a browser; nobody registers it."""
 
 
 def authenticate_person(ports: Ports, organisation: str, shown: PersonCredentials) -> Caller:

@@ -25,6 +25,9 @@ from gateway.registry import keys, mandates, members, peers, staff, systems, wit
 _REASON = fields.prose("reason", "Why; it stands in the event.")
 _UNTIL = fields.date("until", "First day without it.")
 _SYSTEM = fields.organisation_id("system", "Which system.", option="SYSTEM")
+_NEW_SYSTEM = replace(
+    _SYSTEM, refuse=lambda name: _SYSTEM.refuse(name) or organisation.system_name_fault(name)
+)
 _DECISION = fields.free_text("decision_ref", "Reference of the decision.")
 _RESOLUTION = (
     _DECISION,
@@ -513,7 +516,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Register a system and its scopes.",
         1,
         (
-            _SYSTEM,
+            _NEW_SYSTEM,
             fields.subset_of(
                 "scopes",
                 "What it may ask tokens for; by default all but staff, audit.search, log.cosign.",

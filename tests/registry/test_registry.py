@@ -67,7 +67,7 @@ MALFORMED = [
     ]),
     ("mandate.end", OFMIN, {"competence": "receive/csam/FR", "until": "soon"}, "until"),
     *(("system.register", ABROAD, {**SYSTEM, name: value}, name) for name, value in [
-        ("system", "a.b"), ("scopes", ["everything"]), ("scopes", ["admin"]),
+        ("system", "a.b"), ("system", "console"), ("scopes", ["everything"]), ("scopes", ["admin"]),
     ]),
     ("system.set_keys", ABROAD, {"system": "A", "keys": []}, "system"),
     ("system.set_keys", ABROAD, {"system": "desk", "keys": [{}]}, "keys"),
