@@ -76,10 +76,12 @@ class Access(Protocol):
     def person(self) -> Person:
         """The person who asks."""
 
-    def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
+    def read(
+        self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any
+    ) -> Mapping[str, Any]:
         """The answer of an endpoint that changes nothing, as JSON values."""
 
-    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Any:
+    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""
 
     def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
@@ -106,6 +108,9 @@ class Access(Protocol):
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint; of a change, by its action, of its values."""
+
+    def query(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the query of an endpoint, as an object."""
 
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""

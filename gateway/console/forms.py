@@ -133,6 +133,8 @@ def _shape(
     if any(one.field == "kty" for one in inner):
         inner = ()  # a key is pasted whole
     match schema.get("type"), schema.get("format"):
+        case _ if words == _YES:
+            widget = Widget.FLAG
         case _ if "enum" in schema:
             widget = Widget.RADIOS if len(words) <= MOST_RADIOS else Widget.SELECT
         case "array", _ if words:
@@ -194,7 +196,7 @@ def _value(one: Question, sent: Sent, repeated: Mapping[str, Any]) -> Any:
     return None if value in _NOTHING else value
 
 
-_YES_NO = ("true", "false")
+_YES_NO, _YES = ("true", "false"), ("true",)
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 

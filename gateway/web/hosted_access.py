@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from marshmallow import ValidationError
@@ -68,18 +68,20 @@ class HostedAccess:
     caller: Caller
     person: Person
 
-    def read(self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any) -> Any:
+    def read(
+        self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any
+    ) -> Mapping[str, Any]:
         """The answer of an endpoint that changes nothing, as JSON values."""
         one = self._of(endpoint)
         with _crossing():
             call = Call(self.ports, self.caller, "", {}, one.query.load(dict(query)))
-            return to_json(one.view(call, **ids))
+            return cast(Mapping[str, Any], to_json(one.view(call, **ids)))
 
-    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Any:
+    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""
         one = self._of(endpoint)
         with _crossing():
-            return to_json(one.view(self._call(one, "", body), **ids))
+            return cast(Mapping[str, Any], to_json(one.view(self._call(one, "", body), **ids)))
 
     def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
         """Check an act, and word what the person would sign: where it makes a document, that.
@@ -185,6 +187,10 @@ class HostedAccess:
         Of a change, which has its name by its action, that of its values."""
         return VALUES[endpoint] if endpoint in VALUES else _schema(endpoint)
 
+    def query(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the query of an endpoint, as an object."""
+        return _query(endpoint)
+
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""
         return [name for name, kind in CHANGES.items() if kind.at_gateway is of_gateway]
@@ -222,6 +228,24 @@ def _crossing() -> Iterator[None]:
 
 @cache
 def _schema(endpoint: str) -> Mapping[str, Any]:
+    operation, schemas = _operation(endpoint)
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    told = (operation["summary"], operation.get("description"))
+    about = "\n\n".join(filter(None, told))
+    whole: Mapping[str, Any] = _whole(body, schemas)
+    return {**whole, "description": about}
+
+
+@cache
+def _query(endpoint: str) -> Mapping[str, Any]:
+    operation, schemas = _operation(endpoint)
+    asked = [one for one in operation["parameters"] if one["in"] == "query"]
+    named = {one["name"]: _whole(one["schema"], schemas) for one in asked}
+    return {"type": "object", "properties": named}
+
+
+def _operation(endpoint: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """An endpoint as it is described, and the schemas to which that refers."""
     described = _description()
     operation = next(
         one
@@ -229,11 +253,7 @@ def _schema(endpoint: str) -> Mapping[str, Any]:
         for one in item.values()
         if one["operationId"] == endpoint
     )
-    body = operation["requestBody"]["content"]["application/json"]["schema"]
-    told = (operation["summary"], operation.get("description"))
-    about = "\n\n".join(filter(None, told))
-    whole: Mapping[str, Any] = _whole(body, described["components"]["schemas"])
-    return {**whole, "description": about}
+    return operation, described["components"]["schemas"]
 
 
 @cache

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.changes import CHANGES
-from gateway.console import wording
+from gateway.console import lists, wording
 from gateway.console.forms import BodyForm, Question, Widget, questions_of
 from gateway.domain.answers import KIND_OF_ACTION, PARTIES_ANSWERS
 from gateway.domain.steps import STEPS
 from gateway.kernel.fields import schema_of
 from gateway.text import catalogue
-from gateway.web.hosted_access import _schema
+from gateway.web.hosted_access import _query, _schema
 from gateway.web.partners import steps
 from gateway.web.partners.handoffs import ANSWERING
 from tests.each import each
@@ -19,6 +19,7 @@ from tests.each import each
 AT = ("part_day", "part_month", "part_year", "part_hour", "part_minute")
 NEVER_TYPED = ("by", "offer", "conditions", "next")
 ACTS = ("handoffs_update", "staff_add", "staff_revoke_passkey")
+LISTS = {"handoffs_list": ("box",), "cases_list": ()}
 OTHERS = (
     "events_search",
     "handoffs_consult",
@@ -52,6 +53,19 @@ def test_each_body_has_a_form_and_no_field_of_it_is_left_to_be_pasted_but_keys()
     assert {len(questions_of(schema)) for _, schema in bodies()} - {0}
     pasted = {(name, one.field) for name, one in asked() if one.widget is Widget.JSON}
     assert {field for _, field in pasted} <= {"jwk", "keys", "attestation_keys"}
+
+
+def test_each_filter_of_a_list_has_a_name_and_its_words_in_both_languages() -> None:
+    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    found = [
+        one
+        for name, set_ in LISTS.items()
+        for one in questions_of(_query(name), without=(*lists.NOT_ASKED, *set_))
+    ]
+    assert {one.field for one in found} - named == set()
+    assert [one for one in found if one.widget in (Widget.JSON, Widget.ROWS)] == []
+    overdue = next(one for one in found if one.field == "overdue")
+    assert overdue.widget is Widget.FLAG
 
 
 def test_each_field_has_a_name_and_a_sentence_in_both_languages() -> None:

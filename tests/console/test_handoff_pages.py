@@ -119,6 +119,9 @@ def test_a_list_is_filtered_and_says_that_nothing_fits(hosted):
     browser = hosted.signed_in()
     assert "Handoffs shown: 1" in read(browser.get("/received?urgency=priority&state=offered"))
     assert "0 handoffs fit this filter." in read(browser.get("/received?state=closed&urgency="))
+    wrong = browser.get("/received?ends=zz")
+    assert "0 handoffs fit this filter." in read(wrong)
+    assert 'href="#f-ends"' in wrong.text
 
 
 def test_a_handoff_shows_what_is_owed_before_all_else_and_no_code_of_its_conditions(hosted):

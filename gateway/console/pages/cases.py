@@ -8,23 +8,11 @@ from flask import Blueprint, Response, g, render_template, request
 
 from gateway.console import sections, wording
 from gateway.console.context import console, following, signed_in
-from gateway.console.forms import BodyForm
+from gateway.console.lists import narrowed
 from gateway.console.pages import acts
 from gateway.domain.case import CaseState
-from gateway.domain.vocabulary import Matter, Urgency
 
 pages = Blueprint("cases", __name__)
-
-_FILTERS: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "state": {"type": "string", "enum": [*CaseState]},
-        "urgency": {"type": "string", "enum": [*Urgency]},
-        "matter": {"type": "string", "enum": [*Matter]},
-        "reference": {"type": "string"},
-    },
-}
-"""What the list is narrowed by."""
 
 OFFER = "handoff.offer"
 
@@ -32,18 +20,14 @@ OFFER = "handoff.offer"
 @pages.get("/cases")
 def index() -> str:
     """One's own cases, the oldest first."""
-    given = {name: one for name, one in request.args.items() if one}
     states = {str(one): wording.coded("case_state", one, g.language) for one in CaseState}
-    asked = {name: [one] for name, one in given.items()}
-    form = BodyForm.of(_FILTERS, g.language, sent=asked, choices={"state": states})
-    query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
-    found = signed_in().access.read("cases_list", query)
+    form, found = narrowed("cases_list", choices={"state": states})
     return render_template(
         "cases.html",
         form=form,
-        filtered=bool(query),
+        filtered=bool(form.body()),
         rows=found["items"],
-        following=following(found, query),
+        following=following(found, request.args),
     )
 
 
@@ -64,8 +48,7 @@ def show(case: UUID) -> str:
 
 
 def _read(case: UUID) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = signed_in().access.read("cases_show", case=case)
-    return found
+    return signed_in().access.read("cases_show", case=case)
 
 
 @pages.get("/cases/<uuid:case>/<action>")

@@ -8,25 +8,12 @@ from flask import Blueprint, Response, g, render_template, request
 
 from gateway.console import sections, wording
 from gateway.console.context import console, following, signed_in
-from gateway.console.forms import BodyForm
+from gateway.console.lists import narrowed
 from gateway.console.pages import acts
 from gateway.domain.answers import KIND_OF_MOVE
-from gateway.domain.handoff import HandoffState
-from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence import sd_jwt
 
 pages = Blueprint("handoffs", __name__)
-
-_FILTERS: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "state": {"type": "string", "enum": [*HandoffState]},
-        "urgency": {"type": "string", "enum": [*Urgency]},
-        "matter": {"type": "string", "enum": [*Matter]},
-        "overdue": {"type": "boolean"},
-    },
-}
-"""What a list is narrowed by."""
 
 
 @pages.get("/received")
@@ -42,19 +29,16 @@ def sent() -> str:
 
 
 def _list(box: str, path: str) -> str:
-    given = {name: one for name, one in request.args.items() if one}
-    form = BodyForm.of(_FILTERS, g.language, sent={name: [one] for name, one in given.items()})
-    query = {name: one for name, one in given.items() if name in (*_FILTERS["properties"], "after")}
-    found = signed_in().access.read("handoffs_list", {"box": box, **query})
+    form, found = narrowed("handoffs_list", {"box": box})
     return render_template(
         "handoffs.html",
         box=box,
         path=path,
         form=form,
-        filtered=bool(query),
+        filtered=bool(form.body()),
         rows=found["items"],
         waiting=found.get("waiting"),
-        following=following(found, query),
+        following=following(found, request.args),
         other="originator" if box == "in" else "recipient",
     )
 
@@ -80,8 +64,7 @@ def show(handoff: UUID) -> str:
 
 
 def _read(handoff: UUID) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = signed_in().access.read("handoffs_show", handoff=handoff)
-    return found
+    return signed_in().access.read("handoffs_show", handoff=handoff)
 
 
 def _routing(view: Mapping[str, Any]) -> list[tuple[str, str]]:
