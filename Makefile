@@ -13,7 +13,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Many images set it; then every process of the tests would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man release requirements clean
+.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man release requirements screens clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -98,6 +98,9 @@ $(VENV)-docs/docs.stamp: requirements/docs.txt
 docs: $(VENV)-docs/docs.stamp ## The documents as a site with search, build/site; every link is checked
 	@$(VENV)-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env \
 		-c deploy/site -d build/doctrees . build/site
+
+screens: $(VENV)/browser.stamp ## The pictures in docs/screens anew, from a tour of the console
+	@$(BIN)/python -m tests.journeys.tour docs/screens
 
 man: $(VENV)/run.stamp ## Write the manual page of the command, build/casegate.1
 	@$(BIN)/python deploy/man.py build/casegate.1

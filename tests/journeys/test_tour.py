@@ -1,0 +1,113 @@
+"""Each kind of page of the console, looked at by axe-core as its persons' windows are."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.cli.demo.environment import free_ports
+from tests.founding import OFMIN
+from tests.journeys import browser, tour
+from tests.journeys.npm import installed
+
+if TYPE_CHECKING:  # installed for the slow suites alone
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("tour"),
+]
+
+WINDOWS = {
+    "a telephone, in English": ("en", {"viewport": {"width": 360, "height": 740}}),
+    "a dark screen, in French": ("fr", {"color_scheme": "dark"}),
+    "forced colours on a tablet": (
+        "en",
+        {"forced_colors": "active", "viewport": {"width": 768, "height": 1024}},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("shown", WINDOWS)
+def test_no_page_breaks_a_rule_scrolls_sideways_or_is_reported_by_its_policy(
+    chromium: "Browser", axe: str, shown: str
+) -> None:
+    language, window = WINDOWS[shown]
+    # Forced colours are those of the person, which axe-core does not see.
+    ignored = "color-contrast" if "forced_colors" in window else "none"
+    found = list[tuple[str, Any]]()
+    seen = list[str]()
+    with tour.opened(free_ports()[0]) as place:
+        for name, page in tour.walk(chromium, place, locale=language, **window):
+            seen.append(name)
+            assert page.locator("html").get_attribute("lang") == language, name
+            broken = browser.violations(page, axe)
+            found += [(name, one) for one in broken if not one.startswith(ignored)]
+            found += [(name, "scrolls sideways")] * browser.scrolls_sideways(page)
+            found += [(name, one) for one in page.evaluate(POLICY_REPORTS)]
+    assert found == []
+    assert set(tour.PICTURES) <= set(seen)
+
+
+def test_an_officer_signs_in_accepts_and_reads_by_the_keyboard_alone(chromium: "Browser") -> None:
+    with tour.opened(free_ports()[0]) as place:
+        page = place.browser_of(chromium, OFMIN, "officer-1")
+        page.goto(place.origin)
+        _press(page, "main button")
+        page.wait_for_url(f"{place.origin}/")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
+        handoff = f"/handoffs/{place.offered}"
+        _press(page, f'main a[href="{handoff}"]')
+        _press(page, f'main a[href="{handoff}/handoff.accept"]')
+        _press(page, "main button.main")
+        _press(page, ".summary a")
+        _press(page, 'input[name="conditions"]', "Space")
+        _press(page, "main button.main")
+        _press(page, "main button.main")
+        page.wait_for_url(f"{place.origin}/done/*")
+        _press(page, f'main a[href="{handoff}"]')
+        _press(page, f'main a[href="{handoff}/open"]')
+        _press(page, "main select", "ArrowDown")
+        _press(page, "main textarea, main input[type=text]", "a")
+        _press(page, "main button.main")
+        assert page.locator("h1 .tlp").is_visible()
+        page.context.close()
+
+
+def _press(page: "Page", selector: str, key: str = "Enter") -> None:
+    """Move to an element by the tabulator alone, see that it has the focus, and press a key."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            break
+    else:
+        raise AssertionError(f"the keyboard does not reach {selector}")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    if key != "Enter":
+        page.keyboard.press(key)
+        return
+    with page.expect_navigation():
+        page.keyboard.press(key)
+
+
+POLICY_REPORTS = """new Promise(done => {
+  const seen = new ReportingObserver(all => done(all.map(one => `${one.body}`)), {buffered: true});
+  seen.observe(); setTimeout(() => done([]), 50); })"""
+"""A program that tells what a page's policy was broken by so far."""
