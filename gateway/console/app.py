@@ -37,6 +37,7 @@ from gateway.console.context import (
 from gateway.console.pages import BLUEPRINTS, NAVIGATION
 from gateway.console.pages.home import dangers
 from gateway.console.sections import short
+from gateway.console.session import TooLarge
 from gateway.domain import refusals
 from gateway.text import catalogue
 
@@ -221,6 +222,8 @@ def _answer_error(error: Exception) -> tuple[str, int]:
             return _refusal(error.refusal, recorded=True)
         case refusals.Refusal():
             return _refusal(error, recorded=False)
+        case TooLarge():
+            return _problem(413)
         case HTTPException():
             return _problem(error.code or 500)
     console().log.fail("console-failure", error, request=g.request_id, endpoint=request.endpoint)

@@ -8,7 +8,7 @@ import hmac
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.console.access import Person
-from gateway.evidence import base64url
+from gateway.evidence import base64url, sd_jwt
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=8)
@@ -31,7 +31,12 @@ MOST_HELD = 20
 """Values held for one session; with the next one the oldest goes."""
 MOST_WAITING = 20
 """Acts of one person that wait for others; with the next one the oldest goes."""
-LARGEST_HELD = 512 * 1024
+MOST_WAITING_BYTES = 4 * 1024 * 1024
+"""Of all acts that wait in one organisation; whoever has most of them loses the oldest."""
+LARGEST_HELD = 4 * sd_jwt.MAX_TEXT
+"""Bytes of a value: the largest document as it is signed, as it is read, and its form fit."""
+MOST_HELD_BYTES = 4 * LARGEST_HELD
+"""Of all values held for one session; with more the oldest go."""
 COUNTED_DAYS = 30
 
 _NOTED = timedelta(minutes=1)
@@ -50,8 +55,12 @@ create table if not exists held(id text primary key, session text not null
   expires real not null) strict, without rowid;
 create index if not exists held_of on held(session, made);
 create table if not exists waiting(id text primary key, organisation text not null,
-  name text not null, value blob not null, expires real not null) strict, without rowid;
+  name text not null, value blob not null, expires real not null, recorded integer not null)
+  strict, without rowid;
 create index if not exists waiting_of on waiting(organisation, expires);
+create table if not exists signature(waiting text not null references waiting(id)
+  on delete cascade, name text not null, value blob not null, primary key(waiting, name))
+  strict, without rowid;
 create table if not exists attempt(name text primary key, minute integer not null,
   number integer not null) strict, without rowid;
 create table if not exists exposure(day text not null, organisation text not null,
@@ -76,6 +85,20 @@ class BrowserSession:
     def csrf(self, path: str) -> str:
         """The token of the forms that are sent to a path."""
         return base64url.encode(hmac.digest(self.key, b"form\0" + path.encode(), "sha256"))
+
+
+class TooLarge(ValueError):
+    """A value that is not held: no document has this size."""
+
+
+@dataclass(frozen=True)
+class UnsignedAct:
+    """An act that ``by`` asked for, what it is, and what each person signed of it."""
+
+    by: str
+    value: Any
+    signed: Mapping[str, str]
+    recorded: bool
 
 
 class Sessions:
@@ -207,16 +230,18 @@ class Sessions:
         """Hold a JSON value for a session of a request; returns the name to ask for it by."""
         data = json.dumps(value, ensure_ascii=False).encode()
         if len(data) > LARGEST_HELD:
-            raise ValueError("more than is held between two pages")
+            raise TooLarge("more than is held between two pages")
         name, now = secrets.token_urlsafe(18), self._now()
         encrypted = _encrypt(session.key, name, data)
         made = int(now.timestamp() * 1_000_000)
         row = (name, session.id, made, encrypted, (now + life).timestamp())
         self._database.execute("insert into held values (?, ?, ?, ?, ?)", row)
         self._database.execute(
-            "delete from held where id in (select id from held where session = ?"
-            " order by made desc limit -1 offset ?)",
-            (session.id, MOST_HELD),
+            "delete from held where id in (select id from (select id,"
+            " row_number() over newest number, sum(length(value)) over newest bytes from held"
+            " where session = ? window newest as (order by made desc))"
+            " where number > ? or number > 1 and bytes > ?)",
+            (session.id, MOST_HELD, MOST_HELD_BYTES),
         )
         return name
 
@@ -238,32 +263,49 @@ class Sessions:
 
     # --- Acts that wait for a second person, of one organisation: its persons read them ---
 
-    def wait(self, person: Person, value: Any, life: timedelta) -> str:
-        """Keep an act of a person's until others signed it; returns its name."""
+    def wait(self, person: Person, value: Any, signature: str, life: timedelta) -> str:
+        """Keep an act that a person has signed until others did, too; returns its name."""
         name = secrets.token_urlsafe(18)
         row = (name, *person, self._locked(name, value), (self._now() + life).timestamp())
-        self._database.execute("insert into waiting values (?, ?, ?, ?, ?)", row)
+        self._database.execute("insert into waiting values (?, ?, ?, ?, ?, 0)", row)
         self._database.execute(
-            "delete from waiting where id in (select id from waiting where organisation = ?"
-            " and name = ? order by expires desc limit -1 offset ?)",
-            (*person, MOST_WAITING),
+            "delete from waiting where id in (select id from (select id, number,"
+            " sum(size) over (order by number, expires desc) bytes from (select id, expires,"
+            " length(value) size, row_number() over (partition by name order by expires desc)"
+            " number from waiting where organisation = ?)) where number > ? or bytes > ?)",
+            (person.organisation, MOST_WAITING, MOST_WAITING_BYTES),
         )
+        self.sign_waiting(name, person, signature)
         return name
 
-    def waiting(self, organisation: str) -> dict[str, tuple[str, Any]]:
-        """All acts that wait in an organisation, the oldest first: by whom, and what."""
+    def waiting(self, organisation: str) -> dict[str, UnsignedAct]:
+        """All acts that wait in an organisation, the oldest first."""
         rows = self._database.execute(
-            "select id, name, value from waiting where organisation = ? and expires > ?"
+            "select id, name, value, recorded from waiting where organisation = ? and expires > ?"
             " order by expires",
             (organisation, self._now().timestamp()),
         ).fetchall()
-        found = ((name, by, _decrypt(self._lock, name, value)) for name, by, value in rows)
-        return {name: (by, one) for name, by, one in found if one is not None}
+        found = {}
+        for name, by, value, recorded in rows:
+            signed = self._database.execute("select * from signature where waiting = ?", (name,))
+            given = {one: _decrypt(self._lock, f"{name}/{one}", text) for _, one, text in signed}
+            if (kept := _decrypt(self._lock, name, value)) is not None:
+                found[name] = UnsignedAct(by, kept, given, bool(recorded))
+        return found
 
-    def sign_waiting(self, name: str, value: Any) -> None:
-        """Put in what one more person signed."""
-        changed = (self._locked(name, value), name)
-        self._database.execute("update waiting set value = ? where id = ?", changed)
+    def sign_waiting(self, name: str, person: Person, signature: str) -> None:
+        """Put in what one more person signed, which was verified; the first one counts. One that
+        was ended meanwhile is signed by nobody."""
+        value = self._locked(f"{name}/{person.name}", signature)
+        self._database.execute(
+            "insert into signature select id, ?, ? from waiting where id = ? and organisation = ?"
+            " on conflict do nothing",
+            (person.name, value, name, person.organisation),
+        )
+
+    def note_recorded(self, name: str) -> None:
+        """Note of an act that it is in the log: who asked for it has its receipt to fetch."""
+        self._database.execute("update waiting set recorded = 1 where id = ?", (name,))
 
     def end_waiting(self, organisation: str, name: str) -> None:
         """Let go of an act: it was done, or refused."""

@@ -34,19 +34,24 @@ def second(hosted, name):
     return browser, browser.send(page, action, credential=browser.answer(action, page))
 
 
-def test_an_act_waits_until_the_person_whom_it_names_has_signed(hosted):
+def test_an_act_is_recorded_when_the_person_whom_it_names_has_signed(hosted):
     browser, sent = asked(hosted)
     assert sent.location == "/waiting"
     assert "second signature: 1" in read(browser.get("/"))
     page = browser.get("/waiting")
     assert "approver-1" in read(page)
     assert "Record it" not in read(page)
-    assert second(hosted, "approver-1")[1].status_code == 303
+    other, signed = second(hosted, "approver-1")
+    assert "confirmé par votre clé" in read(other.get(signed.location))
     page = browser.get("/waiting")
+    assert "recorded" in read(page)
     action = re.search(r'action="(/waiting/[^"]+/record)"', page.text)[1]
     done = browser.send(page, action)
     assert done.status_code == 303, read(done)
-    assert "confirmed by your passkey" in read(browser.get(done.location))
+    own, others = (
+        one.get(f"{sent.location}/receipt.json") for one, sent in ((browser, done), (other, signed))
+    )
+    assert own.json == others.json
     assert "Nothing waits for a second person." in read(browser.get("/waiting"))
 
 
@@ -85,10 +90,7 @@ def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
     assert page.status_code == 200, read(page)
     assert "Digest of the document" in read(page)
     assert sign(browser, page).location == "/waiting"
-    second(hosted, "approver-1")
-    action = re.search(r'action="(/waiting/[^"]+/record)"', browser.get("/waiting").text)[1]
-    done = browser.send(browser.get("/waiting"), action)
-    assert done.status_code == 303, read(done)
+    assert "/done/" in second(hosted, "approver-1")[1].location
     assert "recalled" in read(browser.get(f"/handoffs/{handoff}"))
 
 
@@ -108,11 +110,11 @@ def test_another_device_signs_in_nobodys_name(hosted):
     other.device = browser.device
     page = other.get(re.search(r'href="(/waiting/[^"]+)"', other.get("/waiting").text)[1])
     action = re.search(r'action="(/waiting/[^"]+/signature)"', page.text)[1]
-    other.send(page, action, credential=other.answer(action, page))
-    page = browser.get("/waiting")
-    done = browser.send(page, re.search(r'action="(/waiting/[^"]+/record)"', page.text)[1])
-    assert done.status_code == 409
-    assert "not that of the passkey" in read(done)
+    refused = other.send(page, action, credential=other.answer(action, page))
+    assert refused.status_code == 409
+    assert "not that of the passkey" in read(refused)
+    assert hosted.logged()[-1]["event"] == "console-signature-refused"
+    assert "approver-1" in read(browser.get("/waiting"))
 
 
 def test_where_the_register_cannot_be_read_the_second_person_is_typed(hosted, monkeypatch):

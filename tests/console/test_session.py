@@ -1,6 +1,8 @@
 """What the console's database keeps, for whom, and how long."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
@@ -10,11 +12,13 @@ from gateway.console.session import (
     LARGEST_HELD,
     MOST_HELD,
     MOST_WAITING,
+    MOST_WAITING_BYTES,
     Sessions,
 )
 from tests.console.browsing import OFFICER
 
 LIFE = timedelta(minutes=15)
+COLLEAGUE = Person("ofmin", "ofmin-2")
 
 
 @pytest.fixture
@@ -95,16 +99,66 @@ def test_the_file_is_for_its_owner_alone(console, sessions):
 
 
 def test_acts_of_one_person_that_wait_are_bounded_and_push_out_nobody_elses(console, sessions):
-    sessions.wait(Person("ofmin", "ofmin-2"), "of a colleague", LIFE)
+    sessions.wait(COLLEAGUE, "of a colleague", "signed", LIFE)
     for number in range(MOST_WAITING + 1):
         console.later(seconds=1)
-        sessions.wait(OFFICER, number, LIFE)
-    kept = [one for _, one in sessions.waiting("ofmin").values()]
+        sessions.wait(OFFICER, number, "signed", LIFE)
+    kept = [one.value for one in sessions.waiting("ofmin").values()]
     assert kept == ["of a colleague", *range(1, MOST_WAITING + 1)]
 
 
+def test_whoever_fills_what_a_member_may_keep_loses_their_own(console, sessions):
+    large = "x" * (MOST_WAITING_BYTES // 4)
+    sessions.wait(COLLEAGUE, "of a colleague", "signed", LIFE)
+    sessions.wait(Person("hotline", "h-1"), large, "signed", LIFE)
+    for _ in range(6):
+        console.later(seconds=1)
+        sessions.wait(OFFICER, large, "signed", LIFE)
+    kept = [one.value for one in sessions.waiting("ofmin").values()]
+    assert kept == ["of a colleague", large, large, large]
+    assert len(sessions.waiting("hotline")) == 1
+
+
+def test_signatures_that_two_persons_give_at_one_instant_are_both_there(sessions):
+    for _ in range(10):
+        name = sessions.wait(OFFICER, "an act", "first", LIFE)
+        together = Barrier(2)
+
+        def sign(colleague, name=name, together=together):
+            together.wait()
+            sessions.sign_waiting(name, Person("ofmin", colleague), f"by {colleague}")
+            sessions.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(sign, ("a", "b")))
+        assert sessions.waiting("ofmin")[name].signed == {
+            "a": "by a", "b": "by b", OFFICER.name: "first",
+        }  # fmt: skip
+        sessions.end_waiting("ofmin", name)
+
+
+def test_what_was_signed_stands_and_what_was_ended_is_signed_by_nobody(sessions):
+    name = sessions.wait(OFFICER, "an act", "first", LIFE)
+    sessions.sign_waiting(name, OFFICER, "another one")
+    sessions.sign_waiting(name, Person("hotline", "h-1"), "of another member")
+    assert sessions.waiting("ofmin")[name].signed == {OFFICER.name: "first"}
+    sessions.end_waiting("ofmin", name)
+    sessions.sign_waiting(name, COLLEAGUE, "too late")
+    assert sessions.waiting("ofmin") == {}
+
+
+def test_values_held_for_a_session_are_bounded_together(console, sessions):
+    session = begin(sessions)
+    names = []
+    for _ in range(7):
+        console.later(seconds=1)
+        names.append(sessions.hold(session, "x" * (LARGEST_HELD - 2), LIFE))
+    kept = [sessions.held(session, name) is not None for name in names]
+    assert kept == [False] * 4 + [True] * 3
+
+
 def test_what_waited_under_a_secret_that_was_lost_is_gone_and_stops_nobody(console, sessions):
-    sessions.wait(OFFICER, "before", LIFE)
+    sessions.wait(OFFICER, "before", "signed", LIFE)
     anew = Sessions(console.folder / "console.db", b"n" * 32, lambda: console.now)
-    anew.wait(OFFICER, "after", LIFE)
-    assert [one for _, one in anew.waiting("ofmin").values()] == ["after"]
+    anew.wait(OFFICER, "after", "signed", LIFE)
+    assert [one.value for one in anew.waiting("ofmin").values()] == ["after"]

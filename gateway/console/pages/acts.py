@@ -23,11 +23,11 @@ from flask import (
 )
 
 from gateway.console import passkeys, wording
-from gateway.console.access import Prepared, RefusedOnRecord
+from gateway.console.access import Access, Prepared, RefusedOnRecord
 from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
-from gateway.domain.refusals import Refusal, ValidationFailed
+from gateway.domain.refusals import InvalidApproval, Refusal, ValidationFailed
 from gateway.evidence import event, passkey, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.text import catalogue
@@ -243,9 +243,9 @@ def sign(name: str) -> Response:
         if kept["secret"]:
             console().sessions.take(signed_in().session, name)
         return done
-    me = signed_in().person
-    waiting = {**kept, "approvals": approvals, "signed": [me.name]}
-    console().sessions.wait(me, waiting, WAITS_FOR)
+    require_signed(kept["draft"], approvals[0])
+    waiting = {**kept, "kid": signed_in().session.kid}
+    console().sessions.wait(signed_in().person, waiting, approvals[0], WAITS_FOR)
     return make_response(redirect("/waiting", 303))
 
 
@@ -258,17 +258,36 @@ def signed_draft(draft: str) -> str:
         abort(400)
 
 
-def finish(kept: Mapping[str, Any], approvals: Sequence[str]) -> Response:
-    """Do an act that was kept, and go to its receipt."""
+def require_signed(drafted: str, text: str) -> None:
+    """Require that the person's own passkey signed a draft of ours; InvalidApproval.
+
+    Of an act that is done at once the gateway judges it, and records that.
+    """
+    stated, me = passkey.read_unverified(text), signed_in()
+    keys = console().persons.passkeys(me.person)
+    named = {"audience": stated.claims["aud"], "issuer": stated.claims["iss"]}
+    try:
+        passkey.verify(text, typ=stated.typ, keys=keys, **named)
+    except DocumentError as error:
+        console().log.refuse("console-signature-refused", request=g.request_id, reason=str(error))
+        raise InvalidApproval(f"an approval does not verify: {error}") from None
+
+
+def finish(
+    kept: Mapping[str, Any], approvals: Sequence[str], asking: Access | None = None
+) -> Response:
+    """Do an act that was kept, for the person who asked for it, and go to its receipt."""
     ids = {name: _id(one) for name, one in kept["ids"].items()}
-    done = signed_in().access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
+    access = asking or signed_in().access
+    done = access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title")}
     told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
     confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
     held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": confirmed}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     hold, session = console().sessions.hold, signed_in().session
-    held["secret"] = hold(session, kept["secret"], RECEIPT_KEPT) if kept["secret"] else ""
+    secret = "" if asking else kept["secret"]  # for who asked alone
+    held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
 
 
