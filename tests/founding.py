@@ -58,6 +58,7 @@ from gateway.kernel.values import (
     LoggedEvent,
     PersonCredentials,
     ReferenceDate,
+    RetryKey,
     TreeHead,
 )
 from gateway.keys import (
@@ -237,7 +238,7 @@ class Calendar:
 class Store(Protocol):
     """What a store must offer here."""
 
-    def begin(self, mode: TransactionMode) -> UnitOfWork:
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> UnitOfWork:
         """One transaction."""
 
 
@@ -701,7 +702,7 @@ def unfounded(
     ports = Ports(
         issuer=issuer,
         gateway=SHORT_NAME,
-        begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
+        begin=lambda *asked: _Watched(kept.begin(*asked), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
         attester=key_of("attest"),
         notifier=WatchedSigner(key_of("notification"), opened),

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import RetryKey
 from gateway.store.database import open_database
 from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
@@ -129,9 +130,9 @@ class LentStore(Store):
         """Every row of these tables, or of every table."""
         return _tables(self._lent.beside, named)
 
-    def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> SqlUnitOfWork:
         assert self.give_back.alive, "the database is another test's by now"
-        return super().begin(mode)
+        return super().begin(mode, key)
 
     def close(self) -> None:
         """The database stays open for who is next."""

@@ -89,8 +89,8 @@ class MortalPorts:
         return getattr(self.ports, name)
 
     @contextmanager
-    def begin(self, mode: TransactionMode) -> Iterator[Any]:
-        with self.ports.begin(mode) as work:
+    def begin(self, mode: TransactionMode, *key: Any) -> Iterator[Any]:
+        with self.ports.begin(mode, *key) as work:
             commit = work.commit
 
             def commit_between() -> None:

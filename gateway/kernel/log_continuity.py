@@ -20,8 +20,8 @@ from functools import cache
 from math import inf
 
 from gateway.domain.refusals import AlreadyExists, LogFrozen
-from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
-from gateway.kernel.values import SignedTreeHead, TreeHead
+from gateway.kernel.ports import BeginWork, HighWaterMark, TransactionMode, UnitOfWork
+from gateway.kernel.values import RetryKey, SignedTreeHead, TreeHead
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.text.numbers import pluralise
@@ -41,7 +41,7 @@ class LogContinuity:
     def __init__(
         self,
         mark: HighWaterMark,
-        begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]],
+        begin: BeginWork,
         seconds: Callable[[], float],
     ) -> None:
         """``begin`` is the store's own; ``seconds`` a clock that never goes back."""
@@ -52,12 +52,15 @@ class LogContinuity:
         self.seen: SignedTreeHead | None = None
         """The mark as this process saw it last: it may have moved on."""
 
-    def begin(self, mode: TransactionMode) -> AbstractContextManager[UnitOfWork]:
+    def begin(
+        self, mode: TransactionMode, key: RetryKey | None = None
+    ) -> AbstractContextManager[UnitOfWork]:
         """Begin a transaction; one that may write is refused when the log is frozen.
 
         Raises LogFrozen and HighWaterMarkUnavailable, besides what the store raises.
         """
-        return self._begin(mode) if mode is TransactionMode.READ else self._begin_writing(mode)
+        reads = mode is TransactionMode.READ
+        return self._begin(mode) if reads else self._begin_writing(mode, key)
 
     @contextmanager
     def newest(self) -> Iterator[UnitOfWork]:
@@ -81,9 +84,9 @@ class LogContinuity:
             self._compare(work, seen, heads)
 
     @contextmanager
-    def _begin_writing(self, mode: TransactionMode) -> Iterator[UnitOfWork]:
+    def _begin_writing(self, mode: TransactionMode, key: RetryKey | None) -> Iterator[UnitOfWork]:
         self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
-        with self._begin(mode) as work:
+        with self._begin(mode, key) as work:
             # A look at the head for each write, and now and then at all that it stands on. Who goes
             # on in a transaction goes on from the same head.
             if work.first and self._seconds() < self._checked + CHECKED_EVERY:

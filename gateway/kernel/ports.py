@@ -30,6 +30,7 @@ from gateway.kernel.values import (
     DifferingRows,
     LoggedEvent,
     ReferenceDate,
+    RetryKey,
     RowBeside,
     SignedTreeHead,
 )
@@ -157,6 +158,15 @@ class UnitOfWork(ABC):
         does."""
 
 
+class BeginWork(Protocol):
+    """Begins a transaction; of a write that is done once, by its key."""
+
+    def __call__(
+        self, mode: TransactionMode, key: RetryKey | None = None, /
+    ) -> AbstractContextManager[UnitOfWork]:
+        """Wait for one's turn. Raises Busy."""
+
+
 class Policy(Protocol):
     """Decides; never raises; any trouble is a denial."""
 
@@ -251,7 +261,7 @@ class Ports:
 
     issuer: str
     gateway: str
-    begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
+    begin: BeginWork
     policy: Policy
     attester: Signer
     notifier: Signer

@@ -47,6 +47,7 @@ from gateway.kernel.values import (
     LoggedEvent,
     PersonCredentials,
     ReferenceDate,
+    RetryKey,
 )
 
 T = TypeVar("T")
@@ -336,11 +337,12 @@ def perform(
     # Long: one loop is the whole life of a write, with each way in which it is tried again.
     shares = isinstance(actor, Caller) and not request.registry
     mode = TransactionMode.SHARED if shares else TransactionMode.REGISTRY
+    key = RetryKey(_key_owner(actor), request.key) if request.key else None
     repeated = False
     while True:
         work: UnitOfWork | None = None
         try:
-            with ports.begin(mode) as work:
+            with ports.begin(mode, key) as work:
                 context = _admit(ports, work, actor, request)
                 try:
                     result, logged = _do(context, act, on_retry)

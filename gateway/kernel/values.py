@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.domain.audit import AuditFilters, Coverage
@@ -398,6 +398,13 @@ class IndexedItem:
     def is_own(self) -> bool:
         """Tell whether it is about a case of the organisation's own."""
         return self.organisation == self.originator
+
+
+class RetryKey(NamedTuple):
+    """An idempotency key, and the organisation whose it is."""
+
+    organisation: str
+    key: str
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import Engine, NullPool, and_, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.refusals import Busy, Correctable, DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import TreeHead
-from gateway.store.columns import Instant
-from gateway.store.transaction import BEGIN_BESIDE, SqliteConnection, driver_errors, translated
+from gateway.kernel.values import RetryKey, TreeHead
+from gateway.store.columns import matching
+from gateway.store.tables import log_head, registry, retry
+from gateway.store.transaction import (
+    BEGIN_BESIDE,
+    NO_VALUES,
+    SqliteConnection,
+    driver_errors,
+    prepare,
+    translated,
+)
 
 if TYPE_CHECKING:
     from gateway.store.postgresql_connection import BoundedConnection
@@ -90,6 +98,7 @@ class Begun:
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken, with
     what stands beside it: ``mac``, the tree's right ``edge``, and the time of the ``newest`` entry.
+    ``retried`` are the columns of the write that used ``key``, all None where none did.
     """
 
     driver: Any
@@ -98,6 +107,8 @@ class Begun:
     mac: bytes | None
     edge: bytes
     newest: datetime | None
+    key: RetryKey | None
+    retried: Sequence[Any]
 
 
 def writing_engine(url: str) -> Engine:
@@ -319,10 +330,10 @@ class Database(ABC):
             raise UnsuitableDatabase(f"the database cannot be opened: {error}") from error
 
     @abstractmethod
-    def begin(self, mode: TransactionMode) -> Begun:
-        """Begin a transaction and take the mode's locks. Raises Busy.
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> Begun:
+        """Begin a transaction and take the mode's locks; look for the write that used a key, too.
 
-        Who writes has entered.
+        Raises Busy. Who writes has entered.
         """
 
     def end(self, driver: Any, mode: TransactionMode) -> None:
@@ -357,12 +368,12 @@ class Sqlite(Database):
         self._lock = FileLock(lock_path)
         super().__init__(url, places=1, waiters=waiters)
 
-    def begin(self, mode: TransactionMode) -> Begun:
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> Begun:
         if mode is TransactionMode.READ:
             return _begin(self._readers, "BEGIN")
         self._lock.acquire()
         try:
-            return _begin(self._writers, SqliteConnection.begin_writing)
+            return _begin(self._writers, SqliteConnection.begin_writing, key=key)
         except BaseException:
             self._lock.release()
             raise
@@ -390,11 +401,11 @@ class Postgresql(Database):
     limit_row_wait = (f"SET LOCAL lock_timeout = '{ROW_WAIT_MILLISECONDS}ms'",)
     restore_row_wait = ("SET LOCAL lock_timeout TO DEFAULT",)
 
-    def begin(self, mode: TransactionMode) -> Begun:
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> Begun:
         """All of it goes to the server in one message."""
         if mode is TransactionMode.READ:
             return _begin(self._readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return _begin(self._writers, BEGIN_BESIDE, _REGISTRY_LOCKS[mode])
+        return _begin(self._writers, BEGIN_BESIDE, _REGISTRY_LOCKS[mode], key=key)
 
     def has_entry(self, index: int, entry: bytes) -> bool:
         """Not after a standby has taken over that had not got it."""
@@ -465,13 +476,21 @@ _REGISTRY_LOCKS = {
 
 
 # Every transaction asks for the first, every one that writes for the others; each has one row.
-_STATE = (
-    "SELECT registry.version, log_head.size, log_head.root, log_head.mac, log_head.edge,"
-    " log_head.newest FROM registry, log_head"
+_BOTH = registry.join(log_head, registry.c.id == log_head.c.id)
+_STATE = select(
+    registry.c.version,
+    log_head.c.size,
+    log_head.c.root,
+    log_head.c.mac,
+    log_head.c.edge,
+    log_head.c.newest,
+).select_from(_BOTH)
+_STATE_AND_RETRY = _STATE.add_columns(*retry.c).select_from(
+    _BOTH.outerjoin(retry, and_(matching(retry, "organisation"), matching(retry, "key")))
 )
 
 
-def _begin(connections: ConnectionPool, *first: str) -> Begun:
+def _begin(connections: ConnectionPool, *first: str, key: RetryKey | None = None) -> Begun:
     """Begin a transaction by its first statements and look at the state of the database.
 
     Nothing was done yet: where an idle connection has been lost, as after a restart of
@@ -480,7 +499,7 @@ def _begin(connections: ConnectionPool, *first: str) -> Begun:
     try:
         driver = connections.take()
         try:
-            return run_first(driver, *first)
+            return run_first(driver, *first, key=key)
         except driver_errors():
             lost = driver.closed
             connections.give_back(driver)
@@ -489,7 +508,7 @@ def _begin(connections: ConnectionPool, *first: str) -> Begun:
         connections.close()
         driver = connections.take()
         try:
-            return run_first(driver, *first)
+            return run_first(driver, *first, key=key)
         except driver_errors():
             connections.give_back(driver)
             raise
@@ -499,15 +518,17 @@ def _begin(connections: ConnectionPool, *first: str) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def run_first(driver: Any, *first: str) -> Begun:
+def run_first(driver: Any, *first: str, key: RetryKey | None = None) -> Begun:
     """Run statements and look at the state of the database. Raises what the driver raises."""
+    query, values = (_STATE, NO_VALUES) if key is None else (_STATE_AND_RETRY, key._asdict())
+    state = prepare(query, tuple(values), driver.dialect)
     with driver.together():
         for statement in first:
             driver.send(statement)
-        found = driver.send(_STATE)
-    ((version, size, root, mac, edge, newest),) = found.fetchall()
-    at = None if newest is None else Instant.read(newest)
-    return Begun(driver, version, TreeHead(size, root), mac, edge, at)
+        found = driver.send(state.sql, state.parameters(values))
+    (fetched,) = found.fetchall()
+    version, size, root, mac, edge, newest, *retried = state.row(fetched)  # type: ignore[misc] # it is a query
+    return Begun(driver, version, TreeHead(size, root), mac, edge, newest, key, retried)
 
 
 def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:

@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
 from gateway.store.columns import RecordTable, StorePart, matching
+from gateway.store.content_encryption import ContentCipher
+from gateway.store.database import Begun
 from gateway.store.tables import budget, retry, spent_assertion
-from gateway.store.transaction import counted, insert_new
+from gateway.store.transaction import Transaction, counted, insert_new
 
 _RETRIES = RecordTable(retry, IdempotencyRecord)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
@@ -46,13 +48,24 @@ _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bind
 class SqlRetries(StorePart):
     """Idempotency keys, scoped to an organisation."""
 
+    def __init__(
+        self, transaction: Transaction, cipher: ContentCipher, begun: Begun | None = None
+    ) -> None:
+        """``begun`` has looked for the write that used its key."""
+        super().__init__(transaction, cipher)
+        self._begun = begun
+
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """The write that used the key."""
-        return self._get(_RETRIES, organisation=organisation, key=key)
+        if self._begun is None or (organisation, key) != self._begun.key:
+            return self._get(_RETRIES, organisation=organisation, key=key)
+        name, *_ = self._begun.retried
+        return None if name is None else _RETRIES.read(self._begun.retried)
 
     def add(self, retry: IdempotencyRecord) -> None:
         """Remember a write; EditConflict when a concurrent request used the key first: PostgreSQL
         waits for it here."""
+        self._begun = None
         faster = "another request with this idempotency key was faster: repeat this one"
         self._write_later(_RETRIES.insert, vars(retry), EditConflict(faster))
 

@@ -17,7 +17,7 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import DifferingRows, LoggedEvent, RowBeside, TreeHead
+from gateway.kernel.values import DifferingRows, LoggedEvent, RetryKey, RowBeside, TreeHead
 from gateway.ledger.tree import entry_commitment
 from gateway.store import handoff_proof, migrations, procedures
 from gateway.store.cases import SqlCases
@@ -103,7 +103,7 @@ class Round:
     over: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def enter(cls, store: "Store", mode: TransactionMode) -> "Round":
+    def enter(cls, store: "Store", mode: TransactionMode, key: RetryKey | None) -> "Round":
         """Wait for one's turn, then begin a round or go on in the one that is handed over.
 
         Raises Busy.
@@ -115,24 +115,24 @@ class Round:
                 found._close()
                 found = None
             if found is None:
-                return cls(store, database.begin(mode), mode, monotonic(), last=last)
+                return cls(store, database.begin(mode, key), mode, monotonic(), last=last)
         except BaseException:
             database.line.leave()
             raise
         found.last = last
         try:
-            found.begin_part()
+            found.begin_part(key)
         except BaseException:  # otherwise nobody behind this writer could go on
             found.undo(broken=True)
             raise
         return found
 
-    def begin_part(self) -> None:
+    def begin_part(self, key: RetryKey | None = None) -> None:
         """Begin a part that can be taken back alone: another writer's, or the next of the same."""
         self.writers += 1
         limit = self.store.database.limit_row_wait
         before = limit if self.writers == 2 else ("RELEASE part",)
-        self.opened = run_first(self.opened.driver, *before, "SAVEPOINT part")
+        self.opened = run_first(self.opened.driver, *before, "SAVEPOINT part", key=key)
 
     @property
     def shared(self) -> bool:
@@ -245,10 +245,11 @@ class Round:
 class SqlUnitOfWork(UnitOfWork):
     """A unit of work in SQL."""
 
-    def __init__(self, store: "Store", mode: TransactionMode) -> None:
+    def __init__(self, store: "Store", mode: TransactionMode, key: RetryKey | None = None) -> None:
         """Nothing happens before the ``with`` block is entered."""
         self._store = store
         self._mode = mode
+        self._key = key
         self._round: Round | None = None
         self._reading: Any = None
 
@@ -260,7 +261,7 @@ class SqlUnitOfWork(UnitOfWork):
         else:
             store.keyring.restock()  # durable by itself: not while others wait for the lock
             began = perf_counter()
-            self._round = Round.enter(store, mode)
+            self._round = Round.enter(store, mode, self._key)
             store.took("wait", perf_counter() - began)
             begun = self._round.opened
         self.first = self._round is None or not self._round.shared
@@ -289,7 +290,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.successions = procedures.SqlSuccessions(run, cipher)
         self.notifications = SqlNotifications(run, cipher)
         self.relay = SqlRelay(run, cipher)
-        self.retries = SqlRetries(run, cipher)
+        self.retries = SqlRetries(run, cipher, begun)
         self.budgets = SqlBudgets(run, cipher)
         self.used_assertions = SqlUsedAssertions(run, cipher)
         self.proposals = procedures.SqlProposals(run, cipher)
@@ -408,14 +409,14 @@ class Store:
             database.close()
             raise
 
-    def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
-        """A unit of work of this mode, for one thread.
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> SqlUnitOfWork:
+        """A unit of work of this mode, for one thread; of a write that is done once, by its key.
 
         Raises RuntimeError in a child process: connections and locks do not survive a fork.
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlUnitOfWork(self, mode)
+        return SqlUnitOfWork(self, mode, key)
 
     def turn(self) -> AbstractContextManager[object]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.

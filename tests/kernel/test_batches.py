@@ -65,11 +65,11 @@ class Stops:
         self.ports: Ports = replace(gateway.ports, begin=self.begin)
 
     @contextmanager
-    def begin(self, mode: TransactionMode) -> Iterator[UnitOfWork]:
+    def begin(self, mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
         self.begun += mode is TransactionMode.SHARED
         if self.begun == self._last:
             raise KeyboardInterrupt
-        with self._begin(mode) as work:
+        with self._begin(mode, *key) as work:
             yield work
 
 
@@ -158,7 +158,7 @@ def test_who_is_not_authenticated_any_more_is_refused_the_whole(gateway):
 
 def test_a_line_that_is_too_long_is_the_answer_to_each(gateway):
     @contextmanager
-    def busy(mode: TransactionMode) -> Iterator[UnitOfWork]:
+    def busy(mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
         raise Busy("too many writers wait")
         yield
 

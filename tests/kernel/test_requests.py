@@ -192,9 +192,9 @@ class _WithoutItems:
 def test_a_write_reads_decides_signs_and_stores_in_one_transaction(gateway, errand):
     due, begun, begin = errand(gateway), list[TransactionMode](), gateway.ports.begin
 
-    def noted(mode: TransactionMode) -> Any:
+    def noted(mode: TransactionMode, *key: Any) -> Any:
         begun.append(mode)
-        return begin(mode)
+        return begin(mode, *key)
 
     gateway.ports = replace(gateway.ports, begin=noted)
     due.do(gateway, "once")

@@ -112,11 +112,11 @@ def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
     act, begin, size = asked(gateway), gateway.ports.begin, gateway.size()
 
     @contextmanager
-    def troubled(mode: TransactionMode) -> Iterator[UnitOfWork]:
+    def troubled(mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
         recording = mode is TransactionMode.WRITE  # in which refusals are recorded
         if recording and at == "begin":
             raise trouble
-        with begin(mode) as work:
+        with begin(mode, *key) as work:
             if recording:
                 work.commit = Mock(side_effect=trouble)  # type: ignore[method-assign]
             yield work
@@ -133,10 +133,10 @@ def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
 def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founded) -> None:
     act, begin = _change(gateway), gateway.ports.begin
 
-    def frozen(mode: TransactionMode) -> Any:
+    def frozen(mode: TransactionMode, *key: Any) -> Any:
         if mode is TransactionMode.WRITE:
             raise LogFrozen("the log is frozen")
-        return begin(mode)
+        return begin(mode, *key)
 
     gateway.ports = replace(gateway.ports, begin=frozen)
     with pytest.raises(LogFrozen):
@@ -149,9 +149,9 @@ def test_a_request_that_cannot_share_a_transaction_is_done_in_one_of_its_own(
     whole, modes = gateway.ports, list[TransactionMode]()
 
     @contextmanager
-    def busy_where_shared(mode: TransactionMode) -> Iterator[UnitOfWork]:
+    def busy_where_shared(mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
         modes.append(mode)
-        with whole.begin(mode) as work:
+        with whole.begin(mode, *key) as work:
             if mode is TransactionMode.SHARED:
                 work.first = False  # as of one that came after another
                 work.commit = Mock(side_effect=Busy("another holds a row"))  # type: ignore[method-assign]
@@ -180,8 +180,8 @@ def test_what_was_done_meanwhile_answers_a_repetition_that_was_busy_first(
     whole, tries = gateway.ports, [Mock(side_effect=Busy("a row is held")), Mock(return_value=None)]
 
     @contextmanager
-    def late(mode: TransactionMode) -> Iterator[UnitOfWork]:
-        with whole.begin(mode) as work:
+    def late(mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
+        with whole.begin(mode, *key) as work:
             if mode is not TransactionMode.READ and tries:
                 work.first = False
                 work.retries = Mock(get=tries.pop(0))

@@ -205,9 +205,9 @@ def test_wrong_tokens_tell_nothing_however_many_and_take_nothing_from_the_right_
     asked, told = host.asked(), set()
     begin = gateway.ports.begin
 
-    def reading(mode: TransactionMode) -> Any:
+    def reading(mode: TransactionMode, *key: Any) -> Any:
         assert mode is TransactionMode.READ, "a wrong token takes the place of a writer"
-        return begin(mode)
+        return begin(mode, *key)
 
     ports = replace(gateway.ports, begin=reading)
     for name in (NEWCOMER, "nobody-here") * 20:

@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import RetryKey
 from tests.store.samples import NOON, case, handoff, retry
 
 
@@ -22,6 +23,22 @@ def test_a_idempotency_key_is_remembered_for_its_organisation(store):
         assert work.retries.get("hotline", "key-1") == mine
         assert work.retries.get("abroad", "key-1") == theirs
         assert work.retries.get("hotline", "key-2") is None
+
+
+def test_a_write_finds_its_key_where_it_began(store):
+    done, key, unused = retry(), RetryKey("hotline", "key-1"), RetryKey("hotline", "key-2")
+    with store.begin(TransactionMode.WRITE, key) as work:
+        assert work.retries.get(*key) is None
+        work.retries.add(done)
+        assert work.retries.get(*key) == done
+        work.commit()
+    for mode in TransactionMode:
+        with store.begin(mode, key) as work:
+            assert work.retries.get(*key) == done
+            assert work.retries.get(*unused) is None
+        with store.begin(mode, unused) as work:
+            assert work.retries.get(*unused) is None
+            assert work.retries.get(*key) == done
 
 
 def test_a_used_idempotency_key_is_stale_and_nothing_of_its_work_is_stored(store):

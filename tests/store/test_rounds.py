@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import RetryKey
 from gateway.store import database, tables, unit_of_work
 from gateway.store.transaction import BrokenRule, Transaction
 from tests.store.places import check_log
@@ -45,14 +46,14 @@ def store(place, monkeypatch):
     return place.open()
 
 
-def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
+def in_line(store, *parts: Callable[[Any], Any], modes=(), key=None) -> list[Any]:
     """Let writers come while the first one works; what each was given, or what it raised."""
     outcomes: list[Any] = [None] * len(parts)
     all_wait = threading.Event()
 
     def write(number: int) -> None:
         try:
-            with store.begin(modes[number] if modes else TransactionMode.SHARED) as work:
+            with store.begin(modes[number] if modes else TransactionMode.SHARED, key) as work:
                 if number == 0:
                     assert all_wait.wait(5)
                 outcomes[number] = parts[number](work)
@@ -276,7 +277,8 @@ def test_nobody_is_told_before_the_commit(store, commits):
     assert told.is_set()
 
 
-def test_a_repeated_request_is_told_to_come_again_while_the_first_is_being_stored(store):
+@pytest.mark.parametrize("key", [None, RetryKey("hotline", "key-1")])
+def test_a_repeated_request_is_told_to_come_again_while_the_first_is_being_stored(store, key):
     event = fact()
 
     def first(work):
@@ -288,7 +290,7 @@ def test_a_repeated_request_is_told_to_come_again_while_the_first_is_being_store
         earlier = work.retries.get("hotline", "key-1")
         return work.log.logged(earlier.event)
 
-    (logged,), told = in_line(store, first, again)
+    (logged,), told = in_line(store, first, again, key=key)
     assert isinstance(told, Busy)
     with store.begin(TransactionMode.READ) as work:
         assert again(work) == logged
@@ -389,7 +391,7 @@ def _lock_timeout(work) -> str:
 def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, monkeypatch):
     made = [case() for _ in range(3)]
 
-    def failing(driver, *statements):
+    def failing(driver, *statements, key):
         raise ZeroDivisionError
 
     monkeypatch.setattr(unit_of_work, "run_first", failing)

@@ -316,10 +316,10 @@ def test_what_is_stated_anew_while_it_is_looked_for_is_not_ended(gateway):
     _, handoff = held(gateway, until=later(gateway, 10))
     gateway.clock.advance(timedelta(days=10))
 
-    def begin(mode):
+    def begin(mode, *key):
         if mode is TransactionMode.WRITE:
             retain(gateway, handoff)
-        return gateway.ports.begin(mode)
+        return gateway.ports.begin(mode, *key)
 
     retention.end_due(replace(gateway.ports, begin=begin))
     assert stands(gateway, handoff).until is None

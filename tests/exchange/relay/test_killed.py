@@ -40,8 +40,8 @@ def killed(gateway: Founded, *, after: bool) -> Iterator[None]:
     ports = gateway.ports
 
     @contextmanager
-    def begin(mode: TransactionMode) -> Iterator[Any]:
-        with ports.begin(mode) as work, pytest.MonkeyPatch.context() as patched:
+    def begin(mode: TransactionMode, *key: Any) -> Iterator[Any]:
+        with ports.begin(mode, *key) as work, pytest.MonkeyPatch.context() as patched:
             commit = work.commit
 
             def end() -> None:
