@@ -99,8 +99,9 @@ class Access(Protocol):
         """Do it, once for each idempotency ``key``; ``approvals`` are drafts with the passkeys'
         answers, of each person who is named one."""
 
-    def draft(self, action: str, digest: str, /) -> str:
-        """Word what this person signs of an act that another one prepared, by its digest."""
+    def draft(self, *changes: tuple[str, str]) -> str:
+        """Word what this person signs of acts that were prepared, each by its action and digest: of
+        a member's one, that another person prepared; of an administrator's several at once."""
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for; None where

@@ -9,7 +9,7 @@ from uuid import UUID
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import base64url, canonical, passkey, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
-from gateway.evidence.passkey import Passkey
+from gateway.evidence.passkey import Passkey, PasskeyStatement
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.signature import PublicKey, jwk_of, read_registered_key
 
@@ -21,18 +21,25 @@ from gateway.evidence.signature import PublicKey, jwk_of, read_registered_key
 
 APPROVAL_TYP = "casegate-approval+sd-jwt"
 PASSKEY_APPROVAL_TYP = "casegate-approval+passkey"
+PASSKEY_APPROVALS_TYP = "casegate-approvals+passkey"
+"""An administrator's of several changes: its claim ``changes`` lists them as they were read."""
+
+MOST_CHANGES = 24
+"""Of one list, which fits with its signature into `passkey.MAX_TEXT`."""
 
 ApprovalKey = PublicKey | Passkey
 """What a person approves with: a key in a file, or a passkey in a browser."""
 
-_APPROVAL = HEADING | {"action", "change"}
+_NAMED = frozenset({"action", "change"})
+_APPROVAL, _APPROVALS = HEADING | _NAMED, HEADING | {"changes"}
 
 
 @dataclass(frozen=True)
 class AdminApproval:
     """``change`` is the digest of the change that a person approved; ``jti`` makes it unique.
 
-    ``action`` stands beside it for people to read: who counts an approval compares it.
+    ``action`` stands beside it for people to read: who counts an approval compares it. ``place`` is
+    that in a list of changes which were signed at once, from 1; 0 for a change that stands alone.
     """
 
     person: str
@@ -40,6 +47,7 @@ class AdminApproval:
     change: str
     jti: UUID
     at: datetime
+    place: int = 0
 
 
 def person_uri(issuer: str, person: str) -> str:
@@ -85,6 +93,35 @@ def read_unverified_approval(text: str) -> Mapping[str, Any]:
     if passkey.is_passkey_statement(text):
         return passkey.read_unverified(text).claims
     return sd_jwt.read_unverified(text).claims
+
+
+def read_unverified_changes(text: str) -> list[tuple[str, str]]:
+    """The actions and digests that an approval names, in either form, in its order; DocumentError
+    for what names none."""
+    claims = read_unverified_approval(text)
+    if "changes" in claims:
+        return _several(claims["changes"])
+    return [(str(claims.get("action")), str(claims.get("change")))]
+
+
+def _several(changes: Any) -> list[tuple[str, str]]:
+    """Two or more changes, each once."""
+    listed = changes if isinstance(changes, list) else []
+    found = [
+        (one["action"], one["change"])
+        for one in listed
+        if isinstance(one, Mapping) and one.keys() == _NAMED and _are_text(*one.values())
+    ]
+    if len(found) < len(listed) or not 2 <= len({*found}) == len(found) <= MOST_CHANGES:
+        raise DocumentError(
+            f"an approval of several changes lists 2 to {MOST_CHANGES}, each with its action and "
+            "digest, and each once"
+        )
+    return found
+
+
+def _are_text(*values: Any) -> bool:
+    return all(isinstance(one, str) for one in values)
 
 
 def read_approval_key(jwk: Any) -> tuple[str, ApprovalKey]:
@@ -144,20 +181,15 @@ def verify_approval(
     person's would.
     """
     issuer = person_uri(issuer_of_persons(audience, organisation), person)
+    named = {"audience": audience, "issuer": issuer}
     claims: Mapping[str, Any]
     if passkey.is_passkey_statement(text):
-        passkeys = {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
-        stated = passkey.verify(
-            text, typ=PASSKEY_APPROVAL_TYP, keys=passkeys, audience=audience, issuer=issuer
-        )
-        if stated.synced and organisation is None:
-            raise DocumentError("a passkey that is kept in an account approves nothing")
+        copies = organisation is not None
+        stated = _verified_passkey(text, PASSKEY_APPROVAL_TYP, keys, copies=copies, **named)
         claims, hidden = stated.claims, 0
     else:
         in_files = {kid: key for kid, key in keys.items() if not isinstance(key, Passkey)}
-        verified = sd_jwt.verify(
-            text, typ=APPROVAL_TYP, keys=in_files, audience=audience, issuer=issuer
-        )
+        verified = sd_jwt.verify(text, typ=APPROVAL_TYP, keys=in_files, **named)
         claims = verified.claims
         hidden = len(verified.placed) + verified.withheld - sd_jwt.SMALLEST_PADDING
     if claims.keys() != _APPROVAL or hidden:
@@ -165,9 +197,39 @@ def verify_approval(
     if claims["aud"] != audience:
         raise DocumentError("an approval is for one gateway and no other")
     action, change = claims["action"], claims["change"]
-    if not isinstance(action, str) or not isinstance(change, str):
+    if not _are_text(action, change):
         raise DocumentError("an approval names an action and a change")
     return AdminApproval(person, action, change, read_id(claims), read_time(claims))
+
+
+def verify_approvals(
+    text: str, *, person: str, audience: str, keys: Mapping[str, ApprovalKey]
+) -> list[AdminApproval]:
+    """Verify what an administrator signed at once: one approval of each of its changes, in its
+    order. As `verify_approval`, which takes the one alone."""
+    if not passkey.is_passkey_statement(text) or (
+        passkey.read_unverified(text).typ != PASSKEY_APPROVALS_TYP
+    ):
+        return [verify_approval(text, person=person, audience=audience, keys=keys)]
+    named = {"audience": audience, "issuer": person_uri(audience, person)}
+    stated = _verified_passkey(text, PASSKEY_APPROVALS_TYP, keys, copies=False, **named)
+    if stated.claims.keys() != _APPROVALS:
+        raise DocumentError("an approval of several changes lists them, and says nothing else")
+    jti, at = read_id(stated.claims), read_time(stated.claims)
+    return [
+        AdminApproval(person, action, change, jti, at, place)
+        for place, (action, change) in enumerate(_several(stated.claims["changes"]), 1)
+    ]
+
+
+def _verified_passkey(
+    text: str, typ: str, keys: Mapping[str, ApprovalKey], *, copies: bool, **named: str
+) -> PasskeyStatement:
+    passkeys = {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
+    stated = passkey.verify(text, typ=typ, keys=passkeys, **named)
+    if stated.synced and not copies:
+        raise DocumentError("a passkey that is kept in an account approves nothing")
+    return stated
 
 
 SUCCESSION_TYP = "casegate-succession+sd-jwt"

@@ -1,6 +1,7 @@
 """Approvals: what persons signed about one change. Each counts once, and for three days."""
 
 import hmac
+from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.domain.organisation import Administrator
@@ -14,6 +15,13 @@ from gateway.kernel.actors import GATEWAY, signed_in
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import IdempotencyRecord, PersonCredentials
+
+APART: Mapping[str, frozenset[str]] = {
+    "organisation.apply": frozenset({"contacts"}),
+    "contact.set": frozenset({"name", "address"}),
+}
+"""Values that are personal: a detail of their own in the event, which can be erased. Who makes the
+registry again cannot name such a change by its digest, so it is in no list of changes."""
 
 
 def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[AdminApproval]:
@@ -36,24 +44,29 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
     return found
 
 
-def draft_approval(ports: Ports, signer: PersonCredentials, organisation: str, *change: str) -> str:
-    """Write what a person is asked to sign of a ``change``, its action and its digest.
+def draft_approval(
+    ports: Ports, signer: PersonCredentials, organisation: str, *changes: tuple[str, str]
+) -> str:
+    """Write what a person is asked to sign of ``changes``, each its action and its digest; of
+    several, which are an administrator's, one approval of each.
 
     ``organisation`` is the person's own, `GATEWAY` for an administrator.
     """
-    action, digest = change
+    named = [{"action": action, "change": digest} for action, digest in changes]
     realm = declarations.issuer_of_persons(
         ports.issuer, None if organisation == GATEWAY else organisation
     )
     claims = {
-        "action": action,
+        **(named[0] if len(named) == 1 else {"changes": named}),
         "aud": ports.issuer,
-        "change": digest,
         "iat": int(ports.now().timestamp()),
         "iss": declarations.person_uri(realm, signer.pseudonym),
         "jti": str(ports.new_id()),
     }
-    return passkey.draft(declarations.PASSKEY_APPROVAL_TYP, signer.kid, claims)
+    typ = (
+        declarations.PASSKEY_APPROVAL_TYP if len(named) == 1 else declarations.PASSKEY_APPROVALS_TYP
+    )
+    return passkey.draft(typ, signer.kid, claims)
 
 
 def consume(context: RequestContext, given: AdminApproval) -> None:
@@ -68,9 +81,11 @@ def require_unused(work: UnitOfWork, given: AdminApproval) -> None:
         raise InvalidApproval("an approval was used before, or taken back: sign again")
 
 
-def void(context: RequestContext, text: str) -> None:
-    """Let an approval that is stored here count no more, wherever copies of it exist."""
-    _, given = _signed(context.ports, context.work, text)
+def void(context: RequestContext, text: str, *change: str) -> None:
+    """Let an approval that is stored here count no more, wherever copies of it exist: that of the
+    ``change``, its action and its digest, where one text has several."""
+    _, signed = _signed(context.ports, context.work, text)
+    given = next((one for one in signed if (one.action, one.change) == change), signed[0])
     if not _was_used(context.work, given):
         consume(context, given)
 
@@ -90,13 +105,17 @@ def expires_at(given: AdminApproval) -> datetime:
 
 
 def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
-    person, given = _signed(context.ports, context.work, text)
+    person, signed = _signed(context.ports, context.work, text)
     if person.id not in context.persons:
         context.persons += (person.id,)
     if not person.enabled:
         raise InvalidApproval("an approval is from a person who administers nothing any more")
-    if (given.action, given.change) != (context.request.action, digest):
+    named = (context.request.action, digest)
+    given = next((one for one in signed if (one.action, one.change) == named), None)
+    if given is None:
         raise InvalidApproval("an approval is for another change: sign this one")
+    if given.place and given.action in APART:
+        raise InvalidApproval("a change that names persons is signed alone, not in a list")
     if not -MAX_SKEW <= context.now - given.at <= APPROVAL_LIFE:  # the time of the event
         raise InvalidApproval(
             "an approval is older than 72 hours, or dated in the future: sign again"
@@ -109,7 +128,8 @@ def _was_used(work: UnitOfWork, given: AdminApproval) -> bool:
 
 
 def _key(given: AdminApproval) -> str:
-    return f"approval/{given.person}/{given.jti}"
+    place = f"/{given.place}" if given.place else ""
+    return f"approval/{given.person}/{given.jti}{place}"
 
 
 def _keys_of(person: Administrator, *, revoked: bool = False) -> dict[str, ApprovalKey]:
@@ -117,8 +137,8 @@ def _keys_of(person: Administrator, *, revoked: bool = False) -> dict[str, Appro
     return declarations.read_approval_keys(recorded, revoked=revoked)
 
 
-def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:
-    """Tell who signed an approval, and what it says; InvalidApproval when that is nobody here."""
+def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, list[AdminApproval]]:
+    """Tell who signed approvals, and of what; InvalidApproval when that is nobody here."""
     try:
         name = declarations.person_of(text, ports.issuer)
         person = work.organisations.person(name)
@@ -127,7 +147,7 @@ def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, A
                 "an approval is from nobody who administers this gateway: see `casegate admin "
                 "administrator list`"
             )
-        given = declarations.verify_approval(
+        given = declarations.verify_approvals(
             text, person=name, audience=ports.issuer, keys=_keys_of(person)
         )
     except UnknownKey:

@@ -31,6 +31,7 @@ from gateway.evidence.declarations import APPROVAL_LIFE, AdminApproval
 from gateway.evidence.event import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
+from gateway.kernel.approvals import APART
 from gateway.kernel.fields import NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
@@ -55,12 +56,6 @@ LOG = PolicyEntity("Log", "log", {})
 
 STORED = APPROVAL_LIFE * 10
 """How long after its end a proposal can still be looked up."""
-
-APART: Mapping[str, frozenset[str]] = {
-    "organisation.apply": frozenset({"contacts"}),
-    "contact.set": frozenset({"name", "address"}),
-}
-"""Values that are personal: a detail of their own in the event, which can be erased."""
 
 UNKNOWN = "no organisation has that id: admit it first"
 WITHDRAW, REFUSE = "proposal.withdraw", "proposal.refuse"
@@ -361,7 +356,8 @@ def _end_proposal(ports: Ports, change: Change, signed: str, bearer: Bearer) -> 
                 else "another person refuses a proposal: its proposer withdraws it"
             )
         _require_open(context.work, proposal)
-        approvals.void(context, stored.approval)
+        ended = change_of(stored)
+        approvals.void(context, stored.approval, ended.action, digest_of(ended))
         context.work.proposals.withdraw(proposal, context.event)
         subject = _subject(change, frozenset({GATEWAY}))
         context.record(events.gateway_and(), subject, *_signed(context))

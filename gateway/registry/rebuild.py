@@ -21,9 +21,10 @@ from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
 from gateway.evidence import event
-from gateway.evidence.declarations import AdminApproval, read_unverified_approval
+from gateway.evidence.declarations import AdminApproval, read_unverified_changes
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import Administrators
+from gateway.kernel.approvals import APART
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
@@ -104,8 +105,8 @@ def _require_approved(
 def _counted(context: RequestContext, change: changes.Change) -> list[AdminApproval]:
     """The approvals of an event that count for a change; NotApproved."""
     signed = cast(Administrators, context.actor).approvals
-    if change.action in changes.APART and signed:
-        digest = str(read_unverified_approval(signed[0]).get("change"))
+    if change.action in APART and signed:
+        ((_, digest),) = read_unverified_changes(signed[0])
     else:
         digest = changes.digest_of(change)
     try:
@@ -131,7 +132,7 @@ def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     change = changes.Change(action, organisation, said)
     _require_approved(context, kind, change)
     found = context.work.organisations.get(organisation)
-    apart = changes.APART.get(action, frozenset())
+    apart = APART.get(action, frozenset())
     told = [field for field in kind.fields if field.name not in apart]
     values = {**dict.fromkeys(apart), **read_fields(told, said, recorded=True)}
     kind.apply(changes.ChangeContext(context, change, values, found, context.persons))
@@ -140,8 +141,19 @@ def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
 def _propose(context: RequestContext, said: dict[str, Any]) -> None:
     """A proposal, without what its event tells apart: its action is the one that was signed."""
     (signed,) = cast(Administrators, context.actor).approvals
-    action = str(read_unverified_approval(signed).get("action"))
-    change = changes.Change(action, said.pop("organisation"), said)
+    organisation, named = said.pop("organisation"), read_unverified_changes(signed)
+    proposed = [changes.Change(action, organisation, said) for action, _ in named]
+    change = next(
+        (
+            one
+            for one, (_, digest) in zip(proposed, named, strict=True)
+            if len(named) == 1 or changes.digest_of(one) == digest
+        ),
+        None,
+    )
+    if change is None:
+        raise NotApproved("a proposal is none of the changes that its proposer signed")
+    action = change.action
     (given,) = _counted(replace(context, request=ActionRequest(action)), change)
     changes.store_proposal(context, change, given, signed)
 
@@ -156,7 +168,8 @@ def _end_proposal(action: str, context: RequestContext, said: dict[str, Any]) ->
     stored = context.work.proposals.get(proposal)
     if stored is None or (stored.proposer == given.person) is not own:
         raise NotApproved("a proposal was ended by a person who may not")
-    approvals.void(context, stored.approval)
+    voided = changes.change_of(stored)
+    approvals.void(context, stored.approval, voided.action, changes.digest_of(voided))
     context.work.proposals.withdraw(stored.id, context.event)
 
 

@@ -24,7 +24,8 @@ from gateway.domain.worklist import (
 )
 from gateway.evidence import canonical, event
 from gateway.evidence.declarations import APPROVAL_LIFE
-from gateway.kernel.changes import APART, read_as_operator
+from gateway.kernel.approvals import APART
+from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import OnHost, RequestContext

@@ -49,11 +49,13 @@ def _person(
 ) -> str | None:
     try:
         person = declarations.person_of(text, issuer)
-        one = declarations.verify_approval(text, person=person, audience=issuer, keys=known[person])
+        signed = declarations.verify_approvals(
+            text, person=person, audience=issuer, keys=known[person]
+        )
     except (DocumentError, KeyError):
         return None
-    in_time = -MAX_SKEW <= confirmed.time - one.at <= APPROVAL_LIFE
-    return person if (one.action, one.change) == named and in_time else None
+    in_time = -MAX_SKEW <= confirmed.time - signed[0].at <= APPROVAL_LIFE
+    return person if in_time and named in {(one.action, one.change) for one in signed} else None
 
 
 # --- Persons of a member, who signed an act in a browser ---

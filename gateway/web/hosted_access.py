@@ -113,7 +113,7 @@ class HostedAccess:
         if not values or (one.signed is not None and one.name not in _DRAFTED):
             return Prepared(action, organisation, values, body, "")
         digest = change_digest(action, organisation, values)
-        draft = draft_approval(self.ports, self._signer, organisation, action, digest)
+        draft = draft_approval(self.ports, self._signer, organisation, (action, digest))
         return Prepared(action, organisation, values, body, draft, digest)
 
     @property
@@ -142,7 +142,7 @@ class HostedAccess:
                 found = self.read("changes_show", proposal=proposal)
                 change = Change(found["action"], found["organisation"], found["values"])
         digest = changes.digest_of(change)
-        draft = draft_approval(self.ports, self._signer, GATEWAY, change.action, digest)
+        draft = draft_approval(self.ports, self._signer, GATEWAY, (change.action, digest))
         named = {"action": change.action, "organisation": change.organisation}
         values = {**named, "change": dict(change.values)}
         return Prepared(change.action, change.organisation, values, body, draft, digest)
@@ -172,10 +172,10 @@ class HostedAccess:
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
 
-    def draft(self, action: str, digest: str, /) -> str:
-        """Word what this person signs of an act that another one prepared, by its digest."""
-        organisation = self.person.organisation
-        return draft_approval(self.ports, self._signer, organisation, action, digest)
+    def draft(self, *changes: tuple[str, str]) -> str:
+        """Word what this person signs of acts that were prepared, each by its action and digest."""
+        organisation = self.person.organisation or GATEWAY
+        return draft_approval(self.ports, self._signer, organisation, *changes)
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for."""

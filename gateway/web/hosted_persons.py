@@ -58,13 +58,13 @@ class HostedPersons:
         values = staff.proved(person.name, jwk)
         change = change_digest(REGISTER_PASSKEY, person.organisation, values)
         named = (REGISTER_PASSKEY, change)
-        return draft_approval(self.ports, signer, person.organisation, *named)
+        return draft_approval(self.ports, signer, person.organisation, named)
 
     def administrators_registration(self, name: str, jwk: Mapping[str, Any], /) -> str:
         """Draft what the passkey of an administrator signs about itself."""
         signer, action = PersonCredentials("", str(jwk["kid"]), name), "admin.add_passkey"
         change = change_digest(action, GATEWAY, {"person": name, "jwk": dict(jwk)})
-        return draft_approval(self.ports, signer, GATEWAY, action, change)
+        return draft_approval(self.ports, signer, GATEWAY, (action, change))
 
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
         """Register a passkey and use up its invitation. Raises Refusal."""

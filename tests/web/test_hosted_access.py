@@ -256,8 +256,7 @@ def test_each_person_whom_an_act_names_signs_it(gateway: Founded) -> None:
             gateway.ports,
             by.caller.credentials,
             HOTLINE,
-            made.action,
-            change_digest(made.action, HOTLINE, made.values),
+            (made.action, change_digest(made.action, HOTLINE, made.values)),
         )
         return signed(replace(made, draft=theirs), keys[by.person.name])
 

@@ -50,7 +50,7 @@ def show_signing(name: str) -> str:
     """One of them: exactly what the other person signed, to be signed as well."""
     row, me, options, held = _waiting(name), signed_in(), "", ""
     if row["sign"]:
-        draft = me.access.draft(row["action"], row["digest"])
+        draft = me.access.draft((row["action"], row["digest"]))
         options = passkeys.request_options(passkey.challenge(draft), me.session.credential)
         asked = {"draft": draft, "waiting": name}
         held = console().sessions.hold(me.session, asked, acts.SIGNED_WITHIN)
