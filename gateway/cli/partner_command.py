@@ -90,9 +90,7 @@ class Failure(CommandFailed):
         super().__init__(sentence(error), error_json(error), done, exit_code=_CODES[type(error)])
         # Now, while the language of the command's screen is known.
         self._opening = wording.say(_OPENINGS.get(self.exit_code, "failed"))
-        self._lines = [self.message, *reasons(error)]
-        if wording.language() != catalogue.ENGLISH:  # the gateway's and the client's are English
-            self._lines.insert(0, wording.code("refusal", _kind(error)))
+        self._lines = [*_why(error), *reasons(error)]
 
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
@@ -100,6 +98,19 @@ class Failure(CommandFailed):
         output.say(first, self._opening, "red", err=True)
         for line in others:
             output.say(f"  {line}", err=True)
+
+
+def _why(error: ClientError) -> list[str]:
+    """Return what went wrong, in the language of the screen; of what only English has words for, of
+    which kind it is as well."""
+    if wording.language() == catalogue.ENGLISH:
+        return [sentence(error)]
+    kind = wording.code("refusal", _kind(error))
+    if isinstance(error, RequestRefused) and not error.unanswered:
+        told = catalogue.matched("refusals", error.detail, wording.language())
+        if told or not error.detail:
+            return [told or kind]
+    return [kind, sentence(error)]
 
 
 _OPENINGS = {REFUSED: "refused", FALSE_EVIDENCE: "false_evidence"}
@@ -159,7 +170,7 @@ def named(write: PendingWrite | UnconfirmedWrite) -> str:
 def reasons(error: ClientError) -> Iterator[str]:
     """Return what there is to know beside the sentence, line by line."""
     if isinstance(error, RequestRefused | InvalidCase):
-        yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
+        yield from (f"{at or '/'}: {wording.fault(message)}" for at, message in error.errors)
     if isinstance(error, RequestRefused):
         if numbers := error.help.get("emergency_numbers"):
             yield wording.say("call_now", numbers=", ".join(map(str, numbers)))

@@ -55,6 +55,13 @@ def code(field: str, value: Any) -> str:
     return catalogue.code(field, str(value), language()) or output.format_value(value)
 
 
+def fault(message: str) -> str:
+    """Say what is wrong with a value; as the gateway says it where the language lacks words."""
+    if language() == catalogue.ENGLISH:
+        return message
+    return catalogue.matched("faults", message, language()) or message
+
+
 def of_case(field: str, value: Any) -> str:
     """A value of a case: its codes in words, what a person wrote as it is, times in UTC."""
     if isinstance(value, list | tuple):

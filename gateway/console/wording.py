@@ -91,14 +91,27 @@ def fault(message: str, language: str) -> str:
 
 
 def refusal(detail: str, language: str) -> str | None:
-    """Say why something was refused; None where the language has no words for it."""
-    told = catalogue.matched("refusals", detail, language)
-    if told is None and language != catalogue.ENGLISH:
-        french = catalogue.reason(detail, language)
-        told = None if french == detail else french
-    elif told is None:
-        told = detail
+    """Say why something was refused, at which field where it names one; None where the language has
+    no words for it."""
+    told = catalogue.matched("refusals", detail, language) or _at_fields(detail, language)
+    if told is None:
+        reason = catalogue.reason(detail, language)
+        told = reason if language == catalogue.ENGLISH or reason != detail else None
     return told and _sentence(told)
+
+
+def _at_fields(detail: str, language: str) -> str | None:
+    """Likewise where it is what is wrong with fields, each after its name."""
+    named = [one.partition(" ")[::2] for one in detail.split("; ")]
+    faults = [catalogue.matched("faults", message, language) for _, message in named]
+    if not all(faults):
+        return None
+    pairs = zip(named, faults, strict=True)
+    told = (
+        say("problem_at", language, label=label(name, language), fault=one)
+        for (name, _), one in pairs
+    )
+    return ". ".join(told)
 
 
 def refused(kind: str, language: str) -> str:

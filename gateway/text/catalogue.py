@@ -1,5 +1,6 @@
 """What reports and sheets say, in English and in French, from `catalogue.toml`; screens, from
-`screens.toml`; pages and their forms, from `console.toml` and `forms.toml`.
+`screens.toml`; pages and their forms, from `console.toml` and `forms.toml`; why something was
+refused, or is wrong with a field, from `refusals.toml`.
 
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
@@ -7,6 +8,7 @@ Codes, ids, digests and times stay as they are. The facts themselves are in `rep
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -34,15 +36,31 @@ CONTINUES = frozenset(
 """The facts whose sentence goes on from the one before it: whose signature that act has."""
 
 
-_FILES = ("catalogue.toml", "screens.toml", "console.toml", "forms.toml")
+_FILES = ("screens.toml", "catalogue.toml", "console.toml", "forms.toml", "refusals.toml")
+
+
+class _Tables(dict[str, Mapping[str, Any]]):
+    """The tables of the files beside this module: pairs of English and French, or French by the
+    English. A file is read once a table is asked for that those before it lack."""
+
+    def __missing__(self, name: str) -> Mapping[str, Any]:
+        for file in _FILES:
+            self.update(_read(file))
+            if name in self:
+                return self[name]
+        raise KeyError(name)
 
 
 @cache
+def _read(file: str) -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads((resources.files(__package__) / file).read_text(encoding="utf-8"))
+
+
+_TABLES = _Tables()
+
+
 def _tables() -> Mapping[str, Mapping[str, Any]]:
-    """The files beside this module: pairs of English and French, or French by the English."""
-    files = (resources.files(__package__) / one for one in _FILES)
-    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
-    return {name: table for one in tables for name, table in one.items()}
+    return _TABLES
 
 
 def phrase(table: str, key: str, language: str, **values: Any) -> str:
@@ -96,11 +114,25 @@ def _detail_value(text: str) -> str:
 
 
 @cache
-def _reasons(table: str = "reasons") -> Sequence[tuple[re.Pattern[str], Any]]:
-    """The form of each English clause with its French, the one that says most first."""
-    pairs = sorted(_tables()[table].items(), key=lambda pair: len(pair[0]), reverse=True)
+def _forms(table: str) -> Sequence[tuple[str, str, Any]]:
+    """The sentences of a table that have places for values, the one that says most first: how it
+    begins, its pattern, and what stands by it."""
+    pairs = [pair for pair in _tables()[table].items() if "{" in pair[0]]
+    pairs.sort(key=lambda pair: len(pair[0]), reverse=True)
     value = re.compile(r"\\\{\d\\\}")
-    return [(re.compile(value.sub("(.*?)", re.escape(one))), french) for one, french in pairs]
+    return [
+        (one.partition("{")[0], value.sub("(.*?)", re.escape(one)), said) for one, said in pairs
+    ]
+
+
+def _find(table: str, english: str) -> tuple[Any, Sequence[str]] | None:
+    """Return what stands by a sentence in a table, with its values; None for one of no form."""
+    if (said := _tables()[table].get(english)) is not None:
+        return said, ()
+    for start, form, said in _forms(table):
+        if english.startswith(start) and (found := re.fullmatch(form, english)):
+            return said, found.groups()
+    return None
 
 
 def translated(table: str, english: str, language: str) -> str:
@@ -110,23 +142,47 @@ def translated(table: str, english: str, language: str) -> str:
 
 
 def matched(table: str, english: str, language: str) -> str | None:
-    """A sentence of a form, as a table says it in both languages; None for one of no form."""
-    for form, pair in _reasons(table):
-        if found := form.fullmatch(english):
-            text = _typeset(str(pair[LANGUAGES.index(language)]), language)
-            values = found.groups()
-            return text.format(*map(_reason_value, values) if language == FRENCH else values)
+    """A sentence, or one after another, as a table says it in both languages; None for one of no
+    form. By the English stands the French, or a pair where people read other English."""
+    if found := _find(table, english):
+        said, values = found
+        pair = (english, said) if isinstance(said, str) else said
+        text = _typeset(pair[LANGUAGES.index(language)], language)
+        given = (_Value(one, language) for one in values)
+        return english if text is english else text.format(*given)
+    for end in re.finditer(r"(?<=\.) (?=[A-Z])", english):
+        parts = (english[: end.start()], english[end.end() :])
+        told = [matched(table, one, language) for one in parts]
+        if all(told):
+            return " ".join(filter(None, told))
     return None
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of a sentence, which its place says how to write: as a code of a field, as a day, as
+    a sentence (`why`); else as it is."""
+
+    text: str
+    language: str
+
+    def __format__(self, field: str) -> str:
+        match field:
+            case "":
+                return self.text
+            case "day":
+                return moment(self.text, self.language)
+            case "why":
+                told = matched("refusals", self.text, self.language)
+                return told or reason(self.text, self.language)
+        return code(field, self.text, self.language) or self.text
 
 
 def reason(failure: str, language: str) -> str:
     """Why a check failed; what is not in the tables stays English, as ids do. A value may be a word
     of them, or a reason itself."""
-    if language != FRENCH:
-        return failure
-    for form, french in _reasons():
-        if found := form.fullmatch(failure):
-            return _typeset(french, language).format(*map(_reason_value, found.groups()))
+    if language == FRENCH and (found := _find("reasons", failure)):
+        return _typeset(found[0], language).format(*map(_reason_value, found[1]))
     return failure
 
 

@@ -111,7 +111,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
 
 def test_every_text_of_the_forms_is_typeset_and_has_the_same_places() -> None:
     tables = catalogue._tables()
-    pairs = [pair for table in ("actions", "faults", "refusals") for pair in tables[table].values()]
+    pairs = [pair for table in ("actions", "faults") for pair in tables[table].values()]
     assert [pair for pair in pairs if places(pair[0]) != places(pair[1])] == []
     texts = [*(french for _, french in pairs), *tables["descriptions"].values()]
     loose = re.compile(r" [:;?!»]|« |'")

@@ -9,7 +9,7 @@ from tests.each import each
     [
         (
             "content opens after acceptance; the handoff is offered",
-            "Le contenu s’ouvre après l’acceptation\N{NARROW NO-BREAK SPACE}; cette transmission "
+            "Le contenu s’ouvre après l’acceptation\N{NARROW NO-BREAK SPACE}; la transmission "
             "est proposée.",
         ),
         ("a sentence of no form", None),

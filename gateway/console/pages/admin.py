@@ -195,7 +195,7 @@ def show(proposal: UUID) -> str:
         rows=_values(view),
         is_own=view["proposer"] == signed_in().person.name,
         waits=view["applied_event"] is None and view["withdrawal_event"] is None,
-        refusal=view["refusal"] and wording.refusal(view["refusal"], g.language),
+        refusal=(why := view["refusal"]) and (wording.refusal(why, g.language) or why),
         now=console().now(),
     )
 

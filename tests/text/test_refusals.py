@@ -1,0 +1,142 @@
+"""Whoever reads French reads in French why something was refused: each sentence that the code or a
+policy can say is in the table, and the table has no other."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from string import Formatter
+
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
+from gateway.domain import refusals
+from gateway.text import catalogue
+from tests.text import said
+
+REFUSALS = catalogue._tables()["refusals"]
+KINDS = {
+    name
+    for name, one in vars(refusals).items()
+    if isinstance(one, type) and issubclass(one, refusals.Refusal)
+} - {"ValidationFailed"}
+"""The classes of refusals; the sentences of that one are at their fields."""
+
+REFUSED = ("domain/refusals.py", "web/problems.py")
+"""Where classes of refusals have their sentence in themselves."""
+
+NOBODY_READS = (
+    "apps.py", "cli/", "maintenance.py", "exchange/relay/", "kernel/authentication.py",
+    "registry/enrolment.py", "web/app.py", "web/caller.py", "web/certificates.py", "web/inputs.py",
+)  # fmt: skip
+"""Where what is refused is a program's: of another gateway, of nobody yet, of the host."""
+
+UNTOLD = "untold: "
+"""How a sentence begins that the code gives by another name."""
+
+OTHERWISE_NAMED = {
+    "Closed.NO_COPY", "Closed.PAST_ERASURE", "_why_not(context, kind)",
+    "kept.changed", "kept.taken", "opens", "self._taken(case)", "sentence", "standing.gone", "why",
+    "' '.join(reasons) or _why_not(context, kind)", "str(error)", "detail",
+}  # fmt: skip
+"""Of these: what policy says, a sentence of the tables or functions below, of the database."""
+
+SAYING = {"way_back", "_taken"}
+"""Functions that return a sentence, beside those that are named after the question why."""
+
+SENTENCES = {"_NOT_ACTIVE", "_NO_PART", "_AFTER", "Closed", "COPY_KEPT"}
+"""Tables of sentences: dictionaries and enumerations."""
+
+
+def of_policies() -> set[str]:
+    rules = CedarPolicy.load(policy_folder(), SIGNED).rules
+    return {one.reason for one in rules.values()}
+
+
+@cache
+def of_code() -> frozenset[str]:
+    asked = re.compile(rf"RecordTable|otherwise=|def _?why|\b({'|'.join(KINDS)})\(")
+    asking = {file for file, source in said.sources().items() if asked.search(source)}
+    read = {one for one in asking if not one.startswith(NOBODY_READS)} | {*REFUSED}
+    found = (one for file in read for one in of_module(file))
+    return frozenset(said.numbered(one) for one in found if one.strip(said.PLACE))
+
+
+def of_module(file: str) -> Iterator[str]:
+    kinds = KINDS | ({"__init__"} if file in REFUSED else set())
+    for node, owner in said.nodes(file):
+        match node:
+            case ast.Call(
+                func=ast.Name(id=name) | ast.Attribute(attr=name), args=given, keywords=named
+            ):
+                told = given[:1] if name in kinds else []
+                words = ("taken", "changed") if name == "RecordTable" else ("otherwise",)
+                told += [one.value for one in named if one.arg in words]
+                for one in told:
+                    yield from said.texts(one, owner) or [f"{UNTOLD}{ast.unparse(one)}"]
+            case ast.FunctionDef(name=name) if re.match("_?why", name) or name in SAYING:
+                returns = (one for one in ast.walk(node) if isinstance(one, ast.Return))
+                yield from (text for one in returns for text in said.texts(one.value, node))
+            case ast.ClassDef(name=name, body=body) if name in SENTENCES:
+                values = (one.value for one in body if isinstance(one, ast.Assign))
+                yield from (text for one in values for text in said.texts(one, None))
+    for name, given in said.assigned(said.tree(file).body):
+        if name in SENTENCES and given.value is not None:
+            texts = (one for node in ast.walk(given.value) for one in _of(node))
+            yield from (one for one in texts if one.count(" ") > 2)
+
+
+def _of(node: ast.AST) -> list[str]:
+    return said.texts(node, None) if isinstance(node, ast.Constant) else []
+
+
+def test_every_refusal_and_every_policy_has_its_french_and_no_french_is_without_one() -> None:
+    untold = {one.removeprefix(UNTOLD) for one in of_code() if one.startswith(UNTOLD)}
+    assert untold - OTHERWISE_NAMED == set()
+    can_be_said = of_policies() | {one for one in of_code() if not one.startswith(UNTOLD)}
+    assert can_be_said - REFUSALS.keys() == set()
+    assert REFUSALS.keys() - can_be_said == set()
+
+
+def test_both_languages_of_a_refusal_have_the_same_values() -> None:
+    differing = []
+    for english, told in REFUSALS.items():
+        pair = (english, told) if isinstance(told, str) else told
+        if places(pair[0]) != places(pair[1]) or not places(pair[0]) <= places(english):
+            differing.append(english)
+    assert differing == []
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_codes_days_and_reasons_within_a_refusal_are_in_words() -> None:
+    shown = {
+        language: [
+            catalogue.matched("refusals", one, language)
+            for one in (
+                "content opens after acceptance; the handoff is partially_accepted",
+                "No organisation holds the mandate receive/csam/FR on 2026-03-02. Check function, "
+                "matter and territory, or name a recipient.",
+                "'assess' is not possible: the case is cleared.",
+            )
+        ]
+        for language in catalogue.LANGUAGES
+    }
+    assert shown["fr"] == [
+        "le contenu s’ouvre après l’acceptation\u202f; la transmission est partiellement acceptée",
+        "aucun organisme ne détient la compétence receive/csam/FR au 2 mars 2026. Vérifiez la "
+        "fonction, la matière et le territoire, ou nommez un destinataire",
+        "ce n’est pas possible à présent\xa0: le dossier est validé.",
+    ]
+    assert shown["en"][0] == "content opens after acceptance; the handoff is partially accepted"
+    assert shown["en"][2] == "this is not possible now: the case is cleared."
+
+
+def test_reasons_of_several_rules_are_said_one_after_the_other() -> None:
+    rules = CedarPolicy.load(policy_folder()).rules
+    english = " ".join(rules[one].reason for one in ("R10.two_persons", "R4.tlp", "R6.basis"))
+    french = catalogue.matched("refusals", english, "fr")
+    assert french is not None
+    assert french.count("Faites-la signer") == french.count("AMBER+STRICT") == 1
+    assert catalogue.matched("refusals", f"{english} And more.", "fr") is None
