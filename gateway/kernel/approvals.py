@@ -115,7 +115,7 @@ def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
     if given is None:
         raise InvalidApproval("an approval is for another change: sign this one")
     if given.place and given.action in APART:
-        raise InvalidApproval("a change that names persons is signed alone, not in a list")
+        raise InvalidApproval("a change that names persons is signed separately, not in a list")
     if not -MAX_SKEW <= context.now - given.at <= APPROVAL_LIFE:  # the time of the event
         raise InvalidApproval(
             "an approval is older than 72 hours, or dated in the future: sign again"

@@ -130,7 +130,7 @@ def test_a_change_that_names_persons_is_in_no_list(administered):
     contact = Change("contact.set", HOTLINE, {"role": "duty", "name": "N", "address": "+33 1"})
     signed = [approval(administered, who, contact, ANOTHER) for who in KEYS]
     refused = refused_on_record(administered, InvalidApproval, make_change, contact, signed)
-    assert "signed alone" in refused.detail
+    assert "signed separately" in refused.detail
 
 
 def other_lists(gateway: Founded) -> dict[str, list[Change]]:
