@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from uuid import UUID
 import click
 
 from gateway import files, keys
-from gateway.cli import arguments, output
+from gateway.cli import arguments, output, page
 from gateway.cli.arguments import CONNECTION_FILE
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.partner_command import EPILOG, Failure, connected, partner_command, search_options
@@ -39,6 +40,8 @@ from gateway.client.gateway import now
 from gateway.client.mirror import CosignedFile, Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
+from gateway.domain.audit_topics import AuditTopic, count
+from gateway.domain.json_values import to_json
 from gateway.domain.organisation import NAME, witness_name
 from gateway.evidence import bundle, canonical
 from gateway.evidence import receipt as receipts
@@ -46,6 +49,8 @@ from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.keys import KeyPurpose
 from gateway.ledger.cosignature import Cosigner
+from gateway.text import catalogue
+from gateway.text import month as texts
 from gateway.text.numbers import pluralise
 from gateway.verification import account, coverage, event_table, history, listing, log_copy
 from gateway.verification.report import InputFile, VerificationReport
@@ -472,6 +477,13 @@ _SEARCHING = (
         help="How they ended. May be repeated.",
     ),
     click.option(
+        "--topic",
+        "topics",
+        multiple=True,
+        type=arguments.Words(AuditTopic),
+        help="What they are about, as audit month counts it. May be repeated.",
+    ),
+    click.option(
         "--from",
         "since",
         type=arguments.Moment(days=True),
@@ -496,6 +508,7 @@ def _searched(
     limit: int | None,
     actions: tuple[str, ...],
     results: tuple[str, ...],
+    topics: tuple[str, ...],
     case: CaseId | CaseReference | None,
     **filters: Any,
 ) -> list[RecordedSearch]:
@@ -507,6 +520,7 @@ def _searched(
         case=case if isinstance(case, CaseId) else None,
         actions=tuple(dict.fromkeys(actions)),
         results=tuple(dict.fromkeys(results)),
+        topics=tuple(dict.fromkeys(topics)),
     )
     return gateway.audit(by, reason_code, reason, asked, limit=limit, reference=named)
 
@@ -627,6 +641,61 @@ def _in_words(text: str) -> str:
         return text
     told = {n: "signed" if str(v).startswith("eyJ") else v for n, v in members.items()}
     return output.sanitise(output.format_value(told))
+
+
+# --- `casegate audit month`: what an auditor looks at first ---
+
+
+@partner_command(
+    audit,
+    *search_options,
+    click.option(
+        "--month",
+        "first",
+        required=True,
+        type=click.DateTime(["%Y-%m"]),
+        metavar="YYYY-MM",
+        help="The month (UTC).",
+    ),
+    language_option,
+)
+def month(
+    gateway: Gateway, by: str, reason_code: str, reason: str, first: datetime, language: str
+) -> None:
+    """Count what happened in a month, by six topics.
+
+    What was consulted and why, what was refused, what is overdue, break-glass with late reviews,
+    changes of members, and the log: its size, and who confirmed it. It is a search, and as such one
+    event. Every receipt is verified, and the counts are made again from them.
+
+    \b
+    Example: casegate audit month --by auditor-1 \\
+        --reason-code lawfulness --reason 'Audit 2026/3' --month 2026-03
+    """
+    _warn(gateway)
+    since = first.replace(tzinfo=UTC)
+    until = (since + timedelta(days=31)).replace(day=1)
+    asked = AuditFilters(topics=tuple(AuditTopic), since=since, until=until)
+    searches = gateway.audit(by, reason_code, reason, asked)
+    summary = [gateway.audit_summary(one) for one in searches][-1]
+    counted = count(AuditTopic, [event.facts for one in searches for event in one.events])
+    told = {**summary, "topics": to_json(counted)}
+    if not output.reply({**told, "searches": [str(one.confirmed.event["id"]) for one in searches]}):
+        page.show(texts.title(since, until, language), _month(told, language))
+
+
+def _month(told: Mapping[str, Any], language: str) -> Iterator[page.Block]:
+    """A month as blocks, one for each topic, the last one with what is known of the log."""
+    columns = [catalogue.phrase("screens", key, language) for key in texts.COLUMNS]
+    for one in told["topics"]:
+        rows = texts.rows(one["counts"], language)
+        beside = texts.about_log(told, language) if one["topic"] == AuditTopic.LOG else []
+        yield page.Block(
+            texts.name(one["topic"], language),
+            lines=[texts.counted(one, language), *beside],
+            rows=rows,
+            columns=columns if rows else (),
+        )
 
 
 # --- `casegate audit export`: what an auditor hands on ---

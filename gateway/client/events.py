@@ -21,6 +21,8 @@ from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of
 from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
+from gateway.domain.audit_topics import EventFacts, count
+from gateway.domain.json_values import to_json
 from gateway.domain.organisation import OrganisationName
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, evidence_file, handoff_documents, sd_jwt, security_event
@@ -55,6 +57,12 @@ class AuditedEvent:
     receipt: Receipt
     confirmed: VerifiedReceipt
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> EventFacts:
+        """Return what is shown of it, by which it is counted."""
+        fields, parties = self.confirmed.event, self.confirmed.details("party")
+        return EventFacts(fields["type"], fields["result"], parties, self.details)
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -126,6 +134,20 @@ class Auditing(ClientBase):
                 return found
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
+
+    def audit_summary(self, search: RecordedSearch) -> Mapping[str, Any]:
+        """A search as a whole, with who else confirmed the log, by the gateway's word; its topics
+        are counted again from its events. EvidenceMismatch."""
+        path = f"/audit/searches/{search.confirmed.event['id']}/summary"
+        told = self._exchange.read("audit.read", path)
+        topics = search.confirmed.subject().get("filters", {}).get("topics", ())
+        counted = count(topics, [one.facts for one in search.events])
+        shown = [{**one, "pages": None} for one in list_of(told, "topics")]
+        require(
+            shown == [{**to_json(one), "pages": None} for one in counted],
+            "the topics of this search are not those of its events",
+        )
+        return cast(Mapping[str, Any], told)
 
     def unconfirmed(self, language: str = catalogue.ENGLISH) -> list[str]:
         """Say which witnesses and time-stamp authorities of the connection do not confirm the log.
@@ -222,6 +244,8 @@ def _check_filters(one: AuditedEvent, asked: Mapping[str, Any]) -> None:
             ("type", types),
         )
     )
+    topics = asked.get("topics")
+    fits = fits and (not topics or not one.facts.topics().isdisjoint(topics))
     named = case and f"{case['originator']}/{case['case']}"
     sealed = (
         (asked.get("organisation"), one.parties),

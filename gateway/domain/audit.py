@@ -49,7 +49,8 @@ class AuditFilters:
     """What events must fit; None, or no word, asks nothing.
 
     ``actions`` are words of the policy, as handoff.offer, of which an event fits one; likewise
-    ``results``. ``since`` and ``until`` are aware times, half-open.
+    ``results``. ``topics`` are words of domain.audit_topics, of which it belongs to one. ``since``
+    and ``until`` are aware times, half-open.
     """
 
     organisation: str | None = None
@@ -59,6 +60,7 @@ class AuditFilters:
     handoff: UUID | None = None
     actions: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
 

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, NewType
 from uuid import UUID
 
+from gateway.domain.audit_topics import AuditTopic, TopicCount
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.enrolment import ConformanceCheck
@@ -21,6 +22,7 @@ from gateway.domain.standing import Closed, Opens
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, JwkSet, SignedText
+from gateway.kernel.values import ConfirmationKind
 
 DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
 BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
@@ -825,6 +827,55 @@ class AuditPage:
     page: int
     pages: int
     events: Sequence[AuditEntry]
+
+
+@dataclass(frozen=True)
+class AuditTopicSummary:
+    """A topic of a search: how many events it has, on how many pages of its own, and these by who,
+    what, how it ended and why, the most first (50 rows at most)."""
+
+    topic: AuditTopic
+    events: int
+    pages: int
+    counts: Sequence[TopicCount]
+
+
+@dataclass(frozen=True)
+class LogConfirmation:
+    """Who else confirmed the log: a witness by its newest cosignature, or a time-stamp authority by
+    the first stamp that holds the search, or its newest.
+
+    ``one_history``: what was confirmed is what the log's first entries are now; ``consistency``
+    proves it, from ``checkpoint`` to that of the summary's receipt. ``token`` is an authority's.
+    """
+
+    kind: ConfirmationKind
+    by: str
+    size: int
+    at: datetime
+    one_history: bool
+    checkpoint: str
+    consistency: str
+    token: str | None
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """A search as a whole: what was asked, and what it counted by topics, where these were asked
+    for; its receipt; and the log: its ``size``, and who confirmed it."""
+
+    search: UUID
+    by: str
+    reason_code: str
+    reason: str
+    filters: Mapping[str, Any]
+    events: int
+    pages: int
+    topics: Sequence[AuditTopicSummary]
+    next: Position | None
+    receipt: Receipt
+    size: int
+    confirmed: Sequence[LogConfirmation]
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.domain.audit_event import AuditEvent, EventResult
+from gateway.domain.audit_topics import TOPICS, AuditTopic
 from gateway.evidence.case_events import INDEXED
 from gateway.kernel.values import LogQuery
 from gateway.store.tables import case_version, handoff, log_block, log_event
@@ -160,6 +161,7 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[list[str]], dict[str, Any]
         "rule": _texts(query.rule),
     }
     groups = [[f"{kind}:{word}" for word in words] for kind, words in kinds.items() if words]
+    groups += [[*_words_of_topics(query.topics)]] if query.topics else []
     values: dict[str, Any] = {
         "of_handoff": query.handoff,
         "since": query.since,
@@ -170,6 +172,17 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[list[str]], dict[str, Any]
     bounds = {"after": query.after, "before": query.before, "limit": query.limit}
     given = {name: value for name, value in values.items() if value is not None}
     return groups, bounds | given
+
+
+def _words_of_topics(topics: Iterable[str]) -> Iterable[str]:
+    """The words of which an event of one of the topics has one; others may have it, too."""
+    found = [
+        f"{kind}:{word}"
+        for topic in topics
+        for kind, words in zip(("typ", "result", "rule"), TOPICS[AuditTopic(topic)], strict=True)
+        for word in words
+    ]
+    return dict.fromkeys(found)
 
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {

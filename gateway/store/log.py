@@ -8,9 +8,10 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -103,6 +104,7 @@ _EVENT = select(
     log_event.c.nonce,
     log_event.c.disclosures,
 ).where(log_event.c.event == bindparam("event"))
+_AT = select(log_event.c.at).where(log_event.c.idx == bindparam("index"))
 _STREAM_EVENTS = _STREAM.add_columns(
     log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
 )
@@ -436,6 +438,11 @@ class SqlLog:
         the caller looks at its details.
         """
         found: list[EventMatch] = []
+        if query.since is not None:
+            query = replace(query, after=self._before(query.since, query.after))
+        if query.until is not None:
+            end = self._before(query.until, query.after) + 1
+            query = replace(query, before=min(query.before, end))
         key, size = self._event_header.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
@@ -444,6 +451,19 @@ class SqlLog:
             if len(found) == query.limit:
                 break
         return found
+
+    def _before(self, since: datetime, after: int) -> int:
+        """The index of the last entry before a time, ``after`` at least: times never go back in the
+        log, so that what is older need not be looked at."""
+        first, end = after + 1, self._begun.head.size
+
+        def at(index: int) -> datetime:
+            found: datetime = self._transaction.scalar(_AT, {"index": index})
+            return found
+
+        if first >= end or at(first) >= since:
+            return after
+        return bisect_left(range(first, end), since, key=at) + first - 1
 
     def database_bytes(self) -> int:
         """Return how much the database of the log holds, indexes and free pages included."""

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.domain import consultation, organisation, revision
 from gateway.domain import vocabulary as words
 from gateway.domain.audit import SEARCH_REASONS, CoverageKind
+from gateway.domain.audit_topics import AuditTopic
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState, RecallCode
@@ -16,6 +17,7 @@ from gateway.kernel.fields import JWK
 from gateway.kernel.results import Shape, one_of
 
 _LISTS: Mapping[str, Iterable[str]] = {
+    "AuditTopic": AuditTopic,
     "Attribution": words.ATTRIBUTIONS,
     "AuthorRole": words.STAFF_ROLES,
     "CaseState": CaseState,

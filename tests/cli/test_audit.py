@@ -462,6 +462,34 @@ def test_filters_are_passed_on(
     assert len(told["events"]) == count
 
 
+MONTH = ("audit", "month", *WHO, "--month", "2026-03")
+
+
+@each(
+    "language, words",
+    [
+        ("en", ("1 Mar 2026 to 31 Mar 2026", "changes of members", "No event.", "No witness")),
+        ("fr", ("1er mars 2026 au 31 mars 2026", "changements des membres", "Aucun événement.")),
+    ],
+)
+def test_a_month_is_counted_by_six_topics(
+    desks: Desks, granted: str, language: str, words: tuple[str, ...]
+) -> None:
+    output = " ".join(desks.done(*MONTH, "--lang", language, at=ABROAD).split())
+    assert [one for one in words if one not in output] == []
+
+
+def test_a_month_is_one_search_whose_counts_are_those_of_its_events(
+    desks: Desks, granted: str
+) -> None:
+    told = desks.told(*MONTH, at=ABROAD)
+    (search,) = told["searches"]
+    assert told["search"] == search
+    found = desks.told("audit", "search", *WHO, "--topic", "members", at=ABROAD)["events"]
+    assert {one["topic"]: one["events"] for one in told["topics"]}["members"] == len(found)
+    assert all(one["event"]["result"] == "allowed" for one in found)
+
+
 def test_what_was_registered_is_shown_as_words(desks: Desks, granted: str) -> None:
     output = desks.done("audit", "search", *WHO, "--action", "mandate.grant", at=ABROAD)
     words = " ".join(output.split())

@@ -225,6 +225,17 @@ def test_an_audit_that_shows_other_than_its_record_is_refused(
         audit(auditor)
 
 
+def test_topics_that_are_not_those_of_the_events_are_refused(auditor: MemberClient) -> None:
+    filters = AuditFilters(topics=("members", "consultations"))
+    (made,) = auditor.audit("auditor-1", "lawfulness", "yearly", filters)
+    assert auditor.audit_summary(made)["topics"][0]["events"] > 0
+    auditor.wire.tamper = lambda request, members: (
+        members["topics"][0].update(events=1) if request.url.path.endswith("/summary") else None
+    )
+    with pytest.raises(EvidenceMismatch, match="not those of its events"):
+        auditor.audit_summary(made)
+
+
 @each("hidden", [0, 5, -1])
 def test_a_search_for_everything_misses_no_entry_of_the_log(
     auditor: MemberClient, stage: Listening, hidden: int

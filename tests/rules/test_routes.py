@@ -133,6 +133,7 @@ API = {
     ("POST", "/admin/changes/{proposal}/refusal"): ("proposal.refuse", "admin"),
     ("POST", "/audit/searches"): ("audit.search", "audit.search"),
     ("GET", "/audit/searches/{search}"): ("audit.read", "audit.search"),
+    ("GET", "/audit/searches/{search}/summary"): ("audit.read", "audit.search"),
     ("POST", "/conformance/runs"): ("conformance.start", ANY_SCOPE),
     ("GET", "/conformance/runs/{run}"): ("conformance.read", ANY_SCOPE),
     ("POST", "/conformance/runs/{run}/cases"): ("conformance.submit", ANY_SCOPE),

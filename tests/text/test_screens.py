@@ -31,6 +31,7 @@ from tests.each import each
 SCREENS = catalogue._tables()["screens"]
 CLI = Path(admin.__file__).parents[1]
 CLIENT = Path(client.__file__).parent
+TEXT = Path(catalogue.__file__).parent
 
 
 def codes() -> Iterator[tuple[str, Iterable[str]]]:
@@ -102,7 +103,7 @@ def places(text: str) -> set[str]:
 def test_no_text_of_a_screen_is_without_use_and_none_is_missing() -> None:
     said = {
         node.value
-        for folder in (CLI, CLIENT)
+        for folder in (CLI, CLIENT, TEXT)
         for file in folder.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)

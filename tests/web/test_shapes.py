@@ -424,6 +424,9 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     found = story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})["result"]
     story.get(HOTLINE, "/audit/searches/{search}", "?page=1", search=found["search"])
     story.post(HOTLINE, "/audit/searches", {**search, "filters": {"person": "nobody"}})
+    topics = {"topics": ["refusals", "members"]}
+    month = story.post(HOTLINE, "/audit/searches", {**search, "filters": topics})["result"]
+    story.get(HOTLINE, "/audit/searches/{search}/summary", search=month["search"])
 
 
 def tell_of_a_run(story: Story) -> None:

@@ -15,15 +15,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.domain.audit import AuditFilters, CaseId, CaseReference, Coverage, coverage
 from gateway.domain.audit_event import READABLE_EVENTS, EventDetail, EventResult, Party
+from gateway.domain.audit_topics import CountedTopic, EventFacts, count
 from gateway.domain.json_values import Asked, parse_timestamp, read_record, to_json
 from gateway.domain.refusals import EditConflict, ValidationFailed
-from gateway.evidence import canonical, event, handoff_documents
+from gateway.evidence import base64url, canonical, event, handoff_documents
 from gateway.evidence.dated_statement import HEAD_TYP, issue_dated
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
@@ -44,8 +46,18 @@ from gateway.kernel.transact import (
     receipt_for,
     transact,
 )
-from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, Reader, TreeHead
-from gateway.ledger import proof
+from gateway.kernel.values import (
+    Caller,
+    Confirmation,
+    ConfirmationKind,
+    EventMatch,
+    LoggedEvent,
+    LogQuery,
+    Reader,
+    TreeHead,
+)
+from gateway.ledger import proof, tiles
+from gateway.ledger.note import encode_base64, parse_checkpoint, split
 
 SEARCH = "audit.search"
 
@@ -99,6 +111,14 @@ class VisibleEvent:
         parties = (d.value["organisation"] for d in self.disclosures if d.kind == PARTY)
         return frozenset(parties) - {reader, GATEWAY}
 
+    @cached_property
+    def facts(self) -> EventFacts:
+        """Return what is shown of it, by which it is counted."""
+        told = event.read(self.logged.event.document)
+        parties = [one.value for one in self.disclosures if one.kind == PARTY]
+        details = {one.kind: one.value for one in self.disclosures if one.kind != PARTY}
+        return EventFacts(told["type"], told["result"], parties, details)
+
     def has(self, kind: str, wanted: str | None) -> bool:
         """Tell whether a detail that is shown has a value: what is withheld must not be found
         either."""
@@ -117,8 +137,16 @@ class _Page:
 
 
 @dataclass(frozen=True)
+class _TopicPages:
+    """A topic as a search records it: what it counts, and the pages of its events alone."""
+
+    counted: CountedTopic
+    pages: tuple[_Page, ...]
+
+
+@dataclass(frozen=True)
 class _Found:
-    """What a search found of what ``coverage`` shows.
+    """What a search found of what ``coverage`` shows; by topics, where these were asked for.
 
     ``before`` is the size of the log that counted, ``end`` the index up to which it looked, less
     where more may follow. ``members`` counts the events of each member. ``unknown`` are filters
@@ -128,6 +156,7 @@ class _Found:
     coverage: Coverage
     filters: AuditFilters
     pages: tuple[_Page, ...]
+    topics: tuple[_TopicPages, ...]
     package_digest: str
     events: int
     members: Counter[str]
@@ -205,7 +234,7 @@ def _find(
     """Find events up to a bound, and remember of each only where it is, and what it shows."""
     size = context.work.log.head().size
     before = size if reading.before is None else min(reading.before, size)
-    found: list[tuple[int, list[str]]] = []
+    found: list[_PlacedEvent] = []
     members: Counter[str] = Counter()
     end = reading.after + 1
     query = _query(covered, filters, reading.after, before)
@@ -217,27 +246,52 @@ def _find(
             if len(members.keys() | heard) > MEMBERS_INFORMED:
                 break
             members.update(heard)
-            found.append((index, shown.digests))
+            facts = shown.facts if filters.topics else None
+            found.append(_PlacedEvent(index, shown.digests, facts))
         end = index + 1
     else:
         end = before
-    unknown = () if found else _unknown(context, covered, filters, before)
     return _Found(
         covered,
         filters,
-        tuple(map(_page_of, (found[n : n + PAGE] for n in range(0, len(found), PAGE)))),
-        handoff_documents.package_digest(one for _, digests in found for one in digests),
+        _pages_of(found),
+        _topics_of(filters, found),
+        handoff_documents.package_digest(one for event in found for one in event.digests),
         len(found),
         members,
         before,
         end,
-        unknown,
+        () if found else _unknown(context, covered, filters, before),
     )
 
 
-def _page_of(found: Sequence[tuple[int, Sequence[str]]]) -> _Page:
-    digests = (one for _, shown in found for one in shown)
-    return _Page(found[0][0] - 1, handoff_documents.package_digest(digests))
+class _PlacedEvent(NamedTuple):
+    """Where an event is, and what it shows; ``facts`` where it is counted by topics."""
+
+    at: int
+    digests: Sequence[str]
+    facts: EventFacts | None
+
+
+def _pages_of(found: Sequence[_PlacedEvent]) -> tuple[_Page, ...]:
+    """Events by pages, in the order of the log."""
+    parts = (found[n : n + PAGE] for n in range(0, len(found), PAGE))
+    return tuple(
+        _Page(
+            part[0].at - 1,
+            handoff_documents.package_digest(one for event in part for one in event.digests),
+        )
+        for part in parts
+    )
+
+
+def _topics_of(filters: AuditFilters, found: Sequence[_PlacedEvent]) -> tuple[_TopicPages, ...]:
+    """The topics that were asked for, each counted, and with the pages of its events."""
+    told = [(one, one.facts, one.facts.topics()) for one in found if one.facts is not None]
+    return tuple(
+        _TopicPages(one, _pages_of([event for event, _, topics in told if one.topic in topics]))
+        for one in count(filters.topics, (facts for _, facts, _ in told))
+    )
 
 
 def _with_case(context: RequestContext, reading: AuditSearch) -> AuditFilters:
@@ -274,21 +328,25 @@ def _query(found: Coverage, filters: AuditFilters, after: int, before: int) -> L
     )
 
 
-def _visible(context: RequestContext, query: LogQuery) -> Iterator[tuple[int, VisibleEvent | None]]:
+def _visible(
+    context: RequestContext, query: LogQuery, head: TreeHead | None = None
+) -> Iterator[tuple[int, VisibleEvent | None]]:
     """The index of each event that a query finds, page by page as it is iterated; with the event,
-    where what is shown of it fits the filters."""
+    where what is shown of it fits the filters, proved at a head."""
     while rows := context.work.log.search(query):
         for one in rows:
-            shown = _shown(context, query.coverage, one)
+            shown = _shown(context, query.coverage, one, head)
             yield one.index, shown if shown is not None and _fits(shown, query) else None
         if len(rows) < query.limit:
             return
         query = replace(query, after=rows[-1].index)
 
 
-def _shown(context: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
+def _shown(
+    context: RequestContext, found: Coverage, one: EventMatch, head: TreeHead | None
+) -> VisibleEvent | None:
     """An event with what is covered of its details; None once its document was erased."""
-    logged = context.work.log.logged(one.event)
+    logged = context.work.log.logged(one.event, head)
     if logged is None:
         return None
     details = logged.event.disclosures
@@ -302,6 +360,7 @@ def _fits(shown: VisibleEvent, filters: AuditFilters) -> bool:
         shown.has(PARTY, filters.organisation)
         and shown.has("by", filters.person)
         and shown.has("rules", filters.rule)
+        and (not filters.topics or not shown.facts.topics().isdisjoint(filters.topics))
     )
 
 
@@ -324,9 +383,12 @@ def _record(context: RequestContext, reading: AuditSearch, found: _Found) -> Non
         "filters": found.filters.asked(),
         "after": reading.after,
         "before": found.end,
+        "size": found.before,
         "events": found.events,
         "pages": to_json(found.pages),
     }
+    if found.topics:
+        asked["topics"] = to_json(found.topics)
     context.record(
         (Party(auditor, "actor"), Party(GATEWAY, "gateway")),
         EventDetail("reason_code", reading.reason_code, reader),
@@ -346,49 +408,137 @@ def _record(context: RequestContext, reading: AuditSearch, found: _Found) -> Non
 
 @dataclass(frozen=True)
 class _RecordedSearch:
-    """A search of the caller as the log has it: for whom, and what it found."""
+    """A search of the caller as the log has it: for whom, why, and what it found.
 
+    ``size`` is that of the log that counted, ``before`` where it stopped to look."""
+
+    logged: LoggedEvent
     by: str
+    reason_code: str
+    reason: str
     filters: AuditFilters
     before: int
+    size: int
+    events: int
     pages: tuple[_Page, ...]
+    topics: tuple[_TopicPages, ...]
+
+    def pages_of(self, topic: str | None) -> tuple[_Page, ...]:
+        """Its pages, or those of a topic: none of one that was not asked for."""
+        if topic is None:
+            return self.pages
+        return next((one.pages for one in self.topics if one.counted.topic == topic), ())
 
 
-def look_up_page(ports: Ports, caller: Caller, search: UUID, number: int) -> results.AuditPage:
+def look_up_page(
+    ports: Ports,
+    caller: Caller,
+    search: UUID,
+    number: int,
+    *,
+    topic: str | None = None,
+    size: int | None = None,
+) -> results.AuditPage:
     """The events of a page of one's own search, the first is 1, with receipts; no event of its own.
 
-    The audit access must cover the search still. Raises EditConflict when the search is older than
-    `OPEN_FOR`, or what it found is not shown any more as its record says: then search again;
-    ValidationFailed for a page that it has not.
+    With a ``topic`` the pages are those of its events alone. ``size`` is that of the checkpoint to
+    which receipts lead; by default the newest. The audit access must cover the search still.
+
+    Raises EditConflict when the search is older than `OPEN_FOR`, or what it found is not shown any
+    more as its record says: then search again; ValidationFailed for a page that it has not, and a
+    size that does not have the search.
     """
 
-    def query(context: RequestContext) -> tuple[TreeHead, _RecordedSearch, list[VisibleEvent]]:
+    def query(context: RequestContext) -> tuple[TreeHead, int, list[VisibleEvent]]:
         recorded = _recorded(context, search)
         covered = _covered(context, recorded.by, recorded.filters)
-        if not 1 <= number <= len(recorded.pages):
-            raise ValidationFailed((("/page", f"the search has {len(recorded.pages)} pages"),))
-        page = recorded.pages[number - 1]
-        asked = _query(covered, recorded.filters, page.after, recorded.before)
-        found = []
-        for _, shown in _visible(context, asked):
-            found += [] if shown is None else [shown]
-            if len(found) == PAGE:
-                break
-        digests = (digest for one in found for digest in one.digests)
-        if handoff_documents.package_digest(digests) != page.package:
-            raise EditConflict(
-                "what this search found is not shown any more as it was recorded (your audit "
-                "access changed, or details ended with their term): search again"
-            )
-        return context.work.log.head(), recorded, found
+        pages, head = recorded.pages_of(topic), context.work.log.head_at(size)
+        if not 1 <= number <= len(pages):
+            raise ValidationFailed((("/page", f"the search has {len(pages)} pages"),))
+        if head.size <= recorded.logged.index:
+            raise ValidationFailed((("/size", "ends before the search"),))
+        filters = replace(recorded.filters, topics=(topic,)) if topic else recorded.filters
+        asked = _query(covered, filters, pages[number - 1].after, recorded.before)
+        return head, len(pages), _read_page(context, asked, pages[number - 1], head)
 
-    head, recorded, found = read(ports, caller, ActionRequest("audit.read"), query)
+    head, pages, found = read(ports, caller, ActionRequest("audit.read"), query)
     note = ports.checkpoint_signer.sign(head)
     entries = [
         results.AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
         for one in found
     ]
-    return results.AuditPage(search, number, len(recorded.pages), entries)
+    return results.AuditPage(search, number, pages, entries)
+
+
+def _read_page(
+    context: RequestContext, asked: LogQuery, page: _Page, head: TreeHead
+) -> list[VisibleEvent]:
+    """The events of a page, held against its record; EditConflict."""
+    found: list[VisibleEvent] = []
+    for _, shown in _visible(context, asked, head):
+        found += [] if shown is None else [shown]
+        if len(found) == PAGE:
+            break
+    digests = (digest for one in found for digest in one.digests)
+    if handoff_documents.package_digest(digests) != page.package:
+        raise EditConflict(
+            "what this search found is not shown any more as it was recorded (your audit access "
+            "changed, or details ended with their term): search again"
+        )
+    return found
+
+
+def summarise(ports: Ports, caller: Caller, search: UUID) -> results.AuditSummary:
+    """One's own search as a whole: what was asked and counted, its receipt, and who confirmed the
+    log; no event of its own. What it found is read and held as `look_up_page` does."""
+
+    def query(
+        context: RequestContext,
+    ) -> tuple[_RecordedSearch, TreeHead, list[results.LogConfirmation]]:
+        recorded = _recorded(context, search)
+        _covered(context, recorded.by, recorded.filters)
+        log, kept = context.work.log, context.work.confirmations
+        stamps = kept.first_beyond(ConfirmationKind.STAMP, recorded.logged.index)
+        found = (*kept.of(ConfirmationKind.COSIGNATURE), *stamps)
+        return recorded, log.head(), [_confirmation(context, one) for one in found]
+
+    recorded, head, confirmed = read(ports, caller, ActionRequest("audit.read"), query)
+    more = recorded.before < recorded.size
+    return results.AuditSummary(
+        search=search,
+        by=recorded.by,
+        reason_code=recorded.reason_code,
+        reason=recorded.reason,
+        filters=recorded.filters.asked(),
+        events=recorded.events,
+        pages=len(recorded.pages),
+        topics=[
+            results.AuditTopicSummary(**vars(one.counted), pages=len(one.pages))
+            for one in recorded.topics
+        ],
+        next=results.Position(recorded.before - 1, recorded.size) if more else None,
+        receipt=recorded.logged.receipt(ports.checkpoint_signer.sign(head), caller.organisation),
+        size=head.size,
+        confirmed=confirmed,
+    )
+
+
+def _confirmation(context: RequestContext, one: Confirmation) -> results.LogConfirmation:
+    """Return what somebody confirmed of the log, with the path from there to its head."""
+    log, cosigned = context.work.log, one.kind is ConfirmationKind.COSIGNATURE
+    note = one.note + one.data.decode() if cosigned else one.note
+    path = tiles.consistency_proof(log.tile, one.size, log.head().size)
+    same = parse_checkpoint(split(one.note)[0]).root == log.head_at(one.size).root
+    return results.LogConfirmation(
+        kind=one.kind,
+        by=one.by,
+        size=one.size,
+        at=one.at,
+        one_history=same,
+        checkpoint=note,
+        consistency=base64url.encode(b"".join(path)),
+        token=None if cosigned else encode_base64(one.data),
+    )
 
 
 def _recorded(context: RequestContext, search: UUID) -> _RecordedSearch:
@@ -402,9 +552,18 @@ def _recorded(context: RequestContext, search: UUID) -> _RecordedSearch:
     said = dict(logged.subject)
     if "pages" not in said or context.now - parse_timestamp(fields["time"]) >= OPEN_FOR:
         raise EditConflict("the pages of a search can be read for a day: search again")
-    filters = AuditFilters.read(said["filters"])
-    pages = tuple(read_record(_Page, one) for one in said["pages"])
-    return _RecordedSearch(str(told["by"]), filters, said["before"], pages)
+    return _RecordedSearch(
+        logged,
+        str(told["by"]),
+        str(told.get("reason_code", "")),
+        str(told.get("reason", "")),
+        AuditFilters.read(said["filters"]),
+        said["before"],
+        said.get("size", said["before"]),
+        said["events"],
+        tuple(read_record(_Page, one) for one in said["pages"]),
+        tuple(read_record(_TopicPages, one) for one in said.get("topics", ())),
+    )
 
 
 def _receipt(one: VisibleEvent, note: str) -> Receipt:

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import SEARCH_REASONS, AuditFilters
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
+from gateway.domain.audit_topics import AuditTopic
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
 from gateway.domain.refusals import EditConflict, ValidationFailed
@@ -16,7 +17,13 @@ from gateway.evidence import receipt
 from gateway.exchange.oversight import audit, notifications, witnesses
 from gateway.exchange.oversight.audit import AuditSearch
 from gateway.exchange.oversight.notifications import MOST, ReceiverError
-from gateway.exchange.results import AuditPage, EventPage, KeptCosignature, NotificationStatus
+from gateway.exchange.results import (
+    AuditPage,
+    AuditSummary,
+    EventPage,
+    KeptCosignature,
+    NotificationStatus,
+)
 from gateway.kernel.transact import WriteResult
 from gateway.ledger.note import VerificationKey
 from gateway.schemas import schema_fields as field
@@ -131,6 +138,7 @@ class FiltersBody(StrictSchema):
     reference = fields.Nested(CaseReferenceBody())
     actions = field.words(sorted(READABLE_EVENTS), required=False)
     results = field.words(EventResult, required=False)
+    topics = field.words(AuditTopic, required=False)
     before = field.moment(required=False)
 
     class Meta:
@@ -181,9 +189,11 @@ def events_search(call: Call) -> WriteResult:
 
 
 class PageQuery(StrictSchema):
-    """Which page of a search."""
+    """Which page of a search, or of one of its topics, and where its receipts lead."""
 
     page = field.Number(1, audit.MOST_EVENTS, 1)
+    topic = field.word(AuditTopic, required=False)
+    size = field.Number(1, LARGEST_COUNTER, LARGEST_COUNTER)
 
 
 @endpoint(
@@ -198,9 +208,27 @@ def events_show_search(call: Call, search: UUID) -> AuditPage:
     """Read a page of one's own search, with receipts and what the audit access shows; no content.
 
     Pages can be read for a day, and are no events. Each is exactly what the search recorded, or
-    409: then search again.
+    409: then search again. With `topic` they are those of its events alone. Receipts lead to the
+    checkpoint of the log's first `size` entries, by default to the newest.
     """
-    return audit.look_up_page(call.ports, call.caller, search, call.query["page"])
+    place = dict(call.query)
+    return audit.look_up_page(call.ports, call.caller, search, place.pop("page"), **place)
+
+
+@endpoint(
+    "GET /audit/searches/<uuid:search>/summary",
+    "audit.read",
+    "audit.search",
+    "AuditSummary",
+    refusals=(EditConflict,),
+)
+def events_summarise_search(call: Call, search: UUID) -> AuditSummary:
+    """Read one's own search as a whole: what was asked, its counts by topics, and its receipt.
+
+    And the log: its size, and who else confirmed it as one history. For a day, and no event, as the
+    pages of the search.
+    """
+    return audit.summarise(call.ports, call.caller, search)
 
 
 # --- Notifications as an organisation collects them (RFC 8936), and how far it has them ---
