@@ -107,7 +107,7 @@ def _why(error: ClientError) -> list[str]:
         return [sentence(error)]
     kind = wording.code("refusal", _kind(error))
     if isinstance(error, RequestRefused) and not error.unanswered:
-        told = catalogue.matched("refusals", error.detail, wording.language())
+        told = catalogue.why(error.detail, wording.language())
         if told or not error.detail:
             return [told or kind]
     return [kind, sentence(error)]

@@ -59,7 +59,7 @@ def fault(message: str) -> str:
     """Say what is wrong with a value; as the gateway says it where the language lacks words."""
     if language() == catalogue.ENGLISH:
         return message
-    return catalogue.matched("faults", message, language()) or message
+    return catalogue.why(message, language()) or message
 
 
 def of_case(field: str, value: Any) -> str:

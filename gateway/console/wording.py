@@ -87,30 +87,25 @@ def paragraphs(english: str, language: str) -> list[str]:
 
 def fault(message: str, language: str) -> str:
     """Say what is wrong with a value, as a sentence of its own."""
-    return _sentence(catalogue.matched("faults", message, language) or message)
+    return _sentence(catalogue.why(message, language) or message)
 
 
 def refusal(detail: str, language: str) -> str | None:
     """Say why something was refused, at which field where it names one; None where the language has
     no words for it."""
-    told = catalogue.matched("refusals", detail, language) or _at_fields(detail, language)
-    if told is None:
-        reason = catalogue.reason(detail, language)
-        told = reason if language == catalogue.ENGLISH or reason != detail else None
+    told = _at_fields(detail, language) or catalogue.why(detail, language)
     return told and _sentence(told)
 
 
 def _at_fields(detail: str, language: str) -> str | None:
-    """Likewise where it is what is wrong with fields, each after its name."""
-    named = [one.partition(" ")[::2] for one in detail.split("; ")]
-    faults = [catalogue.matched("faults", message, language) for _, message in named]
-    if not all(faults):
-        return None
-    pairs = zip(named, faults, strict=True)
-    told = (
-        say("problem_at", language, label=label(name, language), fault=one)
-        for (name, _), one in pairs
-    )
+    """Say what is wrong with fields, each after its name; None for another refusal."""
+    told = []
+    for one in detail.split("; "):
+        name, _, message = one.partition(" ")
+        wrong = catalogue.matched("faults", message, language)
+        if wrong is None:
+            return None
+        told.append(say("problem_at", language, label=label(name, language), fault=wrong))
     return ". ".join(told)
 
 

@@ -258,7 +258,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             fields.one_of(
                 "membership",
-                "Which one.",
+                "Which class of membership.",
                 organisation.MembershipClass,
                 organisation.MembershipClass,
             ),
@@ -320,7 +320,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "succession.cancel": ChangeType(
         "Cancel a planned succession before anything has moved.",
         2,
-        (fields.identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
+        (fields.identifier("succession", "Which succession.", option="SUCCESSION"), _REASON),
         mandates.cancel_succession,
         about="The predecessor holds the mandate again; after its day has passed, from today on.",
     ),
@@ -605,7 +605,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "invitation.withdraw": ChangeType(
         "Withdraw an invitation.",
         1,
-        (fields.identifier("invitation", "Which one.", option="INVITATION"), _REASON),
+        (fields.identifier("invitation", "Which invitation.", option="INVITATION"), _REASON),
         systems.withdraw_invitation,
         about="Its token is refused from then on, and so is a request that came by it, until its "
         "certificate is made.",

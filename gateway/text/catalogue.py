@@ -158,10 +158,17 @@ def matched(table: str, english: str, language: str) -> str | None:
     return None
 
 
+def why(english: str, language: str) -> str | None:
+    """Why something was refused, or is wrong with a field; None where a language lacks words."""
+    told = (matched(one, english, language) for one in ("refusals", "faults"))
+    found = next(filter(None, told), None) or reason(english, language)
+    return None if found == english and language != ENGLISH else found
+
+
 @dataclass(frozen=True)
 class _Value:
     """A value of a sentence, which its place says how to write: as a code of a field, as a day, as
-    a sentence (`why`); else as it is."""
+    a sentence (`why`), as one of the interface's description (`about`); else as it is."""
 
     text: str
     language: str
@@ -172,9 +179,10 @@ class _Value:
                 return self.text
             case "day":
                 return moment(self.text, self.language)
+            case "about":
+                return translated("descriptions", self.text, self.language)
             case "why":
-                told = matched("refusals", self.text, self.language)
-                return told or reason(self.text, self.language)
+                return why(self.text, self.language) or self.text
         return code(field, self.text, self.language) or self.text
 
 

@@ -1,6 +1,5 @@
 """Forms are made from the interface's description: each field in words, read as it was typed."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -107,19 +106,6 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
     told += [str(_schema(name)["description"]) for name in ACTS]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
     assert english - catalogue._tables()["descriptions"].keys() == set()
-
-
-def test_every_text_of_the_forms_is_typeset_and_has_the_same_places() -> None:
-    tables = catalogue._tables()
-    pairs = [pair for table in ("actions", "faults") for pair in tables[table].values()]
-    assert [pair for pair in pairs if places(pair[0]) != places(pair[1])] == []
-    texts = [*(french for _, french in pairs), *tables["descriptions"].values()]
-    loose = re.compile(r" [:;?!»]|« |'")
-    assert [one for one in texts if loose.search(catalogue._typeset(one, "fr"))] == []
-
-
-def places(text: str) -> list[str]:
-    return sorted(re.findall(r"{\w+}", text))
 
 
 SCHEMA: Mapping[str, Any] = {

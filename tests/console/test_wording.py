@@ -23,3 +23,11 @@ def test_a_refusal_without_words_is_told_by_its_kind() -> None:
     assert wording.refusal("a sentence of no form", "en") == "A sentence of no form."
     assert wording.refused("WrongState", "fr").startswith("L’état actuel ne permet pas")
     assert wording.refused("AlreadyOffered", "en").startswith("This recipient has this version")
+
+
+def test_what_is_wrong_with_fields_of_a_proposal_is_told_at_their_names() -> None:
+    detail = "until must be after from; decided_on is after today, 2026-03-02"
+    assert wording.refusal(detail, "fr") == (
+        "Jusqu’au\u00a0: doit être postérieur au premier jour. "
+        "Décidé le\u00a0: ne doit pas dépasser aujourd’hui, 2 mars 2026."
+    )

@@ -56,7 +56,8 @@ def texts(node: ast.expr | None, owner: ast.AST | None) -> list[str]:
             known = [one or [PLACE] for one in sides]
             found = ["".join(one) for one in product(*known)] if any(sides) else []
         case ast.BoolOp(values=values):
-            found = [text for one in values for text in texts(one, owner)]
+            told = [texts(one, owner) for one in values]
+            found = [text for one in told for text in one or [PLACE]] if any(told) else []
         case ast.IfExp(body=body, orelse=orelse):
             found = [*texts(body, owner), *texts(orelse, owner)]
         case ast.Call(func=ast.Attribute(value=value, attr="format")):

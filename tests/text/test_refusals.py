@@ -11,9 +11,10 @@ from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.domain import refusals
 from gateway.text import catalogue
+from tests.each import each
 from tests.text import said
 
-REFUSALS = catalogue._tables()["refusals"]
+REFUSALS, FAULTS = (catalogue._tables()[one] for one in ("refusals", "faults"))
 KINDS = {
     name
     for name, one in vars(refusals).items()
@@ -97,9 +98,65 @@ def test_every_refusal_and_every_policy_has_its_french_and_no_french_is_without_
     assert REFUSALS.keys() - can_be_said == set()
 
 
+IN_FORMS = re.compile(
+    r"(domain/(answers|case|fields|handoff|interest|item_value|json_values|mandate|measure|"
+    r"organisation|outcome|retention|revision|searched_item|staff|succession|vocabulary)|"
+    r"exchange/(case|handoffs)/|exchange/oversight/audit|kernel/(changes|fields|transact)|"
+    r"registry/(change_table|keys|mandates|members|peers|staff|systems)|schemas/schema_fields|"
+    r"web/partners/(cases|events|searches))"
+)
+"""Where the fields of forms are judged; elsewhere those of documents, of files and of gateways."""
+
+FAULT = re.compile(
+    r"(must|is|are|has|goes|lies|does|may|was|stays|lacks|says?|names?|give|cannot) |one contact"
+)
+"""How a sentence begins of which the field is the subject, or the person."""
+
+
+@cache
+def of_fields() -> frozenset[str]:
+    """The texts of the modules that judge fields."""
+    found = set()
+    for file in filter(IN_FORMS.match, said.sources()):
+        kinds = ast.Constant | ast.JoinedStr | ast.BinOp
+        told = [(node, owner) for node, owner in said.nodes(file) if isinstance(node, kinds)]
+        whole = [node for node, _ in told if not isinstance(node, ast.Constant)]
+        within = {part for node in whole for part in ast.walk(node) if part is not node}
+        found |= {
+            text for node, owner in told if node not in within for text in said.texts(node, owner)
+        }
+    return frozenset(said.numbered(one) for one in found)
+
+
+IN_NO_FORM = {
+    "has a",
+    "has no",
+    "is 1 here: send others to /cases/{case}/versions",
+    "is above 1 here: send the first one to /cases",
+    "is not the case of the path",
+    "is required: the case itself stands here, beside `by`",
+}
+"""What only a program that sends a case can do wrong, and parts of sentences."""
+
+
+def test_what_is_wrong_with_a_field_of_a_form_has_its_french_and_no_french_is_without_it() -> None:
+    asked = {one for one in of_fields() if FAULT.match(one) and not re.search(r"\.$|\n", one)}
+    assert asked - FAULTS.keys() - REFUSALS.keys() == IN_NO_FORM
+    assert FAULTS.keys() - of_fields() == set()
+
+
+@each("file", ["evidence/declarations.py", "evidence/passkey.py"])
+def test_why_an_approval_does_not_verify_has_its_french(file: str) -> None:
+    raised = (node.exc for node, _ in said.nodes(file) if isinstance(node, ast.Raise))
+    calls = [one for one in raised if isinstance(one, ast.Call)]
+    told = {said.numbered(text) for one in calls for text in said.texts(one.args[0], None)}
+    assert len(told) > 10
+    assert told - catalogue._tables()["reasons"].keys() == set()
+
+
 def test_both_languages_of_a_refusal_have_the_same_values() -> None:
     differing = []
-    for english, told in REFUSALS.items():
+    for english, told in (*REFUSALS.items(), *FAULTS.items()):
         pair = (english, told) if isinstance(told, str) else told
         if places(pair[0]) != places(pair[1]) or not places(pair[0]) <= places(english):
             differing.append(english)
