@@ -81,8 +81,8 @@ class Moves(Answers):
             if embargo and not (one.consulted or self.world.members[one.recipient].led):
                 assert not self.told(one.recipient, typ, one.id)
             elif one.hears:
-                held = embargo and not self.world.members[one.recipient].led
-                heard = "case.held" if held else typ
+                private = not self.world.members[one.recipient].led
+                heard = "case.held" if private and typ == "case.embargoed" else typ
                 assert self.told(one.recipient, heard), f"{one.state} heard nothing of {heard}"
         self.touched += self.world.of(case)
 
