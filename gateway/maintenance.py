@@ -25,6 +25,7 @@ from gateway import confirming, files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
+from gateway.domain.health import EXAMINED_EVERY
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.out_of_service import Entry, EntryKind
@@ -128,12 +129,14 @@ class Published(NamedTuple):
 class Maintenance:
     """The upkeep of one gateway, a step at a time. The caller holds the lock.
 
-    ``show`` is given the gateway's state every few seconds.
+    ``show`` is given the gateway's state every few seconds; ``examine`` keeps what is found about
+    it (`gateway.doctor`).
     """
 
     gateway: GatewayRuntime
     authority: IssuingAuthority
     show: Show | None = None
+    examine: "Callable[[Maintenance, datetime], None] | None" = None
     log_refusal: LogFrozen | HighWaterMarkUnavailable | None = None
     """Why nothing can be recorded at present; lists and renewals go on."""
     published: Published | None = None
@@ -145,6 +148,8 @@ class Maintenance:
     """The rows were not found to be what the log says."""
     signed_size: tuple[int, datetime] | None = None
     """The size that was signed last, and when that was first seen."""
+    ended: dict[str, datetime] = field(default_factory=dict)
+    """When each task ended last, by its name."""
     _due: dict[str, datetime] = field(default_factory=dict)
     _alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -164,9 +169,10 @@ class Maintenance:
             if failure is not None and task.vital:
                 raise failure
 
-    def alarms(self) -> list[str]:
-        """Return what the operator has to act on."""
-        return [alarm for task in TIMETABLE for alarm in self._alarms.get(task.name, ())]
+    def alarms(self, *names: str) -> list[str]:
+        """Return what the operator has to act on, of some tasks or of all."""
+        told = names or (*(task.name for task in TIMETABLE),)
+        return [alarm for name in told for alarm in self._alarms.get(name, ())]
 
     def _attempt(self, task: "Task") -> Exception | None:
         """Run a task and plan the next run; returns why it failed."""
@@ -191,7 +197,7 @@ class Maintenance:
             report = TaskReport((f"{task.failing}: {reason}",))
         pause = min(task.every, RETRY_AFTER if failure else report.pause)
         self._due[task.name] = now if report.more else now + pause
-        self._alarms[task.name] = report.alarms
+        self._alarms[task.name], self.ended[task.name] = report.alarms, now
         return failure
 
 
@@ -625,8 +631,8 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
             known["log_unsigned_entries"] = known["log_entries"] - signed
     if upkeep.signed_size is not None:
         known["log_signed_timestamp_seconds"] = upkeep.signed_size[1].timestamp()
-    ends = _server_ends(gateway.config) | authority.ends(gateway.config.published)
-    known |= {("end_timestamp_seconds", what): end.timestamp() for what, end in ends.items()}
+    ends = certificates_end(gateway.config).items()
+    known |= {("end_timestamp_seconds", what): end.timestamp() for what, end in ends}
     with suppress(OSError):
         for name, folder in data_folders(gateway.config).items():
             known["disk_free_bytes", name] = shutil.disk_usage(folder).free
@@ -636,12 +642,22 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
     upkeep.show(known)
 
 
+def examine(upkeep: Maintenance, now: datetime) -> None:
+    """Keep what is found about the gateway, for its operator."""
+    if upkeep.examine is not None:
+        upkeep.examine(upkeep, now)
+
+
 BACKUPS = ("database", "case-keys")
 """What is backed up, each with a file in the folder whose time says when that was last done."""
 
 
+REHEARSAL = "rehearsal"
+"""Likewise the restore of a backup elsewhere."""
+
+
 def note_backup(config: Config, what: str) -> None:
-    """Remember that a backup was made just now."""
+    """Remember that a backup was made, or its restore rehearsed, just now."""
     (config.folder / f"last-backup-{what}").touch(mode=0o600)
 
 
@@ -657,9 +673,10 @@ def keys_here(config: Config, work: UnitOfWork) -> list[Path]:
     return [file for person, file in files if person.enabled and file.exists()]
 
 
-def _server_ends(config: Config) -> dict[str, datetime]:
-    """When the listeners' own certificates end; one that cannot be read is left out."""
-    found = {}
+def certificates_end(config: Config) -> dict[str, datetime]:
+    """When the authorities, the lists and the listeners' own certificates end; what cannot be read
+    is left out."""
+    found = authority.ends(config.published)
     for name, file in (("public", PUBLIC_CERTIFICATE), ("partners", PARTNERS_CERTIFICATE)):
         try:
             leaf, *_ = x509.load_pem_x509_certificates((config.server / file).read_bytes())
@@ -745,6 +762,13 @@ TIMETABLE: tuple[Task, ...] = (
         vital=True,
     ),
     Task("health", timedelta(seconds=5), show_health, "the metrics are not updated"),
+    Task(
+        "examination",
+        EXAMINED_EVERY,
+        examine,
+        "what is found about the gateway is not kept",
+        after_start=timedelta(seconds=5),
+    ),
 )
 """The timetable, in the order of one step."""
 
@@ -775,18 +799,19 @@ def run(
     *,
     once: bool = False,
     show: Show | None = None,
+    examine: Callable[[Maintenance, datetime], None] | None = None,
     counts: "Counts | None" = None,
 ) -> None:
     """Maintain until `pause` says that it is time to stop; `alarm` is given each new sentence.
 
-    `show` is given the gateway's state every few seconds; `counts` counts what is done. With
+    `show` and `examine` are those of `Maintenance`; `counts` counts what is done. With
     `once`, what a start needs before the listeners open their files.
     """
     with holding(config):
         if upgrade_schema(config):
             alarm("the database schema was upgraded to this version")
         with closing(connect(config, counts)) as gateway:
-            upkeep = Maintenance(gateway, IssuingAuthority(config), show)
+            upkeep = Maintenance(gateway, IssuingAuthority(config), show, examine)
             if once:
                 upkeep.start()
                 _tell_new(upkeep.alarms(), set(), alarm)

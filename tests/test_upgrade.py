@@ -7,10 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway import maintenance, wiring
-from gateway.cli import doctor
-from gateway.cli.doctor import Finding, Level
+from gateway import doctor, maintenance, wiring
 from gateway.client.errors import RequestRefused
+from gateway.doctor import Finding, Level
 from gateway.domain.audit import AuditFilters
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.read_only import EVENTS

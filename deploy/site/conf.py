@@ -83,6 +83,7 @@ READERS = {
         "docs/peers",
         "docs/settings",
         "docs/monitoring",
+        "docs/health",
         "docs/keys",
         "docs/postgresql",
         "certs/README",

@@ -131,7 +131,12 @@ def digest(file: Path) -> str:
     metavar="URL",
     help="With PostgreSQL: check the dump DIR, which you restored into this other database.",
 )
-def backup(folder: Path, target: Path, restored_at: str | None) -> None:
+@click.option(
+    "--rehearsed",
+    is_flag=True,
+    help="Copy nothing: note that the backup DIR was restored elsewhere today, and found whole.",
+)
+def backup(folder: Path, target: Path, restored_at: str | None, rehearsed: bool) -> None:
     """Copy the gateway's database, settings and published files to DIR.
 
     The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
@@ -142,6 +147,12 @@ def backup(folder: Path, target: Path, restored_at: str | None) -> None:
         config = wiring.load_config(folder.absolute())
         if restored_at is not None:
             _check_dump(config, target, restored_at)
+            return
+        if rehearsed:
+            if not target.exists():
+                raise click.ClickException(f"{target} does not exist: name what was restored")
+            maintenance.note_backup(config, maintenance.REHEARSAL)
+            click.echo("Noted: a restore was rehearsed today. The doctor asks again in 200 days.")
             return
         _require_sqlite(config, target)
         spare = _new_folder(target)

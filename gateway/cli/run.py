@@ -168,7 +168,7 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    from gateway import maintenance
+    from gateway import doctor, maintenance
 
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
@@ -179,7 +179,13 @@ def _maintain(config: Config, *, once: bool) -> None:
         show = metrics.Gauges().show
     _until_stopped(
         lambda pause: maintenance.run(
-            config, lambda: pause(MAINTAIN_EVERY), alarm, once=once, show=show, counts=counts
+            config,
+            lambda: pause(MAINTAIN_EVERY),
+            alarm,
+            once=once,
+            show=show,
+            examine=doctor.keep_findings,
+            counts=counts,
         )
     )
 

@@ -83,6 +83,10 @@ class Administration:
         """The invitations that can still be used; their tokens are nowhere."""
         return self._items("/admin/invitations")
 
+    def health(self) -> dict[str, Any]:
+        """How the gateway is, what its maintenance found, and what ends when (scope ``health``)."""
+        return self._exchange.read("health.read", "/admin/health")
+
     def log_holds(self) -> list[dict[str, Any]]:
         """The log holds in force, and whose review was missed."""
         return self._items("/admin/log-holds")

@@ -217,6 +217,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "proposal.withdraw": ("proposal.withdrawn", Operation.REGISTRY_CHANGE),
     "proposal.refuse": ("proposal.refused", Operation.REGISTRY_CHANGE),
     "registry.read": ("registry.read", Operation.CONSULTATION),
+    "health.read": ("health.read", Operation.CONSULTATION),
     "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),
     "organisation.reinstate": ("organisation.reinstated", Operation.REGISTRY_CHANGE),
     "membership.grant": ("membership.granted", Operation.REGISTRY_CHANGE),

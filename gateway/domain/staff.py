@@ -9,7 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from gateway.domain.answers import PARTIES_ANSWERS
-from gateway.domain.organisation import AUDIT_SCOPE, STAFF_SCOPE
+from gateway.domain.organisation import AUDIT_SCOPE, HEALTH_SCOPE, STAFF_SCOPE
 
 
 class RegisterRole(StrEnum):
@@ -22,10 +22,14 @@ class RegisterRole(StrEnum):
     HEAD = "head"
     DPO = "dpo"
     DUTY = "duty"
+    OPERATOR = "operator"
 
 
 ALL_ROLES = frozenset(RegisterRole)
-WORKING = ALL_ROLES - {RegisterRole.DPO}
+OF_MEMBERS = ALL_ROLES - {RegisterRole.OPERATOR}
+"""Roles in the work of a member; who operates the gateway has no part in it."""
+
+WORKING = OF_MEMBERS - {RegisterRole.DPO}
 """Roles that decide something: a data protection officer has no part in it (GDPR Art. 38(6))."""
 
 APPROVING = frozenset({RegisterRole.APPROVER, RegisterRole.HEAD})
@@ -44,7 +48,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.assess": frozenset({RegisterRole.ANALYST}),
     "case.clear": APPROVING,
     "case.close": WORKING,
-    "case.consult": ALL_ROLES,
+    "case.consult": OF_MEMBERS,
     "case.advance_erasure": WORKING,
     "case.embargo": WORKING,
     "case.restrict": WORKING,
@@ -52,7 +56,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.recall": APPROVING,
     "case.approve_recall": APPROVING,
     "handoff.offer": WORKING,
-    "handoff.review": ALL_ROLES,  # a dpo reviews a derogation, and nothing else
+    "handoff.review": OF_MEMBERS,  # a dpo reviews a derogation, and nothing else
     "handoff.mark_seen": WORKING,
     "handoff.take": WORKING,
     "handoff.refer": WORKING,
@@ -60,10 +64,10 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
     "succession.approve": APPROVING,
-    "conformance.start": ALL_ROLES,
-    "conformance.submit": ALL_ROLES,
-    "audit.search": ALL_ROLES,
-    "item.search": ALL_ROLES,
+    "conformance.start": OF_MEMBERS,
+    "conformance.submit": OF_MEMBERS,
+    "audit.search": OF_MEMBERS,
+    "item.search": OF_MEMBERS,
     "events.search": frozenset({RegisterRole.DPO, RegisterRole.HEAD}),
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
@@ -77,17 +81,23 @@ _READING = frozenset(
     {"directory.read", "cases.read", "handoffs.read", "handoffs.answer", "events.read"}
     | {AUDIT_SCOPE, STAFF_SCOPE}
 )
-"""Scopes of every person: a dpo answers nothing but a review, and each may revoke own passkeys."""
+"""Scopes of every person of a member: a dpo answers nothing but a review. Everybody has the scope
+to revoke own passkeys."""
 
 
 def scopes_of(roles: Collection[str]) -> frozenset[str]:
     """The scopes of a person in a browser, by their roles.
 
     Nobody is kept from both halves of SEPARATE_SCOPES, as a system is: each acts as themselves
-    alone.
+    alone. That of an operator counts in an organisation of the operator's alone
+    (`kernel.authentication`).
     """
-    working = WORKING.intersection(roles)
-    return _READING | {"cases.write", "handoffs.offer"} if working else _READING
+    held = frozenset({STAFF_SCOPE})
+    if OF_MEMBERS.intersection(roles):
+        held |= _READING
+    if WORKING.intersection(roles):
+        held |= {"cases.write", "handoffs.offer"}
+    return held | {HEALTH_SCOPE} if RegisterRole.OPERATOR in roles else held
 
 
 @dataclass(frozen=True)
@@ -278,11 +288,19 @@ def person_errors(
             yield person.pointer, f"has no role for this in your staff register: needs {needed}"
 
 
+_ALONE: Mapping[RegisterRole, str] = {
+    RegisterRole.DPO: "a dpo decides nothing",
+    RegisterRole.OPERATOR: "an operator has no part in the work of a member",
+}
+"""Roles that go with no other one, and why."""
+
+
 def entry_error(entry: StaffEntry, today: date) -> str | None:
     """Return what is wrong with a new entry, or None."""
     start, end = entry.start, entry.end
-    if RegisterRole.DPO in entry.roles and len(entry.roles) > 1:
-        return "a dpo decides nothing, so has no other role"
+    for role, why in _ALONE.items():
+        if role in entry.roles and len(entry.roles) > 1:
+            return f"{why}, so has no other role"
     if entry.temporary and (kept := entry.roles & (ENTERING | ENTERING_TEMPORARILY)):
         return f"a temporary entry keeps no register: leave out {', '.join(sorted(kept))}"
     if entry.temporary and (end is not None or start != today):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     CONSOLE,
+    HEALTH_SCOPE,
     SCOPES_WHILE_SUSPENDED,
     Status,
     System,
@@ -321,7 +322,15 @@ def _scopes(
     day = ports.reference_date(now).day
     entries = work.staff.named(organisation, [person])
     held = [scopes_of(one.roles) for one in entries if one.in_force(day, now)]
+    if held and HEALTH_SCOPE in held[0] and not _is_operators(work, organisation):
+        return held[0] - {HEALTH_SCOPE}
     return held[0] if held else None
+
+
+def _is_operators(work: UnitOfWork, organisation: str) -> bool:
+    """Tell whether two administrators gave one of its systems a scope of the operator's."""
+    systems = work.organisations.systems(organisation)
+    return any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems)
 
 
 def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Mapping[str, Passkey]:

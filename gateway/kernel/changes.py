@@ -460,27 +460,31 @@ def _waiting(
 
 
 def read_as_operator(
-    ports: Ports, reader: Reader, query: Callable[[RequestContext | OnHost], T]
+    ports: Ports,
+    reader: Reader,
+    query: Callable[[RequestContext | OnHost], T],
+    action: str = "registry.read",
+    scope: str = "admin",
 ) -> T:
-    """Look something up for the operator: for one of its systems, which policy lets or not, or on
-    the host."""
+    """Look something up for the operator: for one of its systems, or a person who signed in, whom
+    policy lets or not by their ``scope``; or on the host."""
     if isinstance(reader, Host):
         return read_on_host(ports, query)
 
     def allowed(context: RequestContext) -> T:
-        require_admin_scope(context)
+        require_admin_scope(context, scope)
         return query(context)
 
     actor = Administrators((), reader) if reader.organisation == GATEWAY else reader
-    return read(ports, actor, ActionRequest("registry.read"), allowed)
+    return read(ports, actor, ActionRequest(action), allowed)
 
 
-def require_admin_scope(context: RequestContext) -> None:
-    """Let only a system go on that two persons gave the admin scope, or an administrator who signed
-    in: policy is asked here too."""
+def require_admin_scope(context: RequestContext, scope: str = "admin") -> None:
+    """Let only a system go on that two persons gave the ``scope``, or a person who signed in and
+    has it: policy is asked here too."""
     actor = context.actor
     asking = actor.system if isinstance(actor, Administrators) else context.caller
-    authorize(context, LOG, {"admin_scope": asking is not None and "admin" in asking.scopes})
+    authorize(context, LOG, {f"{scope}_scope": asking is not None and scope in asking.scopes})
 
 
 # --- One change in its transaction ---------------------------------------------------------------

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gateway.store.confirmations import SqlConfirmations
     from gateway.store.duties import SqlDuties
     from gateway.store.handoffs import SqlHandoffs
+    from gateway.store.health import SqlHealth
     from gateway.store.idempotency import (
         SqlBudgets,
         SqlRetries,
@@ -102,6 +103,7 @@ class UnitOfWork(ABC):
     log_terms: "SqlLogTerms"
     confirmations: "SqlConfirmations"
     witnessed: "SqlWitnessed"
+    health: "SqlHealth"
     retries: "SqlRetries"
     budgets: "SqlBudgets"
     used_assertions: "SqlUsedAssertions"

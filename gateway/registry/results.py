@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from gateway.domain.audit import CoverageKind
+from gateway.domain.health import Level
 from gateway.domain.organisation import (
     Application,
     MembershipClass,
@@ -438,6 +439,46 @@ class LogHoldEntry:
     reference: str
     review_on: date
     review_missed: bool
+
+
+@dataclass(frozen=True)
+class HealthFinding:
+    """What a check found; ``at`` when; ``runbook`` is the guide that says what to do."""
+
+    check: str
+    level: Level
+    sentence: str
+    at: datetime | None
+    runbook: str | None
+
+
+@dataclass(frozen=True)
+class NodeHealth:
+    """What maintenance of a node found when it looked last."""
+
+    node: str
+    made_at: datetime | None
+    findings: Sequence[HealthFinding]
+
+
+@dataclass(frozen=True)
+class HealthEnding:
+    """Something that ends: a certificate or list of the gateway, or a right of an organisation."""
+
+    kind: str
+    what: str
+    organisation: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class GatewayHealth:
+    """How the gateway is: the worst level, what was found of each node, and what ends, the first
+    first."""
+
+    worst: Level
+    nodes: Sequence[NodeHealth]
+    ends: Sequence[HealthEnding]
 
 
 @dataclass(frozen=True)

@@ -67,10 +67,7 @@ def page(
     """
 
     def query(context: RequestContext | OnHost) -> Page[AdminWorklistRow]:
-        work, now = context.work, context.now
-        entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
-        waiting = work.proposals.page(None, _AT_MOST, now)
-        asked = _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
+        asked = _reading(ports, context, person)
         found = sorted((row for source in _SOURCES for row in source(asked)), key=_place)
 
         def rows(cursor: str, number: int) -> Sequence[_AdminRow]:
@@ -82,6 +79,22 @@ def page(
         )
 
     return read_as_operator(ports, reader, query)
+
+
+def _reading(
+    ports: Ports, context: RequestContext | OnHost, person: str | None = None
+) -> _AdminReading:
+    work, now = context.work, context.now
+    entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
+    waiting = work.proposals.page(None, _AT_MOST, now)
+    return _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
+
+
+def ending(ports: Ports, context: RequestContext | OnHost) -> Iterator[AdminWorklistRow]:
+    """List what ends within 30 days, or has its review, of all organisations."""
+    asked = _reading(ports, context)
+    for source in (_endings, _log_holds):
+        yield from (row.shown for row in source(asked))
 
 
 _place = attrgetter("place")

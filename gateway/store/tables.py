@@ -42,6 +42,7 @@ from gateway.domain.case import Case
 from gateway.domain.duty import HandoffDuty, SweepClock
 from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
+from gateway.domain.health import HealthReport
 from gateway.domain.mandate import Mandate
 from gateway.domain.measure import Measure
 from gateway.domain.notification import Cursor, RefusedNotification
@@ -681,6 +682,11 @@ log_confirmation = Table(
     metadata,
     *columns.columns_of(values.Confirmation, size=columns.NUMBER),
     PrimaryKeyConstraint("kind", "by", "size"),
+)
+
+# How each node was when its maintenance looked last; of one that keeps none, the last for a week.
+health_report = _small(
+    "health_report", *columns.columns_of(HealthReport), PrimaryKeyConstraint("node")
 )
 
 # What a peer gateway said of a member's key or mandate: receipts of its log prove themselves.

@@ -33,6 +33,7 @@ from gateway.store.database import (
 )
 from gateway.store.duties import SqlDuties
 from gateway.store.handoffs import SqlHandoffs
+from gateway.store.health import SqlHealth
 from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
 from gateway.store.items import SqlItems
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
@@ -279,6 +280,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.log_terms = SqlLogTerms(run, cipher)
         self.confirmations = SqlConfirmations(run, cipher)
         self.witnessed = SqlWitnessed(run, cipher)
+        self.health = SqlHealth(run, cipher)
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)

@@ -1,6 +1,6 @@
 """What reports and sheets say, in English and in French, from `catalogue.toml`; screens, from
 `screens.toml`; pages and their forms, from `console.toml` and `forms.toml`; why something was
-refused, or is wrong with a field, from `refusals.toml`.
+refused, or is wrong with a field, from `refusals.toml`; how a gateway is, from `health.toml`.
 
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
@@ -36,7 +36,14 @@ CONTINUES = frozenset(
 """The facts whose sentence goes on from the one before it: whose signature that act has."""
 
 
-_FILES = ("screens.toml", "catalogue.toml", "console.toml", "forms.toml", "refusals.toml")
+_FILES = (
+    "screens.toml",
+    "catalogue.toml",
+    "console.toml",
+    "forms.toml",
+    "refusals.toml",
+    "health.toml",
+)
 
 
 class _Tables(dict[str, Mapping[str, Any]]):
@@ -168,7 +175,7 @@ def why(english: str, language: str) -> str | None:
 @dataclass(frozen=True)
 class _Value:
     """A value of a sentence, which its place says how to write: as a code of a field, as a day, as
-    a sentence (`why`), as one of the interface's description (`about`); else as it is."""
+    a sentence (`why`, `found`), as one of the interface's description (`about`); else as it is."""
 
     text: str
     language: str
@@ -183,6 +190,8 @@ class _Value:
                 return translated("descriptions", self.text, self.language)
             case "why":
                 return why(self.text, self.language) or self.text
+            case "found":
+                return finding(self.text, self.language)
         return code(field, self.text, self.language) or self.text
 
 
@@ -192,6 +201,18 @@ def reason(failure: str, language: str) -> str:
     if language == FRENCH and (found := _find("reasons", failure)):
         return _typeset(found[0], language).format(*map(_reason_value, found[1]))
     return failure
+
+
+def finding(sentence: str, language: str) -> str:
+    """Say what was found about a gateway; what no table has, as what a system says, stays
+    English."""
+    told = matched("findings", sentence, language) or matched("refusals", sentence, language)
+    return told or sentence
+
+
+def check(name: str, language: str) -> str:
+    """Return what a check of a gateway is called."""
+    return _pair("checks", name, language)
 
 
 def _reason_value(text: str) -> str:

@@ -507,6 +507,7 @@ SCOPES_SAY: Mapping[str, str] = {
     "log.cosign": "Send one's own cosignatures of the log, as a witness.",
     "staff": "Keep the staff register.",
     "admin": "Bring changes that administrators signed.",
+    "health": "Read how the gateway is.",
 }
 
 TAGS_SAY: Mapping[str, str] = {
@@ -517,6 +518,7 @@ TAGS_SAY: Mapping[str, str] = {
     "conformance": "Test runs by which a system proves that it works.",
     "directory": "Who takes part, with competences and keys; who calls.",
     "events": "One's own events and receipts, and searches of the log.",
+    "health": "How the gateway is, for who operates it.",
     "handoffs": "Handoffs received and sent: read, answer, update, consult.",
     "items": "Searches by an item, among what one has oneself.",
     "log": "The log's checkpoints, tiles and keys; whether the gateway runs.",

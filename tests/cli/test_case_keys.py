@@ -6,10 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway import wiring
+from gateway import doctor, wiring
 from gateway.apps import Audience, gate
-from gateway.cli import doctor
-from gateway.cli.doctor import Level
+from gateway.doctor import Level
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.exchange.case import cases
 from gateway.exchange.lifecycle import erasure

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 from collections import namedtuple
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -16,18 +18,19 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway import maintenance, wiring
-from gateway.cli import doctor
+from gateway import doctor, maintenance, wiring
 from gateway.cli.backup import digest
-from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
+from gateway.doctor import CHECKS, Finding, Level, run_checks
 from gateway.domain import duty
 from gateway.domain.duty import DutyKind
+from gateway.domain.health import RUNBOOKS
 from gateway.domain.notification import DeliveryWay, RefusedNotification
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.store import migrations
 from gateway.store.database import Server
+from gateway.text import catalogue
 from tests.operating import ISSUER, NEW, Operator, execute
 from tests.postgresql import new_database
 from tests.store.samples import case, handoff
@@ -53,7 +56,16 @@ _proof = cache(doctor.check_policies)
 
 
 def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
-    return list(run_checks(gw.config, wiring.now() + later))
+    """What is found, each in words of both languages, but for what others say."""
+    found = list(run_checks(gw.config, wiring.now() + later))
+    for one in found:
+        french = catalogue.finding(one.sentence, catalogue.FRENCH)
+        assert french != one.sentence or UNTOLD.search(one.sentence), one.sentence
+    return found
+
+
+UNTOLD = re.compile("^(go on in|come again)")
+"""What the tests say themselves."""
 
 
 def of(found: list[Finding], check: str) -> list[Finding]:
@@ -81,7 +93,7 @@ def test_a_new_gateway_has_no_error(gw: Operator) -> None:
     lines = result.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok", "warning"}
     warned = [line.split()[1] for line in lines if line.startswith("warning")]
-    people, copies = ["administrators:"] * 2, ["backups:"] * 2
+    people, copies = ["administrators:"] * 2, ["backups:", "backups:", "rehearsal:"]
     assert warned == ["permissions:", "issuing", *people, *copies, "log:"]
 
 
@@ -98,7 +110,7 @@ def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.Mon
     monkeypatch.setattr(doctor, "_apart", lambda _: iter(()))  # the tests have one disk
     add_bernard(gw, gw.folder.parent / "own")
     shutil.rmtree(gw.config.people)
-    for what in maintenance.BACKUPS:
+    for what in (*maintenance.BACKUPS, maintenance.REHEARSAL):
         maintenance.note_backup(gw.config, what)
     result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 0, result.output
@@ -198,7 +210,12 @@ def test_machines_get_json_and_the_worst(gw: Operator) -> None:
     assert result.exit_code == 2
     said = json.loads(result.stdout)
     assert said["worst"] == "error"
-    assert {"check", "level", "sentence"} == said["findings"][0].keys()
+    told = {"check", "level", "sentence", "at", "runbook"}
+    assert [one.keys() for one in said["findings"]] == [told] * len(said["findings"])
+    (frozen,) = (
+        one for one in said["findings"] if one["level"] == "error" and one["check"] == "log"
+    )
+    assert frozen["runbook"] == "docs/operators.md#the-log-is-frozen"
 
 
 def test_settings_that_cannot_be_read_are_an_error(gw: Operator) -> None:
@@ -554,3 +571,69 @@ def test_a_console_s_certificate_without_its_key_or_its_chain_is_a_finding(gw: O
     assert "issuing certificate" in sentences(gw, "console", Level.WARNING)
     key.write_bytes(b"none")
     assert "certificate or its key" in sentences(gw, "console", Level.ERROR)
+
+
+# --- What maintenance keeps of it ---
+
+
+def kept(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
+    """What is kept after maintenance looked once more, at a later time."""
+    with closing(wiring.connect(gw.config)) as gateway:
+        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        doctor.keep_findings(upkeep, wiring.now() + later)
+        with gateway.store.begin(TransactionMode.READ) as work:
+            (report,) = work.health.reports()
+    return [*report.found()]
+
+
+def test_maintenance_keeps_what_is_found_without_the_long_comparisons(gw: Operator) -> None:
+    found = kept(gw)
+    assert {one.__name__ for one in CHECKS} - {one.check for one in found} == {
+        "registry",
+        "handoffs",
+    }
+    assert all(one.at for one in found)
+    assert {one.check for one in found} <= RUNBOOKS.keys() == catalogue._tables()["checks"].keys()
+
+
+def test_what_takes_longer_is_looked_at_each_hour(gw: Operator) -> None:
+    first, soon, late = (
+        {one.check: one.at for one in kept(gw, timedelta(minutes=at))} for at in (0, 5, 65)
+    )
+    assert first["disk"] != soon["disk"]
+    assert first["policies"] == soon["policies"] != late["policies"]
+
+
+def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Operator) -> None:
+    with closing(wiring.connect(gw.config)) as gateway:
+        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        begun = wiring.now()
+        upkeep.ended = {"registry": begun, "integrity": begun, "requests": begun}
+        upkeep._alarms = {
+            "integrity": ("the stored log is damaged: entry 7",),
+            "requests": ("certificate requests are not served: busy",),
+        }
+        doctor.keep_findings(upkeep, begun + timedelta(minutes=5))
+        again = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        doctor.keep_findings(again, begun + timedelta(minutes=10))
+        with gateway.store.begin(TransactionMode.READ) as work:
+            (report,) = work.health.reports()
+    told = {one.check: (one.level, one.at) for one in report.found()}
+    assert told["whole_log"] == (Level.ERROR, begun.isoformat())
+    assert told["registry"] == (Level.OK, begun.isoformat())
+    assert "maintenance" not in told
+
+
+def test_each_task_of_maintenance_says_in_both_languages_what_is_not_done() -> None:
+    for task in maintenance.TIMETABLE:
+        told = f"{task.failing}: why"
+        assert catalogue.finding(told, catalogue.FRENCH) != told, told
+
+
+def test_a_rehearsal_is_asked_for_and_noted(gw: Operator, tmp_path: Path) -> None:
+    assert "ever rehearsed" in sentences(gw, "rehearsal", Level.WARNING)
+    gw.type("backup", "--home", gw.folder, tmp_path / "copy")
+    result = gw.type("backup", "--home", gw.folder, tmp_path / "copy", "--rehearsed")
+    assert result.exit_code == 0, result.output
+    assert "was rehearsed last" in sentences(gw, "rehearsal", Level.OK, 199 * DAY)
+    assert "twice a year" in sentences(gw, "rehearsal", Level.WARNING, 201 * DAY)

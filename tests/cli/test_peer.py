@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import relaying, wiring
-from gateway.cli import doctor
+from gateway import doctor, relaying, wiring
 from gateway.client.enrolment import Enrolment
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.peer import PeerGateway, PeerPins

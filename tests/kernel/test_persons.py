@@ -119,7 +119,7 @@ def test_the_roles_that_may_do_something_have_its_scope():
 
 def test_an_administrator_in_a_browser_reads_the_registry_and_signs_alone_for_themselves(gateway):
     alice = administrator(gateway)
-    assert alice.scopes == {"admin"}
+    assert alice.scopes == {"admin", "health"}
     assert [one.person for one in queries.admins(gateway.ports, alice)] == [ALICE, BENOIT]
     here = Bearer(alice, gateway.key())
     done = gateway.do(make_change, SUSPEND, [approval(gateway, ALICE, SUSPEND, KEY)], here)

@@ -116,6 +116,7 @@ API = {
     ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
+    ("GET", "/admin/health"): ("health.read", "health"),
     ("GET", "/admin/administrators"): ("registry.read", "admin"),
     ("GET", "/admin/worklist"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),

@@ -22,7 +22,7 @@ from gateway.exchange.relay import taking_in
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
-from gateway.registry import directory, enrolment, queries, remote_members, staff
+from gateway.registry import directory, enrolment, health, queries, remote_members, staff
 from gateway.registry.change_table import STEPS
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from tests.each import each
@@ -105,6 +105,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "receipt": (audit,),
     "events": (audit,),
     "registry": (queries,),
+    "health": (health,),
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
@@ -136,6 +137,7 @@ READS = {
     "directory.read": "look_up",
     "receipt.read": "look_up_receipt",
     "registry.read": "look_up",
+    "health.read": "look_up",
     "proposal.create": "submit",
     "events.read": "stream",
     "relay.deliver": "take_in",
@@ -174,7 +176,7 @@ def test_every_action_has_its_function(action):
 def test_every_change_of_the_registry_is_an_action():
     administrators = {a for a in EVENT_TYPES if a.partition(".")[0] not in PARTNERS}
     administrators |= ADMINISTRATORS_OF_PARTNERS_NOUNS
-    administrators -= STEPS.keys()
+    administrators -= STEPS.keys() | {"health.read"}
     assert CHANGES.keys() == administrators - GATEWAYS_OWN - BY_SYSTEMS.keys() - AUDITORS.keys()
 
 

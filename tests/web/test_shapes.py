@@ -494,6 +494,7 @@ def tell_of_the_registry(story: Story) -> None:
     held = gateway.administer("log_hold.set", GATEWAY, reference="12/34", review_on="2027-01-01")
     story.get(HOTLINE, "/admin/log-holds")
     story.get(HOTLINE, "/admin/mandates")
+    story.get(HOTLINE, "/admin/health")
     story.get(HOTLINE, "/admin/notifications")
     story.get(HOTLINE, "/admin/events/{event}", event=str(held.result["event"]))
 
@@ -523,7 +524,8 @@ def tell_of_staff(story: Story) -> None:
 
 def test_every_answer_of_the_interface_is_as_described():
     line = listening()
-    line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
+    scopes = ["admin", "health"]
+    line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=scopes)
     story = Story(line)
     tell_of_a_run(story)
     case = tell_of_cases(story)

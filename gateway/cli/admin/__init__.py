@@ -109,7 +109,7 @@ def _take_behind(command: click.Command) -> None:
     json_option(command)
 
 
-for _made in (*NOUNS.values(), administrators.waiting):
+for _made in (*NOUNS.values(), administrators.waiting, administrators.health):
     admin.add_command(_made)
 
 try:

@@ -1,6 +1,7 @@
 """`casegate admin administrator`: the named administrators themselves."""
 
 import json
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
@@ -33,12 +34,14 @@ from gateway.cli.arguments import (
     organisation_id,
     plain_errors,
 )
+from gateway.cli.findings import print_findings
 from gateway.cli.system import declare
 from gateway.cli.wording import say, screen_language
 from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.health import Finding, Level
 from gateway.domain.organisation import Status
 from gateway.domain.worklist import AdminGroup
 from gateway.evidence import canonical, declarations
@@ -248,6 +251,38 @@ def _is_short(value: Any) -> bool:
 
 _FEW = 40
 """Characters of a value in a list of proposals; `proposal show` has all."""
+
+
+# --- How the gateway is ---
+
+
+@click.command()
+@screen_language
+@click.pass_obj
+def health(session: AdminSession) -> None:
+    """Show how the gateway is, and what ends when.
+
+    It is what maintenance found last. Over the network this takes a system with the scope health.
+    Exit status as of `casegate doctor`: 0 all is well, 1 there are warnings, 2 there are errors.
+    """
+    with registry(session, reads=True) as reached:
+        found = reached.health()
+    if not output.reply(found):
+        for node in found["nodes"]:
+            if node["node"]:
+                values = {"node": node["node"], "time": output.format_time(node["made_at"])}
+                click.echo(output.colour(say("looked_at", **values), "cyan"))
+            print_findings(
+                Finding(one["check"], Level(one["level"]), one["sentence"])
+                for one in node["findings"]
+            )
+        for one in found["ends"]:
+            kind = wording.code("administrators", one["kind"])
+            what = " ".join(filter(None, (one["organisation"], kind, one["what"])))
+            click.echo(
+                output.sanitise(say("ends_at", what=what, time=output.format_time(one["at"])))
+            )
+    sys.exit(Level(found["worst"]).rank)
 
 
 # --- Proposals ---

@@ -48,7 +48,7 @@ from gateway.kernel.results import Page, to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import HOST, TreeHead
 from gateway.keys import KeyPurpose
-from gateway.registry import mandates, queries, worklist
+from gateway.registry import health, mandates, queries, worklist
 from gateway.registry.change_table import STEPS
 
 if TYPE_CHECKING:
@@ -244,6 +244,9 @@ class _HostRegistry:
 
     def invitations(self) -> list[dict[str, Any]]:
         return _whole(lambda after: queries.invitations(self._ports, HOST, after, PAGE))
+
+    def health(self) -> dict[str, Any]:
+        return dict(to_json(health.look_up(self._ports, HOST)))
 
     def log_holds(self) -> list[dict[str, Any]]:
         return list(to_json(queries.log_holds(self._ports, HOST)))

@@ -50,6 +50,7 @@ REVISIONS = [
     "add_passkeys",
     "follow_offers",
     "add_members_told",
+    "add_health_report",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

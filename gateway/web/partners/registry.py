@@ -10,7 +10,7 @@ from marshmallow import fields
 from gateway.changes import CHANGES
 from gateway.domain import refusals
 from gateway.domain.json_values import parse_date
-from gateway.domain.organisation import NAME, Status
+from gateway.domain.organisation import HEALTH_SCOPE, NAME, Status
 from gateway.domain.staff import RegisterRole
 from gateway.evidence.receipt import Receipt
 from gateway.exchange.lifecycle import successions
@@ -19,9 +19,9 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.registry import mandates, staff, worklist
+from gateway.registry import health, mandates, staff, worklist
 from gateway.registry import queries as entries
-from gateway.registry.results import Entry
+from gateway.registry.results import Entry, GatewayHealth
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.caller import ANY_SCOPE
@@ -96,6 +96,16 @@ def registry_worklist(call: Call) -> dict[str, Any]:
     person, after = asked.get("person"), asked.get("after")
     found = worklist.page(call.ports, call.caller, person, after, asked["limit"])
     return page("/admin/worklist", found, asked)
+
+
+@endpoint("GET /admin/health", "health.read", HEALTH_SCOPE, "GatewayHealth")
+def health_show(call: Call) -> GatewayHealth:
+    """Read how the gateway is: what maintenance found last, and what ends when.
+
+    Nothing is looked at for the request: each finding says when that was. The checks and their
+    sentences are those of `casegate doctor`.
+    """
+    return health.look_up(call.ports, call.caller)
 
 
 @endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
