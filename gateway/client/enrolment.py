@@ -26,7 +26,7 @@ from gateway.client.connection import PartnerConnection, read_administrators
 from gateway.client.documents import DocumentSigner
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.domain.enrolment import TOKEN
+from gateway.domain.enrolment import TOKEN, WAITING
 from gateway.domain.organisation import SLUG
 from gateway.domain.peer import ADDRESS
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt
@@ -43,7 +43,6 @@ LONGEST_WAIT = 30.0
 
 
 FORMAT = "casegate-invitation/1"
-WAITING = "casegate-invitation-waiting/1"
 """An invitation, and one that waits for a second administrator."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

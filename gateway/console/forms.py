@@ -200,6 +200,11 @@ _YES_NO, _YES = ("true", "false"), ("true",)
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
+def _unordered(value: Any) -> Any:
+    """A list of words without their order, in which boxes are not ticked."""
+    return sorted(map(str, value)) if isinstance(value, list) else value
+
+
 def _dated(one: Question, sent: Sent) -> str | None:
     """A day, or a time, of its fields."""
     parts = [
@@ -273,10 +278,11 @@ class BodyForm:
 
     @classmethod
     def of(cls, schema: Mapping[str, Any], language: str, **more: Any) -> "BodyForm":
-        """The form of a body; ``without`` are fields that nobody is asked for."""
-        without = more.pop("without", ())
+        """The form of a body; ``without`` are fields that nobody is asked for, ``base`` the pointer
+        of the body where it is a part of a form."""
+        without, base = more.pop("without", ()), more.pop("base", "")
         made = cls((), language, **more)
-        asked = map(made._fitted, questions_of(schema, without=without))
+        asked = map(made._fitted, questions_of(schema, without=without, base=base))
         return replace(made, questions=tuple(asked))
 
     def _fitted(self, one: Question) -> Question:
@@ -291,6 +297,15 @@ class BodyForm:
     def body(self) -> dict[str, Any]:
         """Return what was sent, as the body of the request."""
         return read(self.questions, self.sent, self.repeated)
+
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether anything was typed or chosen beside what stood there before."""
+        filled = ((one.default, _value(one, self.sent, self.repeated)) for one in self.questions)
+        return any(
+            value is not None and _unordered(value) != _unordered(default)
+            for default, value in filled
+        )
 
     @property
     def parts(self) -> Iterator[tuple[str, bool, list[Question]]]:

@@ -13,6 +13,9 @@ INVITATION_LIFE = timedelta(hours=72)
 
 TOKEN_BYTES = 32
 
+WAITING = "casegate-invitation-waiting/1"
+"""The format of the file of an invitation that waits for a second administrator."""
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 """A token: 256 random bits in base64url. The gateway stores only its SHA-256."""
 

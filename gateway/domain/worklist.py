@@ -32,6 +32,14 @@ class AdminGroup(StrEnum):
     OVERDUE = "overdue"
 
 
+class AdmissionState(StrEnum):
+    """How a step of an admission stands."""
+
+    DONE = "done"
+    PROPOSED = "proposed"
+    MISSING = "missing"
+
+
 ENDS_SOON = timedelta(days=30)
 """How long before its end a right is on the worklist of who has it, and of administrators."""
 

@@ -24,7 +24,8 @@ from gateway.kernel.transact import (
     deny_as_not_found,
 )
 from gateway.kernel.values import Reader
-from gateway.registry import results
+from gateway.registry import admission, results
+from gateway.registry.admission import COMING
 from gateway.registry.directory import held, reach_of
 
 NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
@@ -51,7 +52,7 @@ def look_up(ports: Ports, reader: Reader, slug: str, day: date | None) -> result
 
     def query(context: RequestContext | OnHost) -> results.Entry:
         found = context.work.organisations.get(slug)
-        return deny_as_not_found() if found is None else _whole(context.work, found, day)
+        return deny_as_not_found() if found is None else _whole(context, found, day)
 
     return read_as_operator(ports, reader, query)
 
@@ -74,10 +75,6 @@ def invitations(
         return collect_page(rows, attrgetter("id"), view, after, limit)
 
     return read_as_operator(ports, reader, query)
-
-
-COMING = (Status.APPLIED, Status.APPROVED, Status.ENROLLED)
-"""The statuses of an organisation for which administrators have a next step."""
 
 
 def waiting(work: UnitOfWork, now: datetime) -> tuple[int, int]:
@@ -121,8 +118,10 @@ def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
     ]
 
 
-def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Entry:
+def _whole(context: RequestContext | OnHost, one: Organisation, day: date | None) -> results.Entry:
     # Long: a line for each field.
+    work = context.work
+
     def holds(period: Period) -> bool:
         return day is None or period.holds(day)
 
@@ -165,6 +164,7 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Ent
         ],
         systems=[_system(work, system) for system in work.organisations.systems(one.slug)],
         peer=None if one.peer is None else _peer(one.peer, holds),
+        admission=admission.steps(work, context.now, one) if day is None else [],
     )
 
 

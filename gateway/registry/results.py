@@ -18,7 +18,7 @@ from gateway.domain.organisation import (
     Status,
     StatusEntry,
 )
-from gateway.domain.worklist import AdminGroup
+from gateway.domain.worklist import AdminGroup, AdmissionState
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, Jwk, SignedText
 
@@ -373,11 +373,21 @@ class PeerEntry:
 
 
 @dataclass(frozen=True)
+class AdmissionStep:
+    """A step of an admission: a change, or what the organisation itself does (`it`), how it stands,
+    and the proposals of it that wait."""
+
+    step: str
+    state: AdmissionState
+    proposals: Sequence[UUID]
+
+
+@dataclass(frozen=True)
 class Entry:
     """All that is recorded of an organisation, or what of it held ``at`` a day.
 
     ``staff_register`` tells whether anybody was ever entered, ``conformance_passed`` whether one of
-    its systems has passed a run; both are as of now.
+    its systems has passed a run; ``admission`` has the steps of one on its way. They are as of now.
     """
 
     organisation: str
@@ -402,6 +412,7 @@ class Entry:
     keys: Sequence[KeyEntry]
     systems: Sequence[SystemEntry]
     peer: PeerEntry | None
+    admission: Sequence[AdmissionStep]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import OnHost, RequestContext
 from gateway.kernel.values import Proposal, Reader
-from gateway.registry.queries import COMING
+from gateway.registry import admission
+from gateway.registry.admission import COMING
 from gateway.registry.results import AdminWorklistRow
 
 REFUSED = EVENT_TYPES["proposal.refuse"].name
@@ -173,37 +174,17 @@ def _refused(asked: _AdminReading) -> Iterator[_AdminRow]:
 def _coming(asked: _AdminReading) -> Iterator[_AdminRow]:
     """The next steps of each organisation on its way, but those that were proposed."""
     proposed = {(one.organisation, one.action) for one in asked.proposals}
-    invited = {one.organisation for one in _invitations(asked)}
+    invited = admission.invited(asked.work, asked.now)
     for one in asked.entries.values():
         if one.status in COMING:
             at = start_of(one.history[-1].since if one.history else asked.day)
-            for action in _steps(asked.work, one, is_invited=one.slug in invited):
+            for action in admission.missing(asked.work, one, is_invited=one.slug in invited):
                 noun, _, verb = action.partition(".")
                 if noun == "it":
                     yield _row(asked, AdminGroup.OTHERS, action, one.slug, at=at)
                 elif (one.slug, action) not in proposed:
                     command = f"{noun} {verb} {one.slug}"
                     yield _row(asked, AdminGroup.SIGN, action, one.slug, at=at, command=command)
-
-
-def _steps(work: UnitOfWork, one: Organisation, *, is_invited: bool) -> Iterator[str]:
-    """Return what is missing of an organisation on its way, the last step last."""
-    if one.status is Status.APPLIED:
-        yield "organisation.approve"
-        return
-    if not one.memberships and not one.mandates:
-        yield "membership.grant"
-    if not work.staff.page(one.slug, "", 1):
-        yield "staff.establish"
-    if one.status is Status.ENROLLED:
-        passed = work.conformance.passed(one.slug)
-        yield "organisation.activate" if passed else "it.passes_its_conformance_run"
-    elif is_invited:
-        yield "it.enrols_by_its_invitation"
-    else:
-        if not work.organisations.systems(one.slug):
-            yield "system.register"
-        yield "invitation.create"
 
 
 def _invitations(asked: _AdminReading) -> Iterator[Any]:

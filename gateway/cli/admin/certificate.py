@@ -20,7 +20,7 @@ from gateway.cli.admin.session import AdminSession, Made, Registry, hand_over, p
 from gateway.cli.arguments import FILE, NewFile
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
-from gateway.domain.enrolment import TOKEN_BYTES
+from gateway.domain.enrolment import TOKEN_BYTES, WAITING
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url, canonical
 from gateway.files import PrivateFileError
@@ -95,7 +95,7 @@ class _Waiting:
     proposal: str = ""
 
     def render(self) -> bytes:
-        return (json.dumps({"format": enrolment.WAITING, **asdict(self)}, indent=1) + "\n").encode()
+        return (json.dumps({"format": WAITING, **asdict(self)}, indent=1) + "\n").encode()
 
 
 @NOUNS["invitation"].command(short_help="Finish an invitation that another person approved.")
@@ -113,7 +113,7 @@ def complete(session: AdminSession, file: Path) -> None:
         made = members.pop("format")
         if made == enrolment.FORMAT:
             raise click.ClickException(f"{file} is complete: send it to the member")
-        if made != enrolment.WAITING:
+        if made != WAITING:
             raise ValueError
         waiting = _Waiting(**members)
         proposal = UUID(waiting.proposal)

@@ -8,6 +8,7 @@ from gateway.console.access import Person
 from gateway.console.pages import (
     acts,
     admin,
+    admission,
     audit,
     cases,
     contents,
@@ -55,5 +56,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     waiting.pages,
     staff.pages,
     admin.pages,
+    admission.pages,
     audit.pages,
 )

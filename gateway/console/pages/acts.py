@@ -192,7 +192,7 @@ def check(act: PersonAct) -> Response:
         "secret": act.secret,
         "others": act.others(body),
         "digest": prepared.digest,
-        "document": _readable(prepared),
+        "document": readable(prepared),
         "told": {one: replace(form, language=one).answered for one in catalogue.LANGUAGES},
         "about": str(next(iter(act.ids.values()), "")),
     }
@@ -215,13 +215,13 @@ def _check_page(
         told=[*act.told, *told],
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
-        document=_readable(prepared),
+        document=readable(prepared),
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
         options=options,
     )
 
 
-def _readable(prepared: Prepared) -> str:
+def readable(prepared: Prepared) -> str:
     """The text that is signed, as JSON that people can read."""
     draft = prepared.body.get("document")
     if "document" not in prepared.values or draft is None:
@@ -310,9 +310,13 @@ def show_done(name: str) -> str:
 @pages.get("/done/<name>/receipt.json")
 def save_receipt(name: str) -> Response:
     """The receipt, as a file."""
-    kept = _done(name)
-    event = json.loads(kept["receipt"]["document"])["id"]
-    response = make_response(json.dumps(kept["receipt"]))
+    return receipt_file(_done(name)["receipt"])
+
+
+def receipt_file(told: Mapping[str, Any]) -> Response:
+    """A receipt to save, under a name of its event."""
+    event = json.loads(told["document"])["id"]
+    response = make_response(json.dumps(told))
     response.headers["Content-Type"] = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="{short(event)}.receipt.json"'
     return response

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import console, following, signed_in
+from gateway.console.context import following, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
 from gateway.domain.organisation import NAME, Status
@@ -59,7 +59,7 @@ class _AdminLine(NamedTuple):
     def of(cls, row: Mapping[str, Any]) -> "_AdminLine":
         """Word a row of the interface."""
         kind, organisation = row["kind"], row["organisation"]
-        what, path = _changed(kind), f"/admin/organisations/{organisation}" if organisation else ""
+        what, path = changed(kind), f"/admin/organisations/{organisation}" if organisation else ""
         if row["about"]:
             about = wording.code("about", row["about"], g.language)
             what = wording.say("named_row", g.language, id=what, what=about)
@@ -70,7 +70,11 @@ class _AdminLine(NamedTuple):
         return cls(what, row["name"] or organisation, path, row["proposer"], row["due_at"])
 
 
-def _changed(kind: str) -> str:
+DRAWN: Mapping[str, str] = {"invitation.create": "token_sha256", "staff.establish": "invitations"}
+"""Changes with digests of tokens, which nobody types: the page draws them, and shows them once."""
+
+
+def changed(kind: str) -> str:
     """Return what a change is called, or what else waits."""
     if kind in (*_changes(), *_changes(ITSELF)):
         return wording.act(kind, g.language)
@@ -109,7 +113,7 @@ def organisations() -> str:
 @pages.get("/admin/apply")
 def apply() -> Response:
     """Begin an application under the id that was typed."""
-    path = f"/admin/organisations/{_name(request.args.get('id', ''))}/organisation.apply"
+    path = f"/admin/organisations/{name_of(request.args.get('id', ''))}/organisation.apply"
     return make_response(redirect(path, 303))
 
 
@@ -121,31 +125,47 @@ def organisation(organisation: str) -> str:
         entry: Mapping[str, Any] = {"organisation": ITSELF}
     else:
         asked = {"at": request.args["at"]} if request.args.get("at") else {}
-        entry = access.read("registry_show", asked, organisation=_name(organisation))
+        entry = access.read("registry_show", asked, organisation=name_of(organisation))
+    waiting = proposed(organisation)
     steps = [one for one in _waiting_for_me() if one["organisation"] == organisation]
     return render_template(
         "organisation.html",
         name=organisation,
         entry=entry,
-        rows=[
-            (wording.label(name, g.language), sections.text_of(name, value, g.language))
-            for name, value in entry.items()
-            if value not in (None, [], {})
-        ],
+        rows=worded({name: one for name, one in entry.items() if name != "admission"}),
         steps=[_AdminLine.of(one) for one in steps if not one["proposal"]],
-        proposals=[one for one in _all("changes_list", {}) if one["organisation"] == organisation],
+        proposals=waiting,
+        signs=sum(one["proposer"] != signed_in().person.name for one in waiting),
         changes=_changes(organisation),
     )
 
 
-def _name(organisation: str) -> str:
+def worded(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return each value in words after its name; what is empty is left out."""
+    return [
+        (wording.label(name, g.language), sections.text_of(name, value, g.language))
+        for name, value in values.items()
+        if value not in (None, [], {})
+    ]
+
+
+def proposed(organisation: str) -> list[Mapping[str, Any]]:
+    """The changes of an organisation that wait."""
+    return [one for one in _all("changes_list", {}) if one["organisation"] == organisation]
+
+
+def name_of(organisation: str) -> str:
+    """The id of an organisation; 404 for what can be none."""
     return organisation if NAME.fullmatch(organisation) else abort(404)
 
 
 @pages.get("/admin/organisations/<organisation>/<action>")
-def ask(organisation: str, action: str) -> str:
-    """The form of a change."""
-    return acts.ask(_change(organisation, action))
+def ask(organisation: str, action: str) -> Response:
+    """The form of a change; one with tokens, which nobody types, is a step of an admission."""
+    if action in DRAWN:
+        path = f"/admin/organisations/{name_of(organisation)}/admission?step={action}"
+        return make_response(redirect(path, 303))
+    return make_response(acts.ask(_change(organisation, action)))
 
 
 @pages.post("/admin/organisations/<organisation>/<action>")
@@ -158,7 +178,7 @@ def _change(organisation: str, action: str) -> acts.PersonAct:
     """A change of an organisation that is there, or that applies."""
     if action not in _changes(organisation):
         abort(404)
-    _name(organisation)
+    name_of(organisation)
     return acts.PersonAct(
         action,
         "changes_submit",
@@ -188,15 +208,15 @@ def proposals() -> str:
 @pages.get("/admin/changes/<uuid:proposal>")
 def show(proposal: UUID) -> str:
     """A change that waits: what would be signed, what speaks against it, and what may be done."""
-    view = _read(proposal)
+    view, me = _read(proposal), signed_in().person.name
     return render_template(
         "proposal.html",
         view=view,
-        rows=_values(view),
-        is_own=view["proposer"] == signed_in().person.name,
+        rows=values_of(view),
+        is_own=view["proposer"] == me,
         waits=view["applied_event"] is None and view["withdrawal_event"] is None,
-        refusal=(why := view["refusal"]) and (wording.refusal(why, g.language) or why),
-        now=console().now(),
+        warnings=warnings(view),
+        others=len([one for one in proposed(view["organisation"]) if one["proposer"] != me]),
     )
 
 
@@ -205,12 +225,32 @@ def _read(proposal: UUID) -> Mapping[str, Any]:
     return found
 
 
-def _values(view: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """The values of a change in words."""
-    return [
-        (wording.label(name, g.language), sections.text_of(name, value, g.language))
-        for name, value in view["values"].items()
-    ]
+def values_of(view: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """The values of a change in words, after those that they replace."""
+    entry: Mapping[str, Any] = {}
+    if view["action"] in _AMENDING:
+        entry = signed_in().access.read("registry_show", organisation=view["organisation"])
+    told = []
+    for name, value in view["values"].items():
+        text = sections.text_of(name, value, g.language)
+        if name in entry:
+            before = sections.text_of(name, entry[name], g.language)
+            text = wording.say("from_to", g.language, before=before, after=text)
+        told.append((wording.label(name, g.language), text))
+    return told
+
+
+_AMENDING = ("organisation.amend",)
+"""Changes whose values take the place of those of the entry."""
+
+
+def warnings(view: Mapping[str, Any]) -> Iterator[str]:
+    """Say why a change would be refused now, and who else would hold its mandate."""
+    if view["refusal"]:
+        why = wording.refusal(view["refusal"], g.language) or view["refusal"]
+        yield wording.say("would_be_refused", g.language, why=why)
+    if view["overlaps"]:
+        yield wording.say("overlaps_with", g.language, names=", ".join(view["overlaps"]))
 
 
 @pages.get("/admin/changes/<uuid:proposal>/refusal")
@@ -240,7 +280,7 @@ def withdraw(proposal: UUID) -> Response:
 def _decision(proposal: UUID, endpoint: str, action: str) -> acts.PersonAct:
     view = _read(proposal)
     change = wording.say(
-        "named_row", g.language, id=_changed(view["action"]), what=view["organisation"]
+        "named_row", g.language, id=changed(view["action"]), what=view["organisation"]
     )
     title = wording.say("named_row", g.language, id=wording.act(action, g.language), what=change)
     return acts.PersonAct(
@@ -249,5 +289,5 @@ def _decision(proposal: UUID, endpoint: str, action: str) -> acts.PersonAct:
         {"proposal": proposal},
         f"/admin/changes/{proposal}",
         title,
-        told=_values(view),
+        told=values_of(view),
     )
