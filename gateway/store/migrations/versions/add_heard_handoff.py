@@ -2,9 +2,6 @@
 
 from alembic import op
 from sqlalchemy import Column, Uuid, inspect
-from sqlalchemy.schema import CreateIndex
-
-from gateway.store.tables import heard_event
 
 revision = "add_heard_handoff"
 down_revision = "add_relay"
@@ -12,9 +9,8 @@ down_revision = "add_relay"
 
 def upgrade() -> None:
     """Add the column and its index to a database that was not made with them."""
-    columns = {one["name"] for one in inspect(op.get_bind()).get_columns(heard_event.name)}
+    columns = {one["name"] for one in inspect(op.get_bind()).get_columns("heard_event")}
     if "handoff" not in columns:
-        op.add_column(heard_event.name, Column("handoff", Uuid))
-    for one in heard_event.indexes:
-        if one.name == "heard_event_by_handoff":
-            op.execute(CreateIndex(one, if_not_exists=True))
+        op.add_column("heard_event", Column("handoff", Uuid))
+    place = ["handoff", "member"]
+    op.create_index("heard_event_by_handoff", "heard_event", place, if_not_exists=True)

@@ -5,12 +5,16 @@ item_index.py).
 """
 
 from alembic import op
-from sqlalchemy import Boolean, Column, false, inspect
+from sqlalchemy import Boolean, Column, and_, column, false, inspect, literal_column
 
-from gateway.store.tables import UNINDEXED, index_key, indexed_item, metadata
+from gateway.store.tables import index_key, indexed_item, metadata
 
 revision = "add_item_index"
 down_revision = "index_id_ends"
+
+_UNINDEXED = and_(
+    column("state") != literal_column("'erased'"), column("indexed", Boolean) == false()
+)
 
 
 def upgrade() -> None:
@@ -24,6 +28,6 @@ def upgrade() -> None:
         "case_file_unindexed",
         "case_file",
         ["id"],
-        sqlite_where=UNINDEXED,
-        postgresql_where=UNINDEXED,
+        sqlite_where=_UNINDEXED,
+        postgresql_where=_UNINDEXED,
     )

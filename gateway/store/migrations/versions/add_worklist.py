@@ -5,12 +5,14 @@ be assessed or cleared, in its own urgency.
 """
 
 from alembic import op
-from sqlalchemy import Column, Integer, inspect
+from sqlalchemy import Column, Integer, inspect, text
 
-from gateway.store.tables import KEPT, metadata, taken_handoff
+from gateway.store.tables import metadata, taken_handoff
 
 revision = "add_worklist"
 down_revision = "drop_arrived_index"
+
+_KEPT = text("state != 'erased'")
 
 
 def upgrade() -> None:
@@ -25,6 +27,6 @@ def upgrade() -> None:
         "case_file_ending",
         "case_file",
         ["originator", "erase_on"],
-        sqlite_where=KEPT,
-        postgresql_where=KEPT,
+        sqlite_where=_KEPT,
+        postgresql_where=_KEPT,
     )

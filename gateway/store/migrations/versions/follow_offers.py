@@ -1,13 +1,25 @@
 """Lets each case say whether it is offered: a worklist has those that are to be."""
 
 from alembic import op
-from sqlalchemy import Boolean, Column, false, inspect
-
-from gateway.store.handoffs import CASE_IS_OFFERED
-from gateway.store.tables import TO_DO, case_file
+from sqlalchemy import Boolean, Column, and_, column, false, inspect, literal_column, or_
 
 revision = "follow_offers"
 down_revision = "add_passkeys"
+
+_state = column("state")
+_TO_DO = or_(
+    _state == literal_column("'draft'"),
+    _state == literal_column("'assessed'"),
+    and_(_state == literal_column("'cleared'"), column("offered", Boolean) == false()),
+)
+_FOLLOW = """
+UPDATE case_file SET offered = EXISTS (
+    SELECT 1 FROM handoff WHERE handoff.originator = case_file.originator
+    AND handoff."case" = case_file.id
+    AND (handoff.state IN ('offered', 'accepted', 'partially_accepted')
+        OR handoff.state = 'closed' AND handoff.recall IS NULL)
+)
+"""
 
 
 def upgrade() -> None:
@@ -18,11 +30,11 @@ def upgrade() -> None:
     if "offered" in {one["name"] for one in inspect(connection).get_columns("case_file")}:
         return
     op.add_column("case_file", Column("offered", Boolean, nullable=False, server_default=false()))
-    connection.execute(case_file.update().values(offered=CASE_IS_OFFERED))
+    op.execute(_FOLLOW)
     op.create_index(
         "case_file_to_do",
         "case_file",
         ["originator", "urgency", "made"],
-        sqlite_where=TO_DO,
-        postgresql_where=TO_DO,
+        sqlite_where=_TO_DO,
+        postgresql_where=_TO_DO,
     )

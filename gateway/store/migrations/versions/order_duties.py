@@ -1,12 +1,12 @@
 """Gives duties the urgency of their handoff, so that a worklist is read in order by an index."""
 
 from alembic import op
-from sqlalchemy import Column, Integer, inspect
-
-from gateway.store.tables import DUTY_PLACE, WAITING
+from sqlalchemy import Column, Integer, inspect, text
 
 revision = "order_duties"
 down_revision = "add_counterpart_indexes"
+
+_WAITING = text("closed_at IS NULL AND (kind != 'retention_review' OR reminded_at IS NOT NULL)")
 
 
 def upgrade() -> None:
@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.create_index(
         "duty_waiting",
         "duty",
-        ["organisation", *(one.name for one in DUTY_PLACE)],
-        sqlite_where=WAITING,
-        postgresql_where=WAITING,
+        ["organisation", "urgency", "due_at", "handoff", "source", "kind"],
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
     )
