@@ -346,9 +346,8 @@ handoff = Table(
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),
     Index("handoff_out", "originator", "urgency", "due_at", "id"),
     Index("handoff_out_by_state", "originator", "state", "urgency", "due_at", "id"),
-    # The same with one counterpart.
+    # The same with one counterpart, for both boxes.
     Index("handoff_in_from", "recipient", "originator", "urgency", "due_at", "id"),
-    Index("handoff_out_to", "originator", "recipient", "urgency", "due_at", "id"),
     # What a succession goes through, in an order that no answer changes.
     Index("handoff_received", "recipient", "state", "id"),
     # With the id, by which they are ordered: SQLite would else read all of the originator's.

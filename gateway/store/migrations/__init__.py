@@ -51,6 +51,7 @@ REVISIONS = [
     "follow_offers",
     "add_members_told",
     "add_health_report",
+    "drop_counterpart_index",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
