@@ -24,6 +24,7 @@ from gateway.domain.organisation import ALL_SCOPES, AdmissionDecision
 from gateway.domain.succession import Disposition
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
+from gateway.exchange.oversight import results as oversight
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
 from gateway.registry import results as registry
 from gateway.schemas.case_document import SEALED, Sealable
@@ -96,7 +97,7 @@ _SUCCESSION_REPORT["properties"] |= {
 SHAPES: Mapping[str, Shape] = {
     **{
         name: described(one)
-        for name, one in (vars(exchange) | vars(registry)).items()
+        for name, one in (vars(exchange) | vars(oversight) | vars(registry)).items()
         if isinstance(one, type) and is_dataclass(one) and one is not Receipt
     },
     "AdmissionDecision": described(AdmissionDecision),

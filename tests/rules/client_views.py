@@ -19,6 +19,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.steps import STEPS
 from gateway.exchange import results as exchange
+from gateway.exchange.oversight import results as oversight
 from gateway.registry import results as registry
 
 FILE = Path(__file__).parents[2] / "gateway" / "client" / "views.py"
@@ -34,7 +35,7 @@ READ = (
     exchange.NoticesView,
     exchange.Preview,
     exchange.SuccessionView,
-    exchange.NotificationStatus,
+    oversight.NotificationStatus,
     registry.ListedOrganisation,
     registry.StaffMember,
     registry.Whoami,

@@ -29,8 +29,8 @@ from gateway.evidence import base64url, canonical, event, handoff_documents
 from gateway.evidence.dated_statement import HEAD_TYP, issue_dated
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.exchange import results
 from gateway.exchange.case.cases import reference
+from gateway.exchange.oversight import results
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG, read_as_operator

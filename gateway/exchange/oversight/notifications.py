@@ -23,10 +23,7 @@ from gateway.evidence import event as events
 from gateway.evidence import security_event
 from gateway.evidence.event import PARTY
 from gateway.evidence.security_event import EventNotification
-from gateway.exchange.results import (
-    NotificationStatus,
-    ReplayedNotification,
-)
+from gateway.exchange.oversight.results import NotificationStatus, ReplayedNotification
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel.changes import LOG, read_as_operator
 from gateway.kernel.events import gateway_and

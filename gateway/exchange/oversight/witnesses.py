@@ -9,7 +9,7 @@ from datetime import timedelta
 from gateway.domain.organisation import witness_name
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence.declarations import MAX_SKEW
-from gateway.exchange.results import KeptCosignature
+from gateway.exchange.oversight.results import KeptCosignature
 from gateway.kernel.changes import LOG
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import Ports, TransactionMode

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.exchange.oversight import conformance
-from gateway.exchange.results import RunView
+from gateway.exchange.oversight.results import RunView
 from gateway.exchange.signed_requests import CASE
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult

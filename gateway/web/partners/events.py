@@ -17,7 +17,7 @@ from gateway.evidence import receipt
 from gateway.exchange.oversight import audit, notifications, witnesses
 from gateway.exchange.oversight.audit import AuditSearch
 from gateway.exchange.oversight.notifications import MOST, ReceiverError
-from gateway.exchange.results import (
+from gateway.exchange.oversight.results import (
     AuditPage,
     AuditSummary,
     EventPage,

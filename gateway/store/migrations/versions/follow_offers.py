@@ -1,12 +1,12 @@
 """Lets each case say whether it is offered: a worklist has those that are to be."""
 
 from alembic import op
-from sqlalchemy import Boolean, Column, and_, column, false, inspect, literal_column, or_
+from sqlalchemy import Boolean, Column, Text, and_, column, false, inspect, literal_column, or_
 
 revision = "follow_offers"
 down_revision = "add_passkeys"
 
-_state = column("state")
+_state = column("state", Text)
 _TO_DO = or_(
     _state == literal_column("'draft'"),
     _state == literal_column("'assessed'"),
