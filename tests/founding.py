@@ -1306,7 +1306,7 @@ def same_document(first: Receipt, second: Receipt) -> bool:
 
 def perform(ports: Ports, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Do what is asked; of what makes a write that may be one of several, that write."""
-    if action not in (cases.submit, offers.offer):
+    if action not in (cases.submit, offers.offer, updates.update):
         return action(ports, *args, **kwargs)
     caller, *asked = args
     return transact(ports, caller, *action(*asked))

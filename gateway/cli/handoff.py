@@ -591,8 +591,7 @@ def _history(answer: Mapping[str, Any], names: Mapping[str, str]) -> str:
     if "code" in answer and "code" not in content:
         told = {"code": wording.code("code", answer["code"]), **told}
     details = [say("named", name=wording.label(name), value=text) for name, text in told.items()]
-    known = "attested" if "attested_for" in content else "signed"
-    how = wording.code("assurance", known if text else "undelivered")
+    how = wording.code("assurance", answer.get("assurance", "undelivered"))
     line = say(
         "answer",
         time=output.format_time(answer["at"]),

@@ -275,6 +275,7 @@ class AnswerView(TypedDict):
     event: str
     document: str
     code: NotRequired[str]
+    assurance: NotRequired[str]
 
 
 class PackageView(TypedDict):

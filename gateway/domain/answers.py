@@ -820,15 +820,20 @@ def follow(
 
 
 def made_of(
-    handoff: Handoff, step: HandoffAction | None, document: str, at: datetime, event: UUID
+    handoff: Handoff,
+    step: HandoffAction | None,
+    document: str,
+    at: datetime,
+    event: UUID,
+    *,
+    confirmed: bool = False,
 ) -> HandoffAnswer:
     """Return what made a handoff what it is now: a step of the party that may take it, or its offer
     (None), with the compact ``document`` that says so."""
     kind = step and KIND_OF_MOVE.get(step)  # none of an update and a recall: the originator's
     author = kind.author.of(handoff.originator, handoff.recipient) if kind else handoff.originator
-    return HandoffAnswer(
-        handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
-    )
+    made = handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
+    return HandoffAnswer(*made, confirmed=confirmed)
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:

@@ -264,7 +264,8 @@ class HandoffAnswer:
     ``document`` is the compact SD-JWT of the answer (of the offer itself for sequence 1, and of
     the offer of the next package for an update); ``event`` the audit event that recorded it.
     ``shown``, of one that another gateway decided, is how it is read here: the code of an outcome,
-    or the final answer to a recall, of which the document tells nothing.
+    or the final answer to a recall, of which the document tells nothing. ``confirmed``: a person of
+    its author signed it with a passkey, which only the own side may know.
     """
 
     handoff: UUID
@@ -276,6 +277,7 @@ class HandoffAnswer:
     document: str
     event: UUID
     shown: str | None = None
+    confirmed: bool = False
 
 
 def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.organisation import organisation_uri
+from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import base64url, canonical, passkey, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
 from gateway.evidence.passkey import Passkey, PasskeyStatement
@@ -35,7 +35,7 @@ _APPROVAL, _APPROVALS = HEADING | _NAMED, HEADING | {"changes"}
 
 
 @dataclass(frozen=True)
-class AdminApproval:
+class Approval:
     """``change`` is the digest of the change that a person approved; ``jti`` makes it unique.
 
     ``action`` stands beside it for people to read: who counts an approval compares it. ``place`` is
@@ -83,6 +83,14 @@ def person_of(text: str, audience: str) -> str:
     if not isinstance(issuer, str) or not issuer.startswith(prefix):
         raise DocumentError("an approval names its person")
     return issuer.removeprefix(prefix)
+
+
+def signer_of(text: str, audience: str) -> tuple[str, str] | None:
+    """Return the organisation and the person that an unverified approval names; None for an
+    administrator's, or another gateway's. Raises DocumentError."""
+    named, people, person = str(read_unverified_approval(text).get("iss")).partition("/people/")
+    found = read_organisation_uri(named)
+    return (found[1], person) if people and found and found[0] == audience else None
 
 
 def read_unverified_approval(text: str) -> Mapping[str, Any]:
@@ -172,7 +180,7 @@ def verify_approval(
     audience: str,
     keys: Mapping[str, ApprovalKey],
     organisation: str | None = None,
-) -> AdminApproval:
+) -> Approval:
     """Verify an approval, in either form, with its person's keys; DocumentError when it is not
     theirs. They are one of the administrators, or of an ``organisation`` of the gateway's.
 
@@ -199,12 +207,12 @@ def verify_approval(
     action, change = claims["action"], claims["change"]
     if not _are_text(action, change):
         raise DocumentError("an approval names an action and a change")
-    return AdminApproval(person, action, change, read_id(claims), read_time(claims))
+    return Approval(person, action, change, read_id(claims), read_time(claims))
 
 
 def verify_approvals(
     text: str, *, person: str, audience: str, keys: Mapping[str, ApprovalKey]
-) -> list[AdminApproval]:
+) -> list[Approval]:
     """Verify what an administrator signed at once: one approval of each of its changes, in its
     order. As `verify_approval`, which takes the one alone."""
     if not passkey.is_passkey_statement(text) or (
@@ -217,7 +225,7 @@ def verify_approvals(
         raise DocumentError("an approval of several changes lists them, and says nothing else")
     jti, at = read_id(stated.claims), read_time(stated.claims)
     return [
-        AdminApproval(person, action, change, jti, at, place)
+        Approval(person, action, change, jti, at, place)
         for place, (action, change) in enumerate(_several(stated.claims["changes"]), 1)
     ]
 

@@ -401,7 +401,7 @@ class Answered:
 @dataclass(frozen=True)
 class AnswerView:
     """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or the
-    final answer to a recall."""
+    final answer to a recall. ``assurance`` is left out where the document was erased."""
 
     sequence: int
     kind: str
@@ -411,6 +411,7 @@ class AnswerView:
     event: UUID
     document: SignedText
     code: str | None = None
+    assurance: str | None = None
 
 
 @dataclass(frozen=True)

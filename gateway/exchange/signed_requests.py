@@ -17,7 +17,7 @@ from gateway.domain.organisation import GatewayNames
 from gateway.domain.refusals import EditConflict, Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
@@ -163,10 +163,15 @@ def unsigned(heading: handoff_documents.Heading) -> handoff_documents.Heading:
     return replace(heading, signer=_Unsigned(heading.signer.kid, heading.signer.alg))
 
 
-def complete(draft: str, binds: Mapping[str, Any], signer: Signer) -> SdJwt:
+def complete(context: RequestContext, draft: str, binds: Mapping[str, Any]) -> SdJwt:
     """Sign exactly the document that a person was shown as a ``draft``, while it ``binds`` what
-    stands now. Raises EditConflict."""
-    drafted = sd_jwt.read_unverified(draft)
+    stands now; a day later it is shown again, for it has that day's date. Raises EditConflict."""
+    drafted, signer = sd_jwt.read_unverified(draft), context.ports.attester
+    if handoff_documents.read_time(drafted.claims) + _LONGEST_WAIT < context.now:
+        raise EditConflict(
+            "it was prepared more than a day ago, and its document has that date: prepare it "
+            "again, and let each person who is named sign it anew"
+        )
     newest = all(drafted.claims.get(name) == value for name, value in binds.items())
     if not newest or drafted.header["kid"] != signer.kid:
         raise EditConflict("it changed since you were shown it: read it again, then sign")
@@ -235,19 +240,23 @@ def check_signed(
         )
 
 
+CONFIRMED = "confirmed"
+"""The assurance of what the gateway attested, and a person of its author signed with a passkey."""
+
+
 def digest_of(opened: VerifiedRequest | None) -> str | None:
     """Name a signed request's document by its digest."""
     return None if opened is None else opened.document.digest
 
 
-def assurance(opened: VerifiedRequest | None, caller: Caller | None = None) -> str:
+def assurance(opened: VerifiedRequest | None, caller: Caller) -> str:
     """Tell whether the author signed a document, or the gateway attested it, and then whether the
-    person of a ``caller`` confirmed that with a passkey."""
+    person of the ``caller`` confirmed that with a passkey."""
     if opened is not None:
         return "signed"
-    shown = None if caller is None else caller.credentials
+    shown = caller.credentials
     confirmed = isinstance(shown, PersonCredentials) and shown.approvals
-    return "confirmed" if confirmed else "attested"
+    return CONFIRMED if confirmed else "attested"
 
 
 def _check_case(opened: VerifiedRequest) -> None:

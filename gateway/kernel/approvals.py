@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import canonical, declarations, passkey
-from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval, ApprovalKey
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, Approval, ApprovalKey
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey
@@ -24,13 +24,13 @@ APART: Mapping[str, frozenset[str]] = {
 registry again cannot name such a change by its digest, so it is in no list of changes."""
 
 
-def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[AdminApproval]:
+def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[Approval]:
     """The approvals of exactly the change with this digest, by as many distinct persons.
 
     None of them is used up by this: see `consume`. ``context.persons`` are those whose signature
     was good, also when the approval does not count: a refusal names them. Raises InvalidApproval.
     """
-    found: list[AdminApproval] = []
+    found: list[Approval] = []
     for text in approvals:
         given = _verified(context, text, digest)
         if given.person in [one.person for one in found]:
@@ -69,13 +69,13 @@ def draft_approval(
     return passkey.draft(typ, signer.kid, claims)
 
 
-def consume(context: RequestContext, given: AdminApproval) -> None:
+def consume(context: RequestContext, given: Approval) -> None:
     """Use up an approval: it counts for the request's event, and never again."""
     fingerprint = hmac.digest(context.ports.fingerprint_key, given.change.encode(), "sha256")
     context.work.retries.add(IdempotencyRecord(GATEWAY, _key(given), fingerprint, context.event))
 
 
-def require_unused(work: UnitOfWork, given: AdminApproval) -> None:
+def require_unused(work: UnitOfWork, given: Approval) -> None:
     """Raise InvalidApproval for an approval that was used, or voided."""
     if _was_used(work, given):
         raise InvalidApproval("an approval was used before, or taken back: sign again")
@@ -99,12 +99,12 @@ def keys_of(person: Administrator) -> list[PublicKey]:
     return [one.key if isinstance(one, Passkey) else one for one in found]
 
 
-def expires_at(given: AdminApproval) -> datetime:
+def expires_at(given: Approval) -> datetime:
     """The moment from which an approval counts no more."""
     return given.at + APPROVAL_LIFE
 
 
-def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
+def _verified(context: RequestContext, text: str, digest: str) -> Approval:
     person, signed = _signed(context.ports, context.work, text)
     if person.id not in context.persons:
         context.persons += (person.id,)
@@ -123,11 +123,11 @@ def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
     return given
 
 
-def _was_used(work: UnitOfWork, given: AdminApproval) -> bool:
+def _was_used(work: UnitOfWork, given: Approval) -> bool:
     return work.retries.get(GATEWAY, _key(given)) is not None
 
 
-def _key(given: AdminApproval) -> str:
+def _key(given: Approval) -> str:
     place = f"/{given.place}" if given.place else ""
     return f"approval/{given.person}/{given.jti}{place}"
 
@@ -137,7 +137,7 @@ def _keys_of(person: Administrator, *, revoked: bool = False) -> dict[str, Appro
     return declarations.read_approval_keys(recorded, revoked=revoked)
 
 
-def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, list[AdminApproval]]:
+def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, list[Approval]]:
     """Tell who signed approvals, and of what; InvalidApproval when that is nobody here."""
     try:
         name = declarations.person_of(text, ports.issuer)

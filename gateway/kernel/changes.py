@@ -27,7 +27,7 @@ from gateway.domain.mandate import Period
 from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.out_of_service import EntryKind
 from gateway.evidence import canonical, declarations
-from gateway.evidence.declarations import APPROVAL_LIFE, AdminApproval
+from gateway.evidence.declarations import APPROVAL_LIFE, Approval
 from gateway.evidence.event import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
@@ -491,7 +491,7 @@ def require_admin_scope(context: RequestContext, scope: str = "admin") -> None:
 
 
 def _make(
-    request: RequestContext, kind: ChangeType, change: Change, counted: Sequence[AdminApproval]
+    request: RequestContext, kind: ChangeType, change: Change, counted: Sequence[Approval]
 ) -> Mapping[str, Any]:
     """Use up the approvals, ask policy, then change the registry and record it."""
     for one in counted:
@@ -576,7 +576,7 @@ def _require_new(context: RequestContext, change: Change, person: str) -> None:
 
 
 def _propose(
-    context: RequestContext, change: Change, counted: AdminApproval, signed: str
+    context: RequestContext, change: Change, counted: Approval, signed: str
 ) -> Mapping[str, Any]:
     _authorize_proposal(context, "proposal.create")
     stored = store_proposal(context, change, counted, signed)
@@ -586,7 +586,7 @@ def _propose(
 
 
 def store_proposal(
-    context: RequestContext, change: Change, given: AdminApproval, signed: str
+    context: RequestContext, change: Change, given: Approval, signed: str
 ) -> Proposal:
     """Keep a change that one person signed, until another one does."""
     stored = Proposal(

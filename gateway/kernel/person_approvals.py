@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import declarations
-from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, Approval
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.kernel.actors import GATEWAY
@@ -32,7 +32,7 @@ KeysOf = Callable[[str], Mapping[str, Passkey]]
 """The passkeys of a person of the organisation that count now; none of nobody."""
 
 
-def consume(
+def confirm(
     issuer: str, work: UnitOfWork, act: ApprovedAct, signed: tuple[str, ...], keys_of: KeysOf
 ) -> None:
     """Use up the approvals of exactly this act, one of each of its persons; InvalidApproval."""
@@ -52,7 +52,7 @@ def consume(
         raise InvalidApproval("an approval is by a person whom the act does not name")
 
 
-def _verified(issuer: str, act: ApprovedAct, text: str, keys_of: KeysOf) -> AdminApproval:
+def _verified(issuer: str, act: ApprovedAct, text: str, keys_of: KeysOf) -> Approval:
     try:
         person = declarations.person_of(text, organisation_uri(issuer, act.organisation))
         given = declarations.verify_approval(
@@ -77,7 +77,7 @@ def _verified(issuer: str, act: ApprovedAct, text: str, keys_of: KeysOf) -> Admi
     return given
 
 
-def _use(work: UnitOfWork, act: ApprovedAct, given: AdminApproval) -> None:
+def _use(work: UnitOfWork, act: ApprovedAct, given: Approval) -> None:
     key = f"approval/{act.organisation}/{given.person}/{given.jti}"
     if work.retries.get(GATEWAY, key) is not None:
         raise InvalidApproval("an approval was used before: sign again")

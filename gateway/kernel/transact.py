@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 from uuid import UUID
 
 from gateway.domain import refusals
-from gateway.domain.audit_event import EventDetail, EventResult, Party
+from gateway.domain.audit_event import ACTION_OF, EventDetail, EventResult, Party
 from gateway.domain.decision import (
     PolicyDecision,
     PolicyEntity,
@@ -37,6 +37,7 @@ from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical, declarations
 from gateway.evidence import event as event_document
+from gateway.evidence.case_events import VERSIONS
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events, person_approvals
 from gateway.kernel.authentication import NotAuthenticated, passkeys_in, require_caller
@@ -239,17 +240,22 @@ class RequestContext:
         if self.rehearsed or not (shown.approvals or len(named) > 1):
             return ()
         owner, action = self.actor.organisation, self.request.action
+        if action in _OF_VERSIONS:
+            document = self.about.case_digest
         values = shown.values if document is None else {"document": document}
         change = declarations.change_digest(action, owner, values)
         self.confirmed = True
         act = person_approvals.ApprovedAct(owner, action, change, named, self.event, self.now)
         keys_of = partial(passkeys_in, self.ports, self.work, owner)
-        person_approvals.consume(self.ports.issuer, self.work, act, shown.approvals, keys_of)
+        person_approvals.confirm(self.ports.issuer, self.work, act, shown.approvals, keys_of)
         return (EventDetail(APPROVALS, shown.approvals, frozenset({owner})),)
 
 
 APPROVALS = "approvals"
 """The detail of an event that has what persons signed of it."""
+
+_OF_VERSIONS = frozenset(ACTION_OF[one] for one in VERSIONS)
+"""The actions whose event names the document by the digest of its case."""
 
 
 @dataclass(frozen=True)

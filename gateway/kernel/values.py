@@ -109,7 +109,8 @@ class ReferenceDate:
 class CaseVersion:
     """One version of a case as a signed document with all of its disclosures (compact SD-JWT).
 
-    ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
+    ``event`` is the audit event that recorded it. ``assurance`` is ``attested``, ``confirmed`` (and
+    a person of the originator signed it with a passkey) or ``signed``.
     ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
     ``change`` is what it is to the version before it, ``reason_code`` why it was made; None for the
     first. ``unlawful`` are the ids of the elements that it corrects as unlawful.
@@ -131,6 +132,11 @@ class CaseVersion:
     def said(self) -> VerifiedSdJwt:
         """Return what the document says, read once; not of one that is still to be stored."""
         return read_stored(self.document)
+
+    def assurance_for(self, organisation: str) -> str:
+        """The assurance as an organisation may know it: of a passkey, the originator alone."""
+        hides = self.assurance == "confirmed" and organisation != self.originator
+        return "attested" if hides else self.assurance
 
 
 @dataclass(frozen=True)

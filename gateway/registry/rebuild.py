@@ -21,7 +21,7 @@ from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
 from gateway.evidence import event
-from gateway.evidence.declarations import AdminApproval, read_unverified_changes
+from gateway.evidence.declarations import Approval, read_unverified_changes
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import Administrators
 from gateway.kernel.approvals import APART
@@ -102,7 +102,7 @@ def _require_approved(
         raise NotApproved("the change was not approved by administrators of that moment")
 
 
-def _counted(context: RequestContext, change: changes.Change) -> list[AdminApproval]:
+def _counted(context: RequestContext, change: changes.Change) -> list[Approval]:
     """The approvals of an event that count for a change; NotApproved."""
     signed = cast(Administrators, context.actor).approvals
     if change.action in APART and signed:

@@ -302,6 +302,7 @@ class _HandoffProof:
         made = (made_of(row, one.move, "", one.at, one.event) for one in self.answers)
         if any(one.author != due.author for one, due in zip(self.answers, made, strict=True)):
             yield "author"
+        yield from self._confirmed()
         recall = None if row.recall is None else self.of.recalls.get(row.recall)
         yield from differences(row, course, recall, self.of.work.organisations.peers())
         if erased is not bool(self._of_types(ERASED)):
@@ -313,6 +314,14 @@ class _HandoffProof:
             yield "retention"
         yield from self._copied()
         yield from self._owed()
+
+    def _confirmed(self) -> Iterator[str]:
+        """Compare what is said to be signed with a passkey with its event; a recall, and what
+        another gateway decided, keep that in one which is not of the handoff's moves."""
+        for one, event in zip(self.answers, self.moving, strict=True):
+            here = not self.elsewhere and one.move is not HandoffAction.RECALL
+            if one.confirmed and here and event.complete and "approvals" not in event.details:
+                yield "confirmed"
 
     def wrong(self) -> Iterator[tuple[str, Retention | HandoffDuty | ReissuedHandoff]]:
         """The rows beside it that say otherwise than documents and log, by the names of what."""

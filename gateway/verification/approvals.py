@@ -5,11 +5,11 @@ change by a digest, which is made again here from what the event says was change
 of a member names the document of the act, where it has one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.domain.audit_event import ACTION_OF
 from gateway.evidence import declarations
+from gateway.evidence.case_events import VERSIONS
 from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, ApprovalKey
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
@@ -61,73 +61,79 @@ def _person(
 # --- Persons of a member, who signed an act in a browser ---
 
 
-@dataclass(frozen=True)
-class _Confirming:
-    """A person of a member, by the gateway's name of both."""
-
-    organisation: str
-    person: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.organisation}/{self.person}"
-
-
-def _signer(text: str, issuer: str) -> _Confirming | None:
-    """The person of a member whom an approval names; None for an administrator's."""
-    said = declarations.read_unverified_approval(text).get("iss")
-    organisation, people, person = (
-        str(said).removeprefix(f"{issuer}/organisations/").partition("/people/")
-    )
-    if not people or not str(said).startswith(f"{issuer}/organisations/"):
-        return None
-    return _Confirming(organisation, person)
-
-
-@step("The persons who are named signed the act with passkeys")
-def check_persons(confirmed: VerifiedReceipt, trust: TrustAnchors) -> tuple[Fact | None, str]:
-    """Verify what persons of a member signed of an event, with their keys."""
-    anchors = trust.of_log(confirmed.event["log"])
-    given = next(iter(confirmed.details("approvals")), ())
-    named = [(str(one), _signer(str(one), anchors.issuer)) for one in given]
-    signed = [(text, one) for text, one in named if one is not None]
+@step("The persons who are named signed the acts with passkeys")
+def check_persons(
+    confirmed: Iterable[VerifiedReceipt], trust: TrustAnchors
+) -> tuple[list[Fact], str]:
+    """Verify what persons of a member signed of events, with their keys; a fact for each event
+    that all who signed confirm."""
+    signed = [(one, named) for one in confirmed if (named := _signers(one, trust))]
     if not signed:
-        return None, NotShown("no approval by a person of a member is shown")
-    if unknown := {one.name for _, one in signed} - anchors.persons.keys():
-        return None, NotShown(f"no key of {', '.join(sorted(unknown))} was given")
-    changes = {_change(text, one, confirmed, anchors) for text, one in signed}
-    persons = sorted({one.name for _, one in signed})
-    asking = {str(one) for one in confirmed.details("by")} - {one.person for _, one in signed}
+        return [], NotShown("no approval by a person of a member is shown")
+    unknown = {name for one, named in signed for name in _unknown(one, named, trust)}
+    found = [_fact(*one, trust) for one in signed if not _unknown(*one, trust)]
+    if not found:
+        return [], NotShown(f"no key of {', '.join(sorted(unknown))} was given")
+    return found, ", ".join(sorted({name for one in found for name in one.values["persons"]}))
+
+
+_Signers = Sequence[tuple[str, str, str]]
+"""What persons of a member signed of an event: each text, its organisation and its person."""
+
+
+def _signers(confirmed: VerifiedReceipt, trust: TrustAnchors) -> _Signers:
+    issuer = trust.of_log(confirmed.event["log"]).issuer
+    texts = map(str, next(iter(confirmed.details("approvals")), ()))
+    named = ((text, declarations.signer_of(text, issuer)) for text in texts)
+    return [(text, *one) for text, one in named if one is not None]
+
+
+def _unknown(confirmed: VerifiedReceipt, signed: _Signers, trust: TrustAnchors) -> set[str]:
+    """The persons whose keys the verifier did not bring."""
+    known = trust.of_log(confirmed.event["log"]).persons
+    return {f"{organisation}/{person}" for _, organisation, person in signed} - known.keys()
+
+
+def _fact(confirmed: VerifiedReceipt, signed: _Signers, trust: TrustAnchors) -> Fact:
+    changes = {_change(*one, confirmed, trust.of_log(confirmed.event["log"])) for one in signed}
+    persons = sorted({f"{organisation}/{person}" for _, organisation, person in signed})
+    asking = {str(one) for one in confirmed.details("by")} - {person for *_, person in signed}
     if asking or len(persons) < len(signed) or len(changes) > 1:
         raise Mismatch("the approvals are not one of each person, of one act, by who did it")
     told = {"persons": persons, "type": confirmed.type, "entry": confirmed.index}
-    if "document_sha256" in confirmed.event:
-        return Fact("recorded.confirmed", told), ", ".join(persons)
+    if _document(confirmed) is not None:
+        return Fact("recorded.confirmed", told)
     (digest,) = changes
-    return Fact("recorded.confirmed.digest", told | {"change": digest}), ", ".join(persons)
+    return Fact("recorded.confirmed.digest", told | {"change": digest})
+
+
+def _document(confirmed: VerifiedReceipt) -> str | None:
+    """The digest of the document that an event records; of a case version that of the case."""
+    name = "case_digest" if confirmed.type in VERSIONS else "document_sha256"
+    return confirmed.event.get(name)
 
 
 def _change(
-    text: str, signer: _Confirming, confirmed: VerifiedReceipt, anchors: TrustAnchors
+    text: str, organisation: str, person: str, confirmed: VerifiedReceipt, anchors: TrustAnchors
 ) -> str:
     """The digest that a person signed for an event; Mismatch where it is not of its act."""
     try:
         one = declarations.verify_approval(
             text,
-            person=signer.person,
+            person=person,
             audience=anchors.issuer,
-            keys=anchors.persons[signer.name],
-            organisation=signer.organisation,
+            keys=anchors.persons[f"{organisation}/{person}"],
+            organisation=organisation,
         )
     except (UnknownKey, BadSignature):
         raise
     except DocumentError as error:
         raise Mismatch(f"an approval in the event does not verify: {error}") from None
-    action, document = ACTION_OF.get(confirmed.type), confirmed.event.get("document_sha256")
+    action, document = ACTION_OF.get(confirmed.type), _document(confirmed)
     # What is sent to another gateway is recorded as sent: its subject tells which action it is.
     if one.action not in (action, confirmed.subject().get("action")):
         raise Mismatch("an approval is of another action than the event's")
-    of = (one.action, signer.organisation, {"document": document})
+    of = (one.action, organisation, {"document": document})
     if document is not None and one.change != declarations.change_digest(*of):
         raise Mismatch("an approval is of another document than the event's")
     if not -MAX_SKEW <= confirmed.time - one.at <= APPROVAL_LIFE:

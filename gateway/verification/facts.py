@@ -51,7 +51,7 @@ class BundleFacts:
     measures: Sequence[LoggedMeasure]
     succession: SuccessionDecision
     confirmed: Sequence[Fact]
-    """What others than the operator confirm of the log, and what they do not."""
+    """What persons and others than the operator confirm, and what they do not."""
     compared: Sequence[Fact] = ()
     """What the logs of two gateways tell together."""
     following: Sequence[Receipts] = ()

@@ -126,11 +126,10 @@ def verify_receipt(
         if isinstance(result, ReceiptError):
             raise AssertionError("one of the rows refuses it")
         checks(_compare, result, known)
-        by_persons = checks(approvals.check_persons, result, trust) if trust.names_persons else None
+        told = checks(approvals.check_persons, [result], trust) if trust.names_persons else []
         confirmed = confirmations.check(checks, Confirmable([result], (), known), trust, require)
         if SIGNED in require:
             checks(check_own_signatures, (), None)
-        told = [] if by_persons is None else [by_persons]
         return _conclude_receipt(result, [*told, *confirmed], trust)
 
     signing = [approvals.check_persons] if trust.names_persons else []

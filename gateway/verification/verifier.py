@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from gateway.evidence import canonical, membership_attestation
 from gateway.ledger.note import MAX_NOTE_BYTES
 from gateway.verification import (
+    approvals,
     authority,
     confirmations,
     documents,
@@ -150,17 +151,21 @@ def verify_bundle(
         handed, measures, compared = order.verify(checks, logged)
         decision = checks(authority.check_succession, logged[0], right.keys, named)
         seen = confirmations.Confirmable(histories.here, histories.joined, known, opened.confirmed)
+        told = [one for log in logged for one in log.confirmed]
+        persons = checks(approvals.check_persons, told, trust) if trust.names_persons else []
         confirmed = confirmations.check(checks, seen, trust, require)
         if SIGNED in require:
             checks(check_own_signatures, found.acts, right.keys)
+        others = [*persons, *confirmed]
         facts = BundleFacts(
-            logged[0], histories, right, handed, measures, decision, confirmed, compared, logged[1:]
+            logged[0], histories, right, handed, measures, decision, others, compared, logged[1:]
         )
         return facts.conclude(version)
 
     before = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)
+    persons = [approvals.check_persons] if trust.names_persons else []
     rows: Sequence[StepRow[Any, Any]]
-    rows = (*before, authority.check_succession, *required_rows(trust, require))
+    rows = (*before, authority.check_succession, *persons, *required_rows(trust, require))
     return steps.run("bundle", rows, check)
 
 

@@ -151,7 +151,8 @@ _WORDS: Mapping[str, str] = {
     "closed": "Why no consultation opens content for the reader, which received the handoff.",
     "retained": "Whether it is what is retained of an erased case, and no package that stands.",
     "documents": "The signed documents, oldest first.",
-    "assurance": "Whether its author signed the document, or the gateway attested it.",
+    "assurance": "Whether its author signed the document, or the gateway attested it; confirmed: "
+    "and a person of one's own signed it with a passkey.",
     "unconfirmed_matches": "The automated matches that no person confirmed.",
     "measures": "Embargoes, suspensions and marks in force.",
     "measure": "The id of the measure.",

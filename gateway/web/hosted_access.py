@@ -14,8 +14,8 @@ from gateway.changes import CHANGES
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
-from gateway.evidence.declarations import change_digest
-from gateway.exchange.signed_requests import DRAFT, RECALL
+from gateway.evidence.declarations import change_digest, planned
+from gateway.exchange.signed_requests import DRAFT, SUCCESSION
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.approvals import draft_approval
@@ -30,22 +30,22 @@ from gateway.web import openapi
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, Endpoint
 from gateway.web.listeners import PARTNERS
-from gateway.web.partners.cases import cases_offer
-from gateway.web.partners.handoffs import ANSWERING
 from gateway.web.partners.registry import VALUES
 
 _ENDPOINTS: Mapping[str, Endpoint] = {one.name: one for one in PARTNERS}
 
-_RECALLING = tuple(one for one in PARTNERS if one.signed is RECALL)
-_DRAFTED = frozenset(one.name for one in (*ANSWERING, cases_offer, *_RECALLING))
-"""Acts that make a document, which the person is shown before."""
+_DRAFTED = frozenset(
+    one.name for one in PARTNERS if one.signed not in (None, SUCCESSION) and one.scope != ANY_SCOPE
+)
+"""Acts that make a document, which the person is shown before; not the tries of a conformance
+run."""
 
 _ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
     (one.action, frozenset(re.findall(r"<(?:\w+:)?(\w+)>", one.path))): one.name
     for one in reversed(PARTNERS)
-    if one.writes and one.body is not None and (one.signed is None or one.name in _DRAFTED)
+    if one.writes and one.body is not None
 }
-"""The endpoints of acts; those that make a document which nobody can be shown are left out."""
+"""The endpoints of acts."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""
@@ -95,23 +95,22 @@ class HostedAccess:
         with _crossing():
             call = self._call(one, key, body)
             if endpoint not in _DRAFTED:
-                return self._prepared(one, _values(call, ids), body)
+                return self._prepared(one, self._values(one, call, ids), body)
             caller = self._signing((_PENDING,))
             write = one.view(call._replace(caller=caller, draft=DRAFT), **ids)
             given = rehearse(self.ports, caller, write.request, write.act)
         if given is None:
-            return self._prepared(one, {}, body)
-        draft = str(given.offer if one is cases_offer else given.document)
+            return Prepared(str(one.action), self.person.organisation, {}, body, "")
+        told = vars(given)
+        draft = str(told.get("offer") or told["document"])
         digest = sd_jwt.parse(draft).digest
         return self._prepared(one, {_DOCUMENT: digest}, {**body, _DOCUMENT: draft})
 
     def _prepared(
         self, one: Endpoint, values: Mapping[str, Any], body: Mapping[str, Any]
     ) -> Prepared:
-        """Word what is signed: nothing where the act makes a document that nobody was shown."""
+        """Word what is signed."""
         action, organisation = str(one.action), self.person.organisation
-        if not values or (one.signed is not None and one.name not in _DRAFTED):
-            return Prepared(action, organisation, values, body, "")
         digest = change_digest(action, organisation, values)
         draft = draft_approval(self.ports, self._signer, organisation, (action, digest))
         return Prepared(action, organisation, values, body, draft, digest)
@@ -165,12 +164,21 @@ class HostedAccess:
         with _crossing():
             call = self._call(one, key, fields)._replace(draft=draft)
             if approvals and one.action not in _APPROVED:
-                call = call._replace(caller=self._signing((*approvals,), _values(call, ids)))
+                values = self._values(one, call, ids)
+                call = call._replace(caller=self._signing((*approvals,), values))
             done = one.view(call, **ids)
             if isinstance(done, Write):
                 done = transact(self.ports, call.caller, *done)
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
+
+    def _values(self, one: Endpoint, call: Call, ids: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a person signs of an act without a document: its body, and what it is about;
+        of a succession the plan, each word of it."""
+        plan = {}
+        if one.signed is SUCCESSION:
+            plan = planned(self.read("successions_show", **ids))
+        return {**call.body, **{name: str(value) for name, value in ids.items()}, **plan}
 
     def draft(self, *changes: tuple[str, str]) -> str:
         """Word what this person signs of acts that were prepared, each by its action and digest."""
@@ -208,11 +216,6 @@ class HostedAccess:
         named = {**body, "by": self.person.name} if "by" in fields else dict(body)
         loaded = {} if one.body is None else one.body.load(named)
         return Call(self.ports, self.caller, key, loaded, {})
-
-
-def _values(call: Call, ids: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a person signs of an act without a document: its body, and what it is about."""
-    return {**call.body, **{name: str(value) for name, value in ids.items()}}
 
 
 @contextmanager

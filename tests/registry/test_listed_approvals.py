@@ -59,7 +59,7 @@ def approval(gateway: Founded, person: str, *listed: Change) -> str:
     return KEYS[person].sign(PASSKEY_APPROVALS_TYP, claims(gateway, person, listed))
 
 
-def verify(text: str, person: str = ALICE) -> list[declarations.AdminApproval]:
+def verify(text: str, person: str = ALICE) -> list[declarations.Approval]:
     keys = dict([passkey.read_passkey(KEYS[person].jwk)])
     return declarations.verify_approvals(text, person=person, audience=ISSUER, keys=keys)
 

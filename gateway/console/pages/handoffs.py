@@ -79,9 +79,9 @@ def _routing(view: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _answer(one: Mapping[str, Any]) -> dict[str, Any]:
     """A document of a handoff: who, when, whose signature, and what it discloses to the reader."""
-    said = sd_jwt.read_unverified(one["document"])
-    own = {placed.name: placed.value for placed in said.placed if not placed.in_array}
-    how = "attested" if "attested_for" in said.claims else "signed"
+    text = one["document"]  # empty where it was erased before its delivery
+    placed = sd_jwt.read_unverified(text).placed if text else ()
+    own = {each.name: each.value for each in placed if not each.in_array}
     shown = [
         (wording.label(name, g.language), sections.text_of(name, value, g.language))
         for name, value in own.items()
@@ -91,7 +91,7 @@ def _answer(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **one,
         "kind": move.name if move else one["kind"],
-        "how": how,
+        "how": wording.coded("assurance", one.get("assurance", "undelivered"), g.language),
         "by": own.get("by"),
         "fields": shown,
     }

@@ -105,7 +105,8 @@ class Clearance:
 class Submission(Asked):
     """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself.
 
-    ``change`` says what a further version is to the one before.
+    ``change`` says what a further version is to the one before. ``draft``: see
+    `signed_requests.complete`.
     """
 
     by: str
@@ -113,6 +114,7 @@ class Submission(Asked):
     clearance: Clearance | None = None
     signed: signed_requests.VerifiedRequest | None = None
     change: VersionChange | None = None
+    draft: str | None = None
 
     def persons(self) -> tuple[NamedPerson, ...]:
         """Tell who is named beside who submits."""
@@ -420,6 +422,16 @@ def _document(
         document = signed_requests.stored_case(submission.signed)
         return document, sd_jwt.read_own(document)
     heading = signed_requests.attesting(context.ports, context.caller.organisation)
+    if submission.draft:
+        content = submission.content
+        binds = {name: content.get(name) for name in ("case", "version", "previous")}
+        document = signed_requests.complete(context, submission.draft, binds)
+        verified = sd_jwt.read_own(document)
+        if cases.case_from_claims(verified.content) != content:
+            raise refusals.EditConflict("the case is another one than was shown: read it again")
+        return document, verified
+    if submission.draft is not None:
+        heading = signed_requests.unsigned(heading)
     return handoff_documents.issue_case(heading, submission.content)
 
 
@@ -481,7 +493,7 @@ def _made_version(
         case=UUID(content["case"]),
         version=content["version"],
         digest=document.digest,
-        assurance=signed_requests.assurance(submission.signed),
+        assurance=signed_requests.assurance(submission.signed, context.caller),
         event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),

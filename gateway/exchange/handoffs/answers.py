@@ -90,7 +90,8 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     if is_remote(one.recipient):
         send(context, one, kind.action, document)
         return Answered(one.id, one.state, one.sequence, context.now, document.compact())
-    stored = made_of(moved, given.step, document.compact(), context.now, context.event)
+    made = moved, given.step, document.compact(), context.now, context.event
+    stored = made_of(*made, confirmed=facts["assurance"] == signed_requests.CONFIRMED)
     every, read = standing.duties, steps.read(given)
     duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
     steps.follow(given, moved)
@@ -133,7 +134,7 @@ def _document(context: RequestContext, given: Answering, binds: Mapping[str, Any
     heading = signed_requests.attesting(context.ports, context.caller.organisation, decides)
     fields = {"by": request.by, **request.fields}
     if request.draft:
-        return signed_requests.complete(request.draft, binds, heading.signer)
+        return signed_requests.complete(context, request.draft, binds)
     if request.draft is not None:
         heading = signed_requests.unsigned(heading)
     return handoff_documents.issue_answer(heading, fields=fields, **binds)

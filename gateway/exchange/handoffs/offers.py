@@ -37,6 +37,7 @@ from gateway.exchange.handoffs import addressing, police_first
 from gateway.exchange.handoffs.crossing import facts_of_crossing
 from gateway.exchange.handoffs.sending import is_remote, keep_sent
 from gateway.exchange.signed_requests import (
+    CONFIRMED,
     VerifiedRequest,
     assurance,
     attesting,
@@ -621,7 +622,8 @@ def _make(
         break_glass=breaks_glass(found),
         **package_fields(context, draft, signed),
     )
-    answer = made_of(handoff, None, signed.compact(), context.now, context.event)
+    made = handoff, None, signed.compact(), context.now, context.event
+    answer = made_of(*made, confirmed=inputs.assurance == CONFIRMED)
     due = duties.store_offer(context.ports, context.work, handoff, answer)
     index_package(context.ports, context.work, handoff, draft.version)
     if handoff.break_glass:
@@ -732,10 +734,15 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
     heading = attesting(context.ports, context.caller.organisation, home)
     to = addressing.claimed(draft.inputs.address)
     if wanted.draft:
-        given = sorted(set(draft.permitted_disclosures))
-        binds = {"handoff": str(wanted.handoff), "to": dict(to), "disclosures": given}
-        binds["case_digest"] = draft.version.digest
-        return complete(wanted.draft, binds, heading.signer)
+        binds = {
+            "handoff": str(wanted.handoff),
+            "to": dict(to),
+            "disclosures": sorted(set(draft.permitted_disclosures)),
+            "case_digest": draft.version.digest,
+            "updates": draft.updates,
+            "change": draft.change,
+        }
+        return complete(context, wanted.draft, binds)
     if wanted.draft is not None:
         heading = unsigned(heading)
     return handoff_documents.issue_offer(

@@ -33,6 +33,7 @@ from gateway.exchange.case.cases import own_case
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import (
+    CONFIRMED,
     DRAFT,
     VerifiedRequest,
     assurance,
@@ -167,7 +168,7 @@ def _document(
     if wanted.draft:
         binds: dict[str, Any] = {"case": str(case.id), "version": case.version}
         binds |= {} if handoff is None else {"handoff": str(handoff)}
-        return complete(wanted.draft, binds, heading.signer)
+        return complete(context, wanted.draft, binds)
     if wanted.draft is not None:
         heading = unsigned(heading)
     return handoff_documents.issue_recall(
@@ -255,7 +256,8 @@ def take(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUI
         events.subject(_told_of(recall), *parties),
         document_sha256=document.digest,
     )
-    touched = [moved for one in named if (moved := _touch(context, recall, one.id, document))]
+    moved = (_touch(context, recall, one.id, document, wanted) for one in named)
+    touched = [one for one in moved if one]
     if not touched:
         raise refusals.WrongState("nobody has the case by an offer that is not recalled already")
     approve_by = None
@@ -283,7 +285,7 @@ def _require_reservation(context: RequestContext, case: Case, handoff: UUID | No
 
 
 def _touch(
-    context: RequestContext, recall: Recall, handoff: UUID, document: SdJwt
+    context: RequestContext, recall: Recall, handoff: UUID, document: SdJwt, wanted: RecallRequest
 ) -> Handoff | None:
     """Recall one handoff, with an event of its own; None where there is nothing to recall.
 
@@ -299,7 +301,9 @@ def _touch(
     if moved is None:
         return None
     step, event = HandoffAction.RECALL, context.ports.new_id()
-    stored = answers.made_of(moved, step, document.compact(), recall.at, event)
+    made = moved, step, document.compact(), recall.at, event
+    confirmed = assurance(wanted.signed, context.caller) == CONFIRMED
+    stored = answers.made_of(*made, confirmed=confirmed)
     duties.store_answer(context.ports, work, moved, stored, every)
     if moved.recall is not None:
         duties.owe_for_recall(work, moved, stored)

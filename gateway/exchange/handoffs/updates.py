@@ -43,7 +43,7 @@ class UpdateRequest(Asked):
     in them now. ``digests`` name the parts one by one instead. ``expires_at`` may only shorten.
     ``signed`` is the update itself, where its author signed it; its list is then ``digests``. Of a
     remote member's ``persons`` is how many decided there, and ``present`` stores the version that
-    its gateway presented.
+    its gateway presented. ``draft``: see `signed_requests.complete`.
     """
 
     by: str
@@ -52,6 +52,7 @@ class UpdateRequest(Asked):
     expires_at: datetime | None = None
     note: str | None = None
     signed: signed_requests.VerifiedRequest | None = None
+    draft: str | None = None
     persons: int | None = None
     present: Callable[[transact.RequestContext], object] | None = None
 
@@ -82,10 +83,8 @@ def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) 
     )
 
 
-def update(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: UpdateRequest
-) -> transact.WriteResult:
-    """Send the next package of a handoff: the case's current version, once it is cleared.
+def update(key: str, handoff: UUID, wanted: UpdateRequest) -> transact.Write:
+    """The write of a handoff's next package: the case's current version, once it is cleared.
 
     Raises WrongState (not cleared, no newer version, a handoff that takes none), EditConflict (it
     updates an older offer than the newest), ValidationFailed, NothingToOffer, InvalidDocument, and
@@ -94,9 +93,7 @@ def update(
     content = {"handoff": str(handoff), **wanted.asked()}
     signed = signed_requests.digest_of(wanted.signed)
     request = transact.ActionRequest("handoff.update", wanted.by, key, content, document=signed)
-    return transact.transact(
-        ports, caller, request, lambda context: take(context, handoff, wanted), _updated_again
-    )
+    return transact.Write(request, lambda context: take(context, handoff, wanted), _updated_again)
 
 
 def _draft(
@@ -185,6 +182,7 @@ def _terms(
         persons=wanted.persons,
         confirmed=_given_before(context, found, now),
         signed=wanted.signed,
+        draft=wanted.draft,
     )
 
 
@@ -278,7 +276,9 @@ def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest)
         return _updated(context, sent, found.package, version)
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
-    stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
+    made = moved, step, document.compact(), context.now, context.event
+    confirmed = draft.inputs.assurance == signed_requests.CONFIRMED
+    stored = answers.made_of(*made, confirmed=confirmed)
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
     index_package(context.ports, context.work, moved, version)

@@ -26,7 +26,7 @@ from gateway.domain.standing import Closed, Opens
 from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import results
+from gateway.exchange import results, signed_requests
 from gateway.exchange.case.cases import reference, sealed_of, view_on_measure
 from gateway.exchange.case.measure_events import reads_of
 from gateway.exchange.handoffs import addressing, arrivals
@@ -222,7 +222,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     own = None if originates else reference_of(found.id, standing.organisation)
     return results.HandoffView(
         **vars(summary(context, found, corrected=standing.is_corrected, own=own)),
-        assurance=version.assurance,
+        assurance=version.assurance_for(standing.organisation),
         routing=_routing(version, found.permitted_disclosures),
         permitted_disclosures=sorted(found.permitted_disclosures),
         accepted_groups=None if accepted is None else sorted(accepted),
@@ -405,7 +405,9 @@ def shown_answer(
     answer: HandoffAnswer,
     measures: Sequence[Measure],
 ) -> results.AnswerView:
-    """An answer as the caller may read it: of the other party's, not the persons."""
+    """An answer as the caller may read it: of the other party's, not the persons, nor that one of
+    them signed it with a passkey."""
+    own, text = answer.author == context.caller.organisation, answer.document
     shown = results.AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
@@ -413,13 +415,14 @@ def shown_answer(
         author=answer.author,
         at=answer.at,
         event=answer.event,
-        document=answer.document,
+        document=text,
+        assurance=_assurance(text, confirmed=own and answer.confirmed),
     )
-    if answer.author == context.caller.organisation:
+    if own:
         return shown
     if OrganisationName(answer.author).peer is not None:  # its own gateway has left out the rest
         return replace(shown, code=answer.shown)
-    document = sd_jwt.parse(answer.document)
+    document = sd_jwt.parse(text)
     readable: Mapping[str, Any] = {
         d.name: d.value for d in document.disclosures if d.name and d.name not in PERSONS
     }
@@ -436,3 +439,11 @@ def shown_answer(
             readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
+
+
+def _assurance(document: str, *, confirmed: bool) -> str | None:
+    """Tell by whose signature a document is, where it was not erased."""
+    if not document or confirmed:
+        return signed_requests.CONFIRMED if confirmed else None
+    attested = "attested_for" in sd_jwt.payload_of(sd_jwt.parse(document))
+    return "attested" if attested else "signed"

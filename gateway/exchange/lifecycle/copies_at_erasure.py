@@ -108,7 +108,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     return json.dumps(
         {
             "version": versions.offered.version,
-            "assurance": versions.offered.assurance,
+            "assurance": versions.offered.assurance_for(handoff.recipient),
             "digest": versions.offered.digest,
             "event": str(versions.offered.event),
             "package": kept.package,

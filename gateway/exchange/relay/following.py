@@ -51,7 +51,7 @@ from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.transact import APPROVALS, RequestContext, deny_as_not_found
 from gateway.kernel.values import SentAct
 
 KINDS: Mapping[str, AnswerKind] = {kind.event: kind for kind in ANSWERS.values()}
@@ -93,7 +93,8 @@ def follow(context: RequestContext, incoming: TakenEvent) -> Any:
     moved = _moved(context, incoming, standing, found)
     shown = None if found.act else incoming.message.shown.get("code")
     stored = answers.made_of(moved, found.step, found.document, incoming.told.time, context.event)
-    stored = replace(stored, shown=shown if isinstance(shown, str) else None)
+    confirmed = found.act is not None and _is_confirmed(context, found.act)
+    stored = replace(stored, shown=shown if isinstance(shown, str) else None, confirmed=confirmed)
     read = {**found.fields, "code": stored.shown} if stored.shown else found.fields
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties, fields=read)
     _follow_duties(context, incoming, standing, moved, found)
@@ -111,6 +112,12 @@ def follow(context: RequestContext, incoming: TakenEvent) -> Any:
         document_sha256=incoming.told.document,
     )
     return None
+
+
+def _is_confirmed(context: RequestContext, act: SentAct) -> bool:
+    """Tell whether a person signed an act with a passkey, as its event here keeps it."""
+    logged = context.work.log.logged(act.event)
+    return logged is not None and any(one.kind == APPROVALS for one in logged.event.disclosures)
 
 
 def _handoff(incoming: TakenEvent) -> Handoff:

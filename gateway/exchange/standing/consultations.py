@@ -54,10 +54,11 @@ class OpenedContent:
     def present(self) -> ContentPresentation:
         """The answer to the consultation."""
         document = sd_jwt.parse(self.version.document)
+        reader = self.version.originator if self.handoff is None else self.handoff.recipient
         return ContentPresentation(
             case=self.version.case,
             version=self.version.version,
-            assurance=self.version.assurance,
+            assurance=self.version.assurance_for(reader),
             presentation=document.present(frozenset(self.shown)).compact(),
             package_digest=handoff_documents.package_digest(self.shown),
             withheld_groups=sorted(self.withheld_groups),

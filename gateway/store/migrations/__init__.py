@@ -52,6 +52,7 @@ REVISIONS = [
     "add_members_told",
     "add_health_report",
     "drop_counterpart_index",
+    "add_confirmed_answers",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -243,7 +243,7 @@ def submission(call: Call) -> Submission:
     ):
         raise refusals.InvalidDocument("the case is not spelled as its profile spells it")
     persons = read_record(Clearance, clearance) if clearance else None
-    return Submission(body["by"], content, persons, opened)
+    return Submission(body["by"], content, persons, opened, draft=call.draft)
 
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())

@@ -205,15 +205,15 @@ UPDATE_BODY = UpdateBody()
     signed=UPDATE,
     refusals=(*HELD, refusals.NotAddressable, refusals.NothingToOffer),
 )
-def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
+def handoffs_update(call: Call, handoff: UUID) -> Write:
     """Send the case's newer version to a recipient, in the handoff that it has.
 
     Recipient, mandate and purpose stay; the end may only come nearer. A correction or tightening
     is shown at once where the handoff was accepted, an addition once it is acknowledged. An update
     that the caller signed (`application/sd-jwt`) names the newest offer in `updates`.
     """
-    wanted = call.read_body(UpdateRequest, signed=call.signed)
-    return updates.update(call.ports, call.caller, call.key, handoff, wanted)
+    wanted = call.read_body(UpdateRequest, signed=call.signed, draft=call.draft)
+    return updates.update(call.key, handoff, wanted)
 
 
 @endpoint(
