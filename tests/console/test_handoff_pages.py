@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
+from tests.exchange.handoffs.test_updates import CORRECTED
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -129,7 +130,7 @@ def test_a_handoff_shows_what_is_owed_before_all_else_and_no_code_of_its_conditi
     words = read(page)
     assert words.index("Accept") < words.index("About this handoff")
     assert "ask_originator" not in words
-    assert "attested by the gateway" in words
+    assert "Attested by the gateway" in words
 
 
 def test_an_acceptance_is_a_form_a_check_and_a_receipt(hosted):
@@ -220,7 +221,18 @@ def test_an_act_on_a_handoff_that_answers_no_offer_is_signed_as_well(hosted):
     assert "AB 1" in read(browser.get(f"/handoffs/{handoff}"))
 
 
-def test_a_document_that_nobody_can_be_shown_is_not_made_in_a_browser(hosted):
-    handoff = accepted(hosted.gateway, offered(hosted.gateway))
-    browser = hosted.signed_in(HOTLINE)
-    assert browser.get(f"/handoffs/{handoff}/handoff.update").status_code == 404
+def test_an_update_shows_what_it_gives_and_is_confirmed_to_the_own_side_alone(hosted):
+    gateway = hosted.gateway
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, items=CORRECTED)
+    browser, path = hosted.signed_in(HOTLINE, "liaison-1"), f"/handoffs/{handoff}/handoff.update"
+    assert "Send the newer version" in read(browser.get(f"/handoffs/{handoff}"))
+    page = browser.send(browser.get(path), path, note="see the address")
+    assert page.status_code == 200, read(page)
+    assert "Elements given" in read(page) and "Version 2" in read(page)
+    assert sign(browser, page).status_code == 303
+    own = "Attested by the gateway, and confirmed by the person"
+    assert own in read(browser.get(f"/handoffs/{handoff}"))
+    theirs = read(hosted.signed_in().get(f"/handoffs/{handoff}"))
+    assert "Attested by the gateway" in theirs and "confirmed" not in theirs

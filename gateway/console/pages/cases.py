@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, render_template, request
 from gateway.console import sections, wording
 from gateway.console.context import console, following, signed_in
 from gateway.console.lists import narrowed
-from gateway.console.pages import acts
+from gateway.console.pages import acts, previews
 from gateway.domain.case import CaseState
 
 pages = Blueprint("cases", __name__)
@@ -68,7 +68,6 @@ def _act(case: UUID, action: str) -> acts.PersonAct:
     ids: dict[str, Any] = {"case": case}
     ids |= {name: request.args.get(name, type=UUID) for name in _BESIDE if name in request.args}
     matches = {one: sections.short(one) for one in view["unconfirmed_matches"]}
-    preview = _preview if action == OFFER else None
     return acts.act_on(
         action,
         ids,
@@ -78,41 +77,9 @@ def _act(case: UUID, action: str) -> acts.PersonAct:
         urgency=view["urgency"],
         about="offer_help" if action == OFFER else "",
         drawn={"handoff": str(console().new_id())} if action == OFFER else {},
-        preview=preview,
+        preview=previews.of_offer if action == OFFER else None,
     )
 
 
 _BESIDE = ("measure", "recall")
 """What a step is about beside the case."""
-
-
-def _preview(act: acts.PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what an offer would give, to whom, and why not all."""
-    asked = {name: one for name, one in body.items() if name != "handoff"}
-    asked["case"] = str(act.ids["case"])
-    told = signed_in().access.preview("cases_preview", asked)
-    language = g.language
-    rows = [
-        (wording.label("recipient", language), _whom(told["to"])),
-        (wording.say("given", language), str(len(told["permitted_disclosures"]))),
-    ]
-    if told["withheld_groups"]:
-        groups = wording.code("group", told["withheld_groups"], language)
-        rows.append((wording.say("not_given", language), groups))
-    rows += [
-        (wording.say("elsewhere", language, id=sections.short(one["item"])), one["country"])
-        for one in told["elsewhere"]
-    ]
-    if told.get("duty_contact") is False:
-        rows.append((wording.say("on_duty", language), wording.say("nobody_on_duty", language)))
-    if told.get("emergency_numbers"):
-        numbers = ", ".join(told["emergency_numbers"])
-        rows.append((wording.say("emergency", language), numbers))
-    return rows
-
-
-def _whom(told: Mapping[str, Any]) -> str:
-    if "competence" not in told or told["competence"] is None:
-        return str(told["organisation"])
-    words = wording.competence(told["competence"], g.language)
-    return wording.say("competent", g.language, name=told["organisation"], competence=words)

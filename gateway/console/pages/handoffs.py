@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, render_template, request
 from gateway.console import sections, wording
 from gateway.console.context import console, following, signed_in
 from gateway.console.lists import narrowed
-from gateway.console.pages import acts
+from gateway.console.pages import acts, previews
 from gateway.domain.answers import KIND_OF_MOVE
 from gateway.evidence import sd_jwt
 
@@ -115,7 +115,8 @@ def _act(handoff: UUID, action: str) -> acts.PersonAct:
     if "measure" in request.args:
         ids["measure"] = request.args.get("measure", type=UUID)
     offers = [one for one in view["answers"] if one["kind"] in ("offer", "update")]
-    words = {one: wording.coded("group", one, g.language) for one in view["groups"]}
+    taken = view.get("accepted_groups") or view["groups"]
+    words = {one: wording.coded("group", one, g.language) for one in taken}
     return acts.act_on(
         action,
         ids,
@@ -125,4 +126,5 @@ def _act(handoff: UUID, action: str) -> acts.PersonAct:
         repeated={"conditions": view["conditions"]},
         offer=sd_jwt.parse(offers[-1]["document"]).digest if offers else "",
         urgency=view["urgency"],
+        preview=previews.of_update if action == "handoff.update" else None,
     )

@@ -1,0 +1,54 @@
+"""What an act would give, and to whom: shown before it is signed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g
+
+from gateway.console import sections, wording
+from gateway.console.context import signed_in
+from gateway.console.pages.acts import PersonAct
+
+
+def of_offer(act: PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what an offer would give, to whom, and why not all."""
+    asked = {name: one for name, one in body.items() if name != "handoff"}
+    asked["case"] = str(act.ids["case"])
+    return _shown(signed_in().access.preview("cases_preview", asked))
+
+
+def of_update(act: PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return likewise what an update would give, of which version, and what it is to the one
+    before."""
+    told = signed_in().access.preview("handoffs_preview_update", body, **act.ids)
+    change = wording.coded("change", told["change"], g.language)
+    version = (wording.say("version", g.language), str(told["version"]))
+    return [version, (wording.label("change", g.language), change), *_shown(told)]
+
+
+def _shown(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    language = g.language
+    rows = [
+        (wording.label("recipient", language), _whom(told["to"])),
+        (wording.say("given", language), str(len(told["permitted_disclosures"]))),
+    ]
+    if told["withheld_groups"]:
+        groups = wording.code("group", told["withheld_groups"], language)
+        rows.append((wording.say("not_given", language), groups))
+    rows += [
+        (wording.say("elsewhere", language, id=sections.short(one["item"])), one["country"])
+        for one in told["elsewhere"]
+    ]
+    if told.get("duty_contact") is False:
+        rows.append((wording.say("on_duty", language), wording.say("nobody_on_duty", language)))
+    if told.get("emergency_numbers"):
+        numbers = ", ".join(told["emergency_numbers"])
+        rows.append((wording.say("emergency", language), numbers))
+    return rows
+
+
+def _whom(told: Mapping[str, Any]) -> str:
+    if "competence" not in told or told["competence"] is None:
+        return str(told["organisation"])
+    words = wording.competence(told["competence"], g.language)
+    return wording.say("competent", g.language, name=told["organisation"], competence=words)
