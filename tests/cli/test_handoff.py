@@ -207,7 +207,7 @@ def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
     document = sd_jwt.read_unverified(offer["result"]["offer"])
     assert document.header["kid"] == key.kid
     handoff = offer["result"]["handoff"]
-    assert "offer by Point de Contact (signed), event" in desks.done("handoff", "show", handoff)
+    assert "offer by Point de Contact (signed by the author), event" in desks.done("handoff", "show", handoff)
     del desks.changes["document_key"]
     desks.changes["trust"] = replace(
         trust_of(desks.stage.gateway), organisations={HOTLINE: {key.kid: key.public_key}}

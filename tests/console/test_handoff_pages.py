@@ -232,7 +232,7 @@ def test_an_update_shows_what_it_gives_and_is_confirmed_to_the_own_side_alone(ho
     assert page.status_code == 200, read(page)
     assert "Elements given" in read(page) and "Version 2" in read(page)
     assert sign(browser, page).status_code == 303
-    own = "Attested by the gateway, and confirmed by the person"
+    own = "Attested by the gateway, and confirmed by a passkey"
     assert own in read(browser.get(f"/handoffs/{handoff}"))
     theirs = read(hosted.signed_in().get(f"/handoffs/{handoff}"))
     assert "Attested by the gateway" in theirs and "confirmed" not in theirs

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from gateway.console.access import Person
+from gateway.domain.audit_event import EventDetail
 from gateway.evidence import receipt
-from gateway.evidence.declarations import read_approval_keys
+from gateway.evidence.declarations import (
+    PASSKEY_APPROVAL_TYP,
+    change_digest,
+    person_uri,
+    read_approval_keys,
+)
 from gateway.evidence.receipt import Receipt
 from gateway.verification import verifier
 from gateway.verification.report import Code, VerificationReport
@@ -16,7 +23,7 @@ from gateway.verification.trust import TrustAnchors
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
 from tests.founding import ISSUER, OFMIN, ORIGIN, check_log, founded, note_signer, signed_in
-from tests.verification.scenario import fact, keys_of
+from tests.verification.scenario import AT, GATEWAY, TRUST, Scenario, fact, keys_of, uri
 from tests.web.test_hosted_access import new, prepared, signed
 
 KEY = Authenticator()
@@ -56,6 +63,42 @@ def test_an_act_with_a_document_is_confirmed_by_its_persons_key():
     assert report.code == Code.VERIFIED, report.sentence
     assert fact(report, "recorded.confirmed")["persons"] == [NAME]
     assert "eyJ" not in report.sentence + "".join(one.detail for one in report.steps)
+
+
+def bundle(change: Mapping[str, str] | None = None) -> bytes:
+    """A bundle with an acceptance that a person of the police signed."""
+    story = Scenario(attested=True)
+    document = story.answer("acceptance")
+    story.answers.append(document)
+    signed = {
+        "action": "handoff.accept",
+        "aud": GATEWAY,
+        "change": change_digest(
+            "handoff.accept", "police", {"document": document.digest, **(change or {})}
+        ),
+        "iat": int(AT.timestamp()),
+        "iss": person_uri(uri("police"), "staff-7"),
+        "jti": str(UUID(int=5)),
+    }
+    own = frozenset({"police"})
+    approval = EventDetail("approvals", (KEY.sign(PASSKEY_APPROVAL_TYP, signed),), own)
+    by = EventDetail("by", "staff-7", own)
+    story.record("handoff.accept", document.digest, details=(by, approval, story._next()))
+    return story.file("police")
+
+
+OF_POLICE = {"police/staff-7": read_approval_keys(KEY.jwk, revoked=True)}
+
+
+def test_a_bundle_says_whose_persons_confirmed_which_act():
+    known = replace(TRUST, persons=OF_POLICE, issuer=GATEWAY)
+    report = verifier.verify(bundle(), known)
+    assert report.code == Code.ATTESTED, report.sentence
+    told = fact(report, "recorded.confirmed")
+    assert (told["persons"], told["type"]) == (["police/staff-7"], "handoff.accepted")
+    assert told["under"] == "proved"
+    assert "recorded.confirmed" not in keys_of(verifier.verify(bundle(), TRUST))
+    assert verifier.verify(bundle({"more": "x"}), known).code == Code.MISMATCH
 
 
 def test_of_an_act_without_a_document_the_digest_is_told():

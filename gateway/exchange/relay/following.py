@@ -23,6 +23,7 @@ from gateway.domain.handoff import (
     KEPT,
     Handoff,
     HandoffAction,
+    HandoffAnswer,
     RecallAnswer,
 )
 from gateway.domain.json_values import parse_timestamp
@@ -91,10 +92,7 @@ def follow(context: RequestContext, incoming: TakenEvent) -> Any:
     own = kind is None or kind.author is AnswerAuthor.ORIGINATOR
     found = _own_act(context, incoming) if own else _answer(context, incoming, standing, kind)
     moved = _moved(context, incoming, standing, found)
-    shown = None if found.act else incoming.message.shown.get("code")
-    stored = answers.made_of(moved, found.step, found.document, incoming.told.time, context.event)
-    confirmed = found.act is not None and _is_confirmed(context, found.act)
-    stored = replace(stored, shown=shown if isinstance(shown, str) else None, confirmed=confirmed)
+    stored = _stored(context, incoming, moved, found)
     read = {**found.fields, "code": stored.shown} if stored.shown else found.fields
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties, fields=read)
     _follow_duties(context, incoming, standing, moved, found)
@@ -114,10 +112,19 @@ def follow(context: RequestContext, incoming: TakenEvent) -> Any:
     return None
 
 
-def _is_confirmed(context: RequestContext, act: SentAct) -> bool:
-    """Tell whether a person signed an act with a passkey, as its event here keeps it."""
+def _stored(
+    context: RequestContext, incoming: TakenEvent, moved: Handoff, found: _Followed
+) -> HandoffAnswer:
+    """The answer as it is kept: of one's own act, whether its event here has what a person signed
+    of it."""
+    at, act = incoming.told.time, found.act
+    made = answers.made_of(moved, found.step, found.document, at, context.event)
+    if act is None:
+        code = incoming.message.shown.get("code")
+        return replace(made, shown=code if isinstance(code, str) else None)
     logged = context.work.log.logged(act.event)
-    return logged is not None and any(one.kind == APPROVALS for one in logged.event.disclosures)
+    details = () if logged is None else logged.event.disclosures
+    return replace(made, confirmed=any(one.kind == APPROVALS for one in details))
 
 
 def _handoff(incoming: TakenEvent) -> Handoff:
