@@ -170,7 +170,7 @@ def complete(context: RequestContext, draft: str, binds: Mapping[str, Any]) -> S
     if handoff_documents.read_time(drafted.claims) + _LONGEST_WAIT < context.now:
         raise EditConflict(
             "it was prepared more than a day ago, and its document has that date: prepare it "
-            "again, and let each person who is named sign it anew"
+            "again, and let each person who is named sign it"
         )
     newest = all(drafted.claims.get(name) == value for name, value in binds.items())
     if not newest or drafted.header["kid"] != signer.kid:

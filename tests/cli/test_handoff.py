@@ -207,14 +207,16 @@ def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
     document = sd_jwt.read_unverified(offer["result"]["offer"])
     assert document.header["kid"] == key.kid
     handoff = offer["result"]["handoff"]
-    assert "offer by Point de Contact (signed by the author), event" in desks.done("handoff", "show", handoff)
+    assert "offer by Point de Contact (signed by the author), event" in desks.done(
+        "handoff", "show", handoff
+    )
     del desks.changes["document_key"]
     desks.changes["trust"] = replace(
         trust_of(desks.stage.gateway), organisations={HOTLINE: {key.kid: key.public_key}}
     )
     why = ("--by", "liaison-1", "--reason", "twice")
     assert "attested by the gateway" in desks.done("handoff", "withdraw", handoff, *why)
-    assert "withdrawal by Point de Contact (attested), event" in desks.done(
+    assert "withdrawal by Point de Contact (attested by the gateway), event" in desks.done(
         "handoff", "show", handoff
     )
     assert document.claims["iss"].endswith(f"/organisations/{HOTLINE}")

@@ -157,7 +157,7 @@ def test_an_office_lists_shows_and_approves(desks: Desks) -> None:
     assert f"it waits for {OCRVP}" in told
     shown = desks.done("succession", "show", one, at=OCRVP)
     assert "approved by" in shown
-    assert "(signed)" not in shown
+    assert "(signed by the author)" not in shown
     assert "receipt verified" in told
     assert desks.run("succession", "approve", one, "--by", "officer-1", at=OFMIN).exit_code == 1
     assert desks.told("succession", "list", at=HOTLINE) == {"items": []}
@@ -179,4 +179,6 @@ def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
     assert f"{short(new)}, by succession {one}" in desks.done("handoff", "show", str(handoff))
     shown = desks.done("handoff", "show", new, at=OCRVP)
     assert f"handoff {short(handoff)}, by succession {one}" in shown
-    assert "reissue by OFMIN (attested)" in desks.done("handoff", "show", str(handoff))
+    assert "reissue by OFMIN (attested by the gateway)" in desks.done(
+        "handoff", "show", str(handoff)
+    )
