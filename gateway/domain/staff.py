@@ -288,19 +288,14 @@ def person_errors(
             yield person.pointer, f"has no role for this in your staff register: needs {needed}"
 
 
-_ALONE: Mapping[RegisterRole, str] = {
-    RegisterRole.DPO: "a dpo decides nothing",
-    RegisterRole.OPERATOR: "an operator has no part in the work of a member",
-}
-"""Roles that go with no other one, and why."""
-
-
 def entry_error(entry: StaffEntry, today: date) -> str | None:
     """Return what is wrong with a new entry, or None."""
     start, end = entry.start, entry.end
-    for role, why in _ALONE.items():
-        if role in entry.roles and len(entry.roles) > 1:
-            return f"{why}, so has no other role"
+    several = len(entry.roles) > 1
+    if several and RegisterRole.DPO in entry.roles:
+        return "a dpo decides nothing, so has no other role"
+    if several and RegisterRole.OPERATOR in entry.roles:
+        return "an operator has no part in the work of a member, so has no other role"
     if entry.temporary and (kept := entry.roles & (ENTERING | ENTERING_TEMPORARILY)):
         return f"a temporary entry keeps no register: leave out {', '.join(sorted(kept))}"
     if entry.temporary and (end is not None or start != today):
