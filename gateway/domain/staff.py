@@ -291,11 +291,12 @@ def person_errors(
 def entry_error(entry: StaffEntry, today: date) -> str | None:
     """Return what is wrong with a new entry, or None."""
     start, end = entry.start, entry.end
-    several = len(entry.roles) > 1
-    if several and RegisterRole.DPO in entry.roles:
-        return "a dpo decides nothing, so has no other role"
-    if several and RegisterRole.OPERATOR in entry.roles:
-        return "an operator has no part in the work of a member, so has no other role"
+    if len(entry.roles) > 1 and entry.roles & {RegisterRole.DPO, RegisterRole.OPERATOR}:
+        return (
+            "a dpo decides nothing, so has no other role"
+            if RegisterRole.DPO in entry.roles
+            else "an operator has no part in the work of a member, so has no other role"
+        )
     if entry.temporary and (kept := entry.roles & (ENTERING | ENTERING_TEMPORARILY)):
         return f"a temporary entry keeps no register: leave out {', '.join(sorted(kept))}"
     if entry.temporary and (end is not None or start != today):
