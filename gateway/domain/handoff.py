@@ -300,7 +300,7 @@ def agreed_at(answers: Iterable[HandoffAnswer], sequence: int) -> datetime | Non
 #
 # It stands beside the versions of the case and covers all of them up to one. What a holder may
 # still consult is policy's (R13.recall); which handoffs it touches says
-# `gateway.domain.answers.recall`.
+# `gateway.domain.moves.recall`.
 
 
 ACKNOWLEDGED_WITHIN = timedelta(hours=72)

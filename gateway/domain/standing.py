@@ -17,9 +17,6 @@ from gateway.domain.answers import (
     PARTIES_ANSWERS,
     AnswerAuthor,
     AnswerKind,
-    may_be_recalled,
-    takes_update,
-    why_no_move,
 )
 from gateway.domain.case import CASE_MOVES, Case, CaseAction, CaseState, erasure_is_due
 from gateway.domain.decision import Value
@@ -44,6 +41,7 @@ from gateway.domain.handoff import (
     RecallAnswer,
 )
 from gateway.domain.measure import Measure, is_suspended
+from gateway.domain.moves import may_be_recalled, takes_update, why_no_move
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.vocabulary import Urgency

@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
 )
 
-from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
+from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.course import Course, differences, fold
 from gateway.domain.duty import (
@@ -56,6 +56,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import Measure
+from gateway.domain.moves import made_of
 from gateway.domain.organisation import OrganisationName
 from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable

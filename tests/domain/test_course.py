@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain import answers
+from gateway.domain import moves
 from gateway.domain.answers import KIND_OF_MOVE, MOVES
 from gateway.domain.course import Course, Impossible, Moved, differences, fold
 from gateway.domain.handoff import (
@@ -88,7 +88,7 @@ class Walk:
             party = KIND_OF_MOVE[step].author.of(HOTLINE, POLICE)
             under = digest(500 + made.sequence) if step in AGREEMENTS else None
             groups = GROUPS if step is HandoffAction.ACCEPT_PARTLY else None
-            moved = answers.move(
+            moved = moves.move(
                 row, step, party, groups=groups, under=under, consulted=self.consulted
             )
             made = replace(made, groups=groups, under=under)
@@ -96,13 +96,13 @@ class Walk:
                 done = chance.choice(list(RecallAnswer))
                 if row.recall is None and not (self.erased and done is RecallAnswer.COPIES_ERASED):
                     raise WrongState("no recall stands")
-                moved, made = answers.answer_recall(moved, done), replace(made, done=done)
+                moved, made = moves.answer_recall(moved, done), replace(made, done=done)
         self.row = moved
         self.moves.append(made)
 
     def _updated(self, made: Moved, chance: random.Random) -> tuple[Handoff, Moved]:
         change = chance.choice(list(ChangeKind))
-        moved = answers.update(self.row, change)
+        moved = moves.update(self.row, change)
         version = digest(700 + made.sequence)
         moved = replace(moved, case_digest=version, offer_digest=digest(made.sequence))
         if moved.held == moved.package:
@@ -111,7 +111,7 @@ class Walk:
         return moved, replace(made, digest=moved.offer_digest, claims=claims)
 
     def _recalled(self, made: Moved) -> tuple[Handoff, Moved]:
-        moved = answers.recall(self.row, UUID(int=9), consulted=self.consulted)
+        moved = moves.recall(self.row, UUID(int=9), consulted=self.consulted)
         if moved is None:
             raise WrongState("nothing to recall")
         recall = Recall(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
-from gateway.domain import answers
+from gateway.domain import moves
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor
 from gateway.domain.handoff import (
     RECALL_ANSWERS,
@@ -59,7 +59,7 @@ def _step(rng: Random, steps: list[HandoffAction]) -> Step:
 
 def _try(handoff: Handoff, step: Step) -> Handoff | None:
     try:
-        return answers.follow(handoff, **step)  # type: ignore[arg-type]
+        return moves.follow(handoff, **step)  # type: ignore[arg-type]
     except WrongState:
         return None
 
@@ -93,7 +93,7 @@ def course(seed: int) -> tuple[Handoff, Handoff, int]:
                     told, heard_here = stream[number - 1], number
                     returned += told is None
                     if told is not None:
-                        follows = answers.follow(follows, **told)  # type: ignore[arg-type]
+                        follows = moves.follow(follows, **told)  # type: ignore[arg-type]
     while heard_there < len(acts):  # the outage ends
         moved = _try(decides, acts[heard_there])
         stream.append(None if moved is None else acts[heard_there])
@@ -101,7 +101,7 @@ def course(seed: int) -> tuple[Handoff, Handoff, int]:
     for told in stream[heard_here:]:
         returned += told is None
         if told is not None:
-            follows = answers.follow(follows, **told)  # type: ignore[arg-type]
+            follows = moves.follow(follows, **told)  # type: ignore[arg-type]
     return decides, follows, returned
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.answers import MOVES, answer_recall, move, recall, update
+from gateway.domain.answers import MOVES
 from gateway.domain.handoff import (
     ACCEPTING,
     OPEN,
@@ -17,6 +17,7 @@ from gateway.domain.handoff import (
     HandoffState,
     RecallAnswer,
 )
+from gateway.domain.moves import answer_recall, move, recall, update
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ChangeKind
 from tests.each import each

@@ -6,17 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.answers import (
-    ANSWERS,
-    KIND_OF_ACTION,
-    PARTIES_ANSWERS,
-    AnswerAuthor,
-    made_of,
-    move,
-)
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, PARTIES_ANSWERS, AnswerAuthor
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin, begin_arrival
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.moves import made_of, move
 from gateway.domain.retention import Retention, RetentionGround
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.standing import COPY_KEPT, MOST_LATE, Closed, Opens, Standing, acts_on

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from gateway.domain.answers import move
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.handoff import Addressee, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.mandate import Mandate, Period
+from gateway.domain.moves import move
 from gateway.domain.organisation import (
     Administrator,
     AdmissionDecision,

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.domain.answers import move, update
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import Addressee, HandoffAction, HandoffPlace, HandoffState
+from gateway.domain.moves import move, update
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency

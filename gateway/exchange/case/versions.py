@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor, takes_update
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.case_media import FREE_IN_ITEM, MOST_UNEXPLAINED, added_bytes
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RETAINING, Handoff, HandoffState
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import AGAIN, Measure, MeasureKind
+from gateway.domain.moves import takes_update
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.residue import bytes_of_texts
 from gateway.domain.revision import (

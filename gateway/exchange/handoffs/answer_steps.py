@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from gateway.domain import answers, refusals
+from gateway.domain import moves, refusals
 from gateway.domain.answers import ANSWERS, misplaced
 from gateway.domain.case import ARRAYS, CLEAR_MARKING
 from gateway.domain.decision import Value
@@ -175,7 +175,7 @@ def move_by_recall_answer(given: Answering) -> Handoff:
     done = RecallAnswer(given.fields["done"])
     if given.handoff.recall is None and done in RETAINING:
         raise refusals.WrongState("no recall stands on this handoff")
-    return answers.answer_recall(given.move(), done)
+    return moves.answer_recall(given.move(), done)
 
 
 def follow_recall_answer(given: Answering, moved: Handoff) -> None:

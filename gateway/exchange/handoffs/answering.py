@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.answers import AnswerKind, move
+from gateway.domain.answers import AnswerKind
 from gateway.domain.handoff import AGREEMENTS, Handoff, HandoffAction
+from gateway.domain.moves import move
 from gateway.domain.standing import Standing
 from gateway.exchange import signed_requests
 from gateway.kernel.transact import RequestContext

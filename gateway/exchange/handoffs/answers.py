@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import refusals
-from gateway.domain.answers import AnswerKind, FieldType, made_of
+from gateway.domain.answers import AnswerKind, FieldType
 from gateway.domain.handoff import HandoffAction, HandoffAnswer
+from gateway.domain.moves import made_of
 from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import refusals
-from gateway.domain.answers import made_of
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value
@@ -24,6 +23,7 @@ from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
 from gateway.domain.measure import check_persons
+from gateway.domain.moves import made_of
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import ChangeKind
 from gateway.domain.staff import ROLES_OF, NamedPerson, second_person

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ON_CHANGES, takes_update
+from gateway.domain.answers import ON_CHANGES
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.moves import takes_update
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
 from gateway.exchange import results

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain import answers, refusals
+from gateway.domain import moves, refusals
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, begin, holds_copies
@@ -297,13 +297,13 @@ def _touch(
     if is_remote(found.recipient):
         return _send(context, found, document)
     every = work.duties.of(found.id)
-    moved = answers.recall(found, recall.id, consulted=holds_copies(found, every))
+    moved = moves.recall(found, recall.id, consulted=holds_copies(found, every))
     if moved is None:
         return None
     step, event = HandoffAction.RECALL, context.ports.new_id()
     made = moved, step, document.compact(), recall.at, event
     confirmed = assurance(wanted.signed, context.caller) == CONFIRMED
-    stored = answers.made_of(*made, confirmed=confirmed)
+    stored = moves.made_of(*made, confirmed=confirmed)
     duties.store_answer(context.ports, work, moved, stored, every)
     if moved.recall is not None:
         duties.owe_for_recall(work, moved, stored)
@@ -327,7 +327,7 @@ def _send(context: RequestContext, handoff: Handoff, document: SdJwt) -> Handoff
     acts, danger = context.work.handoffs.sent(handoff.id), Urgency.IMMINENT_DANGER
     waits = any(one.action == "case.recall" and one.ended_at is None for one in acts)
     holds = handoff.hears or handoff.urgency is danger
-    if waits or not answers.may_be_recalled(handoff, holds=holds):
+    if waits or not moves.may_be_recalled(handoff, holds=holds):
         return None
     about, context.about = context.about, EventSubject.of_handoff(handoff)
     send(context, handoff, "case.recall", document, context.ports.new_id())

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain import answers, refusals
+from gateway.domain import moves, refusals
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
 from gateway.domain.duty import DutyKind
@@ -109,7 +109,7 @@ def _draft(
         raise refusals.WrongState(
             f"the handoff has version {found.case_version}, and there is no newer one"
         )
-    answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
+    moves.update(found, ChangeKind.ADDITION)  # whether it takes one at all
     since = context.work.cases.changes(found.originator, found.case, found.case_version)
     change = strictest_change(since)
     if wanted.signed is not None and context.caller.through is not None:
@@ -265,20 +265,20 @@ def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest)
         terms.signed, handoff_documents.read_time(version.said.claims)
     )
     change = draft.change or ChangeKind.ADDITION
-    moved = answers.update(found, change)
+    moved = moves.update(found, change)
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
     document = offers.document_of(context, draft)
     if is_remote(found.recipient):
         send(context, found, "handoff.update", document)
         text = document.compact()
-        sent = answers.made_of(found, HandoffAction.UPDATE, text, context.now, context.event)
+        sent = moves.made_of(found, HandoffAction.UPDATE, text, context.now, context.event)
         return _updated(context, sent, found.package, version)
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     made = moved, step, document.compact(), context.now, context.event
     confirmed = draft.inputs.assurance == signed_requests.CONFIRMED
-    stored = answers.made_of(*made, confirmed=confirmed)
+    stored = moves.made_of(*made, confirmed=confirmed)
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
     index_package(context.ports, context.work, moved, version)
@@ -301,7 +301,7 @@ def _sent_again(context: transact.RequestContext, logged: LoggedEvent) -> Update
     sent = context.work.handoffs.sent_by(logged.event.id) or transact.deny_as_not_found()
     found = context.work.handoffs.get(sent.handoff) or transact.deny_as_not_found()
     offer = handoff_documents.read_offer(sd_jwt.read_stored(sent.document))
-    stored = answers.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
+    stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
     return _updated(context, stored, found.package, read_version(context.work, offer.case_digest))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import KIND_OF_MOVE, made_of, move
+from gateway.domain.answers import KIND_OF_MOVE
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
@@ -26,6 +26,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.measure import Measure, is_suspended
+from gateway.domain.moves import made_of, move
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.domain.succession import UNPLANNED, Disposition, ReissuedHandoff, Succession

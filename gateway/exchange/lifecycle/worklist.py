@@ -14,10 +14,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
+from gateway.domain.moves import takes_update
 from gateway.domain.organisation import Organisation, Status, may_act
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.standing import acts_on

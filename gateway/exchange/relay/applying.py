@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.answers import AnswerAuthor, takes_update
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import MEASURES, NOT_TOLD, RESTRICTING, Measure, MeasureKind
+from gateway.domain.moves import takes_update
 from gateway.domain.refusals import InvalidDocument, NotFound, ValidationFailed
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import canonical, event, handoff_documents

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.domain import answers
+from gateway.domain import moves
 from gateway.domain.answers import ANSWERS, AnswerAuthor, AnswerKind
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState, erasure_is_due
@@ -118,7 +118,7 @@ def _stored(
     """The answer as it is kept: of one's own act, whether its event here has what a person signed
     of it."""
     at, act = incoming.told.time, found.act
-    made = answers.made_of(moved, found.step, found.document, at, context.event)
+    made = moves.made_of(moved, found.step, found.document, at, context.event)
     if act is None:
         code = incoming.message.shown.get("code")
         return replace(made, shown=code if isinstance(code, str) else None)
@@ -214,7 +214,7 @@ def _moved(
         said = incoming.message.shown.get("code", found.fields.get("done", KEPT))
         done = RecallAnswer(str(said))
     made = context.work.cases.recalls(handoff.originator, handoff.case)
-    return answers.follow(
+    return moves.follow(
         handoff,
         step,
         groups=frozenset(found.fields.get("groups", ())) or None,
@@ -228,7 +228,7 @@ def _moved(
 def _updated(context: RequestContext, standing: Standing, found: _Followed) -> Handoff:
     claims = handoff_documents.read_offer(sd_jwt.read_stored(found.document))
     version = read_version(context.work, claims.case_digest)
-    moved = answers.follow(standing.handoff, found.step, change=claims.change)
+    moved = moves.follow(standing.handoff, found.step, change=claims.change)
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
     permitted, tool = claims.disclosures, claims.transfer_tool
@@ -250,7 +250,7 @@ def _follow_duties(
 ) -> None:
     """Begin what a move asks for beside the table, as its recipient's home has begun it."""
     ports, work, at = context.ports, context.work, incoming.told.time
-    made = answers.made_of(moved, found.step, found.document, at, context.event)
+    made = moves.made_of(moved, found.step, found.document, at, context.event)
     if found.step is HandoffAction.UPDATE:
         claims = handoff_documents.read_offer(sd_jwt.read_stored(found.document))
         change = claims.change or ChangeKind.ADDITION
