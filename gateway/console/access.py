@@ -107,6 +107,9 @@ class Access(Protocol):
         """The endpoint that does an action about what ids of these names are given for; None where
         there is none."""
 
+    def reaches(self, *endpoints: str) -> bool:
+        """Tell whether the person's roles reach one of these endpoints."""
+
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint; of a change, by its action, of its values."""
 

@@ -97,7 +97,7 @@ def create_console_app(context: ConsoleContext) -> Flask:
         say=say,
         csrf=_hidden_fields,
         asset=lambda name: f"/static/{_assets()[name][0]}",
-        navigation=lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.person)],
+        navigation=lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.access)],
         moment=lambda value: wording.moment(value, g.language),
         until=lambda value: wording.until(value, console().now(), g.language),
         label=lambda name: wording.label(name, g.language),

@@ -90,6 +90,18 @@ def fault(message: str, language: str) -> str:
     return _sentence(catalogue.why(message, language) or message)
 
 
+def finding(sentence: str, language: str) -> tuple[str, bool]:
+    """Say what was found about a gateway; and whether that is English where the language lacks
+    words."""
+    told = catalogue.finding(sentence, language)
+    return _sentence(told), language != catalogue.ENGLISH and told == sentence
+
+
+def check(name: str, language: str) -> str:
+    """Return what a check of a gateway is called, as a heading."""
+    return _capital(catalogue.check(name, language))
+
+
 def refusal(detail: str, language: str) -> str | None:
     """Say why something was refused, at which field where it names one; None where the language has
     no words for it."""

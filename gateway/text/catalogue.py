@@ -215,6 +215,11 @@ def check(name: str, language: str) -> str:
     return _pair("checks", name, language)
 
 
+def runbook(check: str, language: str) -> str:
+    """Say what to do where a check finds what is not well."""
+    return _pair("runbooks", check, language)
+
+
 def _reason_value(text: str) -> str:
     """A value of a reason in French: a word of a report, or a reason."""
     if text in _tables()["files"]:

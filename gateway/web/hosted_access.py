@@ -189,6 +189,10 @@ class HostedAccess:
         """The endpoint that does an action about what ids of these names are given for."""
         return _ACTING.get((action, frozenset(ids)))
 
+    def reaches(self, *endpoints: str) -> bool:
+        """Tell whether the person's roles reach one of these endpoints."""
+        return any(_ENDPOINTS[one].scope in self.caller.scopes for one in endpoints)
+
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does.
 

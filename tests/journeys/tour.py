@@ -40,6 +40,7 @@ from tests.founding import (
     submitted,
 )
 from tests.journeys import browser
+from tests.registry.test_health import FULL, WELL, keep
 from tests.registry.test_passkeys import registration
 
 if TYPE_CHECKING:  # installed for the slow suites alone
@@ -189,6 +190,10 @@ def _administrators(chromium: "Browser", place: Place, window: dict[str, Any]) -
     page = place.sign_in(chromium, "", ALICE, **window)
     go = _goer(page, place)
     yield "administrator-to-do", page
+    keep(place.gateway, WELL, FULL)
+    go("/health")
+    page.locator("main summary").click()
+    yield "health", page
     go("/admin/organisations")
     yield "organisations", page
     go(f"/admin/organisations/{OFMIN}")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from flask import Blueprint
 
-from gateway.console.access import Person
+from gateway.console.access import Access
 from gateway.console.pages import (
     acts,
     admin,
@@ -13,6 +13,7 @@ from gateway.console.pages import (
     cases,
     contents,
     handoffs,
+    health,
     home,
     me,
     signing_in,
@@ -22,26 +23,27 @@ from gateway.console.pages import (
 
 
 class Destination(NamedTuple):
-    """An entry of the navigation: its address, the key of its text, and whether it is for members'
-    persons, for administrators, or, with None, for both."""
+    """An entry of the navigation: its address, the key of its text, and the endpoints of which its
+    page needs one; none where it is for everybody."""
 
     path: str
     text: str
-    administrators: bool | None = None
+    endpoints: tuple[str, ...] = ()
 
-    def is_for(self, person: Person) -> bool:
+    def is_for(self, access: Access) -> bool:
         """Tell whether a person has this entry."""
-        return self.administrators in (None, not person.organisation)
+        return not self.endpoints or access.reaches(*self.endpoints)
 
 
 NAVIGATION: tuple[Destination, ...] = (
-    Destination("/", "worklist"),
-    Destination("/admin/organisations", "organisations", administrators=True),
-    Destination("/admin/changes", "proposals", administrators=True),
-    Destination("/received", "received", administrators=False),
-    Destination("/sent", "sent", administrators=False),
-    Destination("/cases", "cases", administrators=False),
-    Destination("/staff", "staff", administrators=False),
+    Destination("/", "worklist", ("registry_worklist", "handoffs_list")),
+    Destination("/admin/organisations", "organisations", ("registry_list",)),
+    Destination("/admin/changes", "proposals", ("changes_list",)),
+    Destination("/health", "health", ("health_show",)),
+    Destination("/received", "received", ("handoffs_list",)),
+    Destination("/sent", "sent", ("handoffs_list",)),
+    Destination("/cases", "cases", ("cases_list",)),
+    Destination("/staff", "staff", ("staff_add",)),
     Destination("/me", "me"),
 )
 
@@ -57,5 +59,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     staff.pages,
     admin.pages,
     admission.pages,
+    health.pages,
     audit.pages,
 )

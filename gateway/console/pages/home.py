@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 
 from gateway.console import wording
 from gateway.console.access import RefusedOnRecord
@@ -23,10 +23,12 @@ MOST_DANGERS = 3
 
 
 @pages.get("/")
-def show() -> str:
-    """The worklist."""
+def show() -> str | Response:
+    """The worklist; of who operates the gateway alone, how that is."""
     if not signed_in().person.organisation:
         return admin.worklist()
+    if not signed_in().access.reaches("handoffs_list"):
+        return make_response(redirect("/health", 303))
     query = {name: request.args[name] for name in ("after",) if name in request.args}
     found = signed_in().access.read("worklist_show", query)
     return render_template(

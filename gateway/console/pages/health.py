@@ -1,0 +1,71 @@
+"""How the gateway is, for who operates it: what is wrong, and what to do; what ends."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flask import Blueprint, g, render_template
+from markupsafe import Markup, escape
+
+from gateway.console import wording
+from gateway.console.context import signed_in
+from gateway.text import catalogue
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/health")
+def show() -> str:
+    """Show what maintenance found last, the worst first, and what ends, the first first."""
+    found = signed_in().access.read("health_show")
+    return render_template(
+        "health.html",
+        worst=found["worst"],
+        nodes=[(node, *_apart(node["findings"])) for node in found["nodes"]],
+        ends=[(_ending(one), one["at"]) for one in found["ends"]],
+    )
+
+
+class _Said(NamedTuple):
+    """A finding in words; ``is_english`` where the language has none for it."""
+
+    level: str
+    check: str
+    sentence: Markup
+    is_english: bool
+    at: str | None
+    todo: Markup
+    guide: str | None
+
+
+def _apart(found: Sequence[Mapping[str, Any]]) -> tuple[list[_Said], list[_Said]]:
+    """Return what is to be acted on, the errors first; and what is well."""
+    said = [*_worded(found)]
+    wrong = [one for level in ("error", "warning") for one in said if one.level == level]
+    return wrong, [one for one in said if one.level == "ok"]
+
+
+def _worded(found: Sequence[Mapping[str, Any]]) -> Iterator[_Said]:
+    for one in found:
+        told, is_english = wording.finding(one["sentence"], g.language)
+        check = wording.check(one["check"], g.language)
+        todo = catalogue.runbook(one["check"], g.language)
+        level, at = one["level"], one["at"]
+        yield _Said(level, check, _typed(told), is_english, at, _typed(todo), one["runbook"])
+
+
+def _typed(text: str) -> Markup:
+    """A text whose commands, between backticks, are shown as what is typed."""
+    typed = Markup("<code>{}</code>")
+    parts = enumerate(text.split("`"))
+    return Markup().join(typed.format(one) if at % 2 else escape(one) for at, one in parts)
+
+
+def _ending(one: Mapping[str, Any]) -> str:
+    """Say what ends, and of whom."""
+    what = wording.coded("administrators", one["kind"], g.language)
+    if one["what"]:
+        about = wording.code("about", catalogue.finding(one["what"], g.language), g.language)
+        what = wording.say("named_row", g.language, id=what, what=about)
+    if one["organisation"]:
+        what = wording.say("of_organisation", g.language, what=what, name=one["organisation"])
+    return what
