@@ -68,8 +68,8 @@ def read_event(index: int, told: Mapping[str, Any], disclosures: str) -> CaseEve
     found: dict[str, Any] = {}
     committed, stored = set(told["sd"]), [text for text, _ in json.loads(disclosures)]
     for text in stored:
-        if text is not None and base64url.digest(text.encode()) in committed:
-            one = sd_jwt.read_stored_disclosure(text)
+        if text is not None and (digest := base64url.digest(text.encode())) in committed:
+            one = sd_jwt.read_stored_disclosure(text, digest)
             if one.name == event.PARTY:
                 found[f"as {one.value['role']}"] = one.value["organisation"]
             else:

@@ -463,16 +463,16 @@ def stored_claims(text: str) -> tuple[str, dict[str, Any]]:
     return document.digest, payload
 
 
-def read_stored_disclosure(encoded: str) -> Disclosure:
-    """Likewise one disclosure."""
+def read_stored_disclosure(encoded: str, digest: str = "") -> Disclosure:
+    """Likewise one disclosure; ``digest`` is its own, where the caller has it."""
     try:
         spelled = encoded.encode("ascii")
         text = _text_of(spelled)
         salt, *name, value = _decode(text)[0]
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored disclosure cannot be read: {error}") from None
-    digest = base64url.digest(spelled)
     nested = '"_sd' in text or '"..."' in text or "\\u" in text
+    digest = digest or base64url.digest(spelled)
     return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)
 
 

@@ -638,26 +638,26 @@ def _admit(
     system = actor.system if isinstance(actor, actors.Administrators) else actor
     if isinstance(system, Caller):
         require_caller(ports, work, system)
+    now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
+    today = ports.reference_date(now)
     match actor:
         case Caller():
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
-            day = ports.reference_date(ports.now()).day
-            _require_active(work, organisation, actor, request, day)
+            _require_active(work, organisation, actor, request, today.day)
             known[organisation.slug] = organisation
         case actors.EnrollingSystem():
             if (member := work.organisations.get(actor.invitation.organisation)) is None:
                 raise refusals.InvalidInvitation("no invitation has this name and token")
             known[member.slug] = member
-    now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
     context = RequestContext(
         ports=ports,
         work=work,
         actor=actor,
         request=request,
         now=now,
-        today=ports.reference_date(now),
+        today=today,
         event=ports.new_id(),
         known=known,
     )
