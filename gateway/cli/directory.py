@@ -372,12 +372,25 @@ def register_passkey(
     return written, f"{by} signs with the passkey {written.result['kid']}"
 
 
-@write_command(staff, _PERSON, click.argument("kid", metavar="KEY"))
-def revoke_passkey(gateway: Gateway, by: str, pseudonym: str, kid: str) -> WriteReport:
+@write_command(
+    staff,
+    _PERSON,
+    click.argument("kid", metavar="KEY"),
+    click.option(
+        "--approved-by",
+        multiple=True,
+        metavar="PSEUDONYM",
+        help="Who agrees, in force as approver or head, where fewer than two of them would have a "
+        "passkey.",
+    ),
+)
+def revoke_passkey(
+    gateway: Gateway, by: str, pseudonym: str, kid: str, approved_by: tuple[str, ...]
+) -> WriteReport:
     """Revoke a passkey at once.
 
     The person may do it, or a keeper of the register. Nothing counts any more that it signs. KEY is
     its id.
     """
-    written = gateway.revoke_passkey(pseudonym, kid, by)
+    written = gateway.revoke_passkey(pseudonym, kid, by, approved_by=approved_by)
     return written, f"the passkey of {pseudonym} counts no more"

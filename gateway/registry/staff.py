@@ -66,6 +66,10 @@ _NEED_ANOTHER_TO_INVITE = (
     "another person, in force as approver or head, agrees to this invitation (approved_by): you "
     "entered this person, or they have or had a passkey"
 )
+_NEED_ANOTHER_TO_REVOKE = (
+    "another person, in force as approver or head, agrees to this (approved_by): fewer than two "
+    "approvers or heads would have a passkey, and two invite those who were shut out"
+)
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
     "the gateway's administrators enter the first two"
@@ -291,20 +295,24 @@ def _prove(context: RequestContext, person: str, wanted: NewPasskey) -> str:
 
 @dataclass(frozen=True)
 class PasskeyRevocation:
-    """Who revokes a passkey, which may be their own, and which one."""
+    """Who revokes a passkey, which may be their own, which one, and who agrees."""
 
     by: str
     kid: str
+    approved_by: tuple[str, ...] = ()
 
 
 def revoke_passkey(
     ports: Ports, caller: Caller, key: str, person: str, wanted: PasskeyRevocation
 ) -> WriteResult:
     """Let nothing count any more that a passkey signs, at once; the person may, and who keeps the
-    register."""
-    asked = {"pseudonym": person, "kid": wanted.kid}
+    register, with another one where two who approve would no longer have a passkey:
+    SecondPersonRequired. So one person shuts out whom they must, and never everybody who could
+    undo it."""
+    approved_by = () if wanted.by == person else wanted.approved_by
+    asked = {"pseudonym": person, "kid": wanted.kid, "approved_by": list(approved_by)}
     own = wanted.by == person
-    persons = () if own else (staff.NamedPerson("/by", wanted.by, staff.ENTERING),)
+    persons = () if own else _persons(wanted.by, staff.ENTERING, approved_by)
     request = ActionRequest("staff.revoke_passkey", wanted.by, key, asked, persons, registry=True)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
@@ -315,12 +323,29 @@ def revoke_passkey(
             deny_as_not_found()
         if not found.in_force:
             raise WrongState("the passkey is revoked already")
+        agreed = own or {*approved_by} - {wanted.by, person}
+        if not agreed and _leaves_fewer_than_two(context, entry, wanted.kid):
+            raise SecondPersonRequired(_NEED_ANOTHER_TO_REVOKE)
         context.work.staff.revoke_passkey(wanted.kid, context.event)
-        subject = {"pseudonym": person, "kid": wanted.kid}
-        _record_beside(context, entry, subject, passkey=entry.commits(found))
+        _record_beside(context, entry, asked, passkey=entry.commits(found))
         return dict(to_json(PasskeyChanged(context.event, person, wanted.kid)))
 
     return transact(ports, caller, request, act)
+
+
+def _leaves_fewer_than_two(context: RequestContext, entry: staff.StaffEntry, kid: str) -> bool:
+    """Tell whether fewer than two approvers or heads would have a passkey without this one."""
+    work, day, now = context.work, context.today.day, context.now
+    rows = partial(work.staff.page, entry.organisation)
+    able = {
+        one.pseudonym
+        for one in iterate(rows, attrgetter("pseudonym"), "")
+        if one.roles & staff.APPROVING and one.in_force(day, now)
+        for made in work.staff.passkeys(one.organisation, one.pseudonym)
+        if made.in_force and made.kid != kid
+    }
+    counted = entry.roles & staff.APPROVING and entry.in_force(day, now)
+    return bool(counted) and entry.pseudonym not in able and len(able) < _TWO
 
 
 def _in_force(context: RequestContext, person: str) -> staff.StaffEntry:

@@ -86,11 +86,25 @@ def test_a_live_address_is_a_consultation_of_its_own_and_gone_on_the_next_page(h
     where = opened(browser, handoff).location
     path = re.search(r'href="(/opened/[^"]+/address/[^"]+)"', browser.get(where).text)[1]
     asked = browser.get(path)
-    assert browser.send(asked, path).status_code == 422
-    shown = browser.send(asked, path, reason_code="evidence", reason="to preserve it")
+    missing = browser.send(asked, path, credential=browser.answer(path, asked))
+    assert missing.status_code == 422
+    told = {"reason_code": "evidence", "reason": "to preserve it"}
+    shown = browser.send(missing, path, credential=browser.answer(path, missing), **told)
     assert f'readonly value="{LIVE}"' in shown.text
     assert LIVE not in browser.get(where).text
     assert consultations(hosted) == 2
+
+
+def test_who_found_a_session_copies_no_live_address_without_its_passkey(hosted, handoff):
+    browser, other = hosted.signed_in(), hosted.signed_in(name="ofmin-1")
+    where = opened(browser, handoff).location
+    path = re.search(r'href="(/opened/[^"]+/address/[^"]+)"', browser.get(where).text)[1]
+    asked = browser.get(path)
+    told = {"reason_code": "evidence", "reason": "to preserve it"}
+    for answer in ("", other.answer(path, asked), browser.answer("/login", other.get("/login"))):
+        refused = browser.send(asked, path, credential=answer, **told)
+        assert (refused.status_code, LIVE in refused.text) == (403, False)
+    assert consultations(hosted) == 1
 
 
 def test_content_ends_with_its_time_its_session_and_by_hand(hosted, handoff):

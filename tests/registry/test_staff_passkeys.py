@@ -160,6 +160,53 @@ def test_an_approver_is_invited_by_two_and_a_passkey_revoked_by_who_keeps_the_re
     refused_on_record(gateway, NotFound, *revocation(key, "h1"))
 
 
+def with_heads(gateway: Founded) -> dict[str, Authenticator]:
+    """The keeper's colleagues who approve have passkeys: two heads, and an approver."""
+    enter(gateway)
+    approver = frozenset({RegisterRole.APPROVER})
+    enter_staff(gateway.ports.begin, HOTLINE, ["a1"], approver, gateway.new_id())
+    keys = {one: Authenticator() for one in ("h1", "h2", "a1")}
+    for person, key in keys.items():
+        invite(gateway, person, person * 21 + "x", "h1", approved_by=("h1", "h2"))
+        register(gateway, key, person, person * 21 + "x")
+    return keys
+
+
+def test_one_who_keeps_the_register_shuts_out_one_who_approves_and_never_all(gateway):
+    keys = with_heads(gateway)
+    first, second, _ = keys.values()
+    asked = staff.PasskeyRevocation("k", first.jwk["kid"])
+    gateway.act(HOTLINE, staff.revoke_passkey, "h1", asked)
+    refused = refused_on_record(gateway, SecondPersonRequired, *revocation(second, "h2"))
+    assert "two invite those who were shut out" in refused.detail
+    own = staff.PasskeyRevocation("k", second.jwk["kid"], ("h2",))
+    named = (staff.revoke_passkey, caller(HOTLINE), "who is shut out", "h2", own)
+    refused_on_record(gateway, SecondPersonRequired, *named)
+    agreed = staff.PasskeyRevocation("k", second.jwk["kid"], ("a1",))
+    gateway.act(HOTLINE, staff.revoke_passkey, "h2", agreed)
+    assert registry_compared(gateway) == SAME
+
+
+def test_who_approves_revokes_their_own_passkey_whoever_is_left(gateway):
+    keys = with_heads(gateway)
+    for person, key in keys.items():
+        asked = staff.PasskeyRevocation(person, key.jwk["kid"])
+        gateway.act(HOTLINE, staff.revoke_passkey, person, asked)
+        assert passkeys_of(gateway.ports, HOTLINE, person) == {}
+
+
+def test_one_of_two_passkeys_of_a_person_is_revoked_by_the_keeper(gateway):
+    enter(gateway)
+    keys = [Authenticator(), Authenticator()]
+    for number, key in enumerate(keys):
+        token = f"{number}" * 43
+        invite(gateway, "h1", token, "h1", approved_by=("h1", "h2"))
+        register(gateway, key, "h1", token)
+    asked = staff.PasskeyRevocation("k", keys[0].jwk["kid"])
+    gateway.act(HOTLINE, staff.revoke_passkey, "h1", asked)
+    refused_on_record(gateway, SecondPersonRequired, *revocation(keys[1], "h1"))
+
+
 def test_a_passkey_proves_itself_for_its_person_and_is_nobody_elses(gateway):
     enter(gateway)
     key, other = Authenticator(), Authenticator()

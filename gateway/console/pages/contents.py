@@ -1,7 +1,7 @@
 """The content of a handoff: a reason first, then a quarter of an hour in this session alone.
 
 What is hard to read is folded, and not in the page until a person asks for it, one text at a time;
-a live address is copied by a further reason, and is a consultation of its own.
+a live address is copied by a further reason and the passkey, and is a consultation of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,20 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
-from gateway.console import sections, wording
+from gateway.console import passkeys, sections, wording
 from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.domain.case import case_from_claims, sealed_parts
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import sd_jwt
+from gateway.evidence.sd_jwt import DocumentError
 
 pages = Blueprint("contents", __name__)
 
 OPEN = timedelta(minutes=15)
+_COPYING = "copy-address"
+"""The purpose for which a passkey is asked."""
+
 STRONG, LIVE = "strong", "live"
 """What is counted, for the person alone: strong texts that were opened, addresses copied."""
 
@@ -39,9 +43,14 @@ def _ask(
     back: str = "",
     item: str = "",
 ) -> str:
+    options = ""
+    if item:
+        challenge = console().sessions.challenge(_COPYING)
+        options = passkeys.request_options(challenge, signed_in().session.credential)
     return render_template(
         "reason.html",
         id=handoff,
+        options=options,
         form=_form(errors),
         path=path or f"/handoffs/{handoff}/open",
         back=back or f"/handoffs/{handoff}",
@@ -154,8 +163,15 @@ def _opened_with(name: str, item: str) -> Mapping[str, Any]:
 
 @pages.post("/opened/<name>/address/<item>")
 def copy_address(name: str, item: str) -> Response:
-    """Show one live address, once: a consultation with its own reason."""
-    opened = _opened_with(name, item)
+    """Show one live address, once, to who is present: a consultation with its own reason."""
+    opened, me = _opened_with(name, item), signed_in()
+    try:
+        answer = passkeys.read_answer(sent("credential"))
+        passkeys.verify(answer, console().persons.passkeys(me.person), _COPYING)
+    except DocumentError as error:
+        console().log.refuse("console-signature-refused", request=g.request_id, reason=str(error))
+        wrong = (("", wording.say("login_wrong", g.language)),)
+        return make_response(_ask_address(name, item, wrong), 403)
     try:
         _consult(UUID(opened["handoff"]))
     except ValidationFailed as refused:

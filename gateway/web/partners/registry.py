@@ -274,17 +274,25 @@ def staff_register_passkey(call: Call, pseudonym: str) -> WriteResult:
     return staff.register_passkey(call.ports, call.caller, call.key, _staff(pseudonym), asked)
 
 
+class RevocationBody(PersonBody):
+    """Who revokes it, and who agrees."""
+
+    approved_by = field.several(field.staff(), required=False)
+
+
 @writes(
     "POST /staff/<pseudonym>/passkeys/<kid>/revocation",
     "staff.revoke_passkey",
     "staff",
     "PasskeyChanged",
-    body=PersonBody(),
+    body=RevocationBody(),
+    refusals=(refusals.SecondPersonRequired,),
 )
 def staff_revoke_passkey(call: Call, pseudonym: str, kid: str) -> WriteResult:
     """Revoke a passkey at once: the person whose it is may, and who keeps the register.
 
-    Nothing counts any more that it signs; what was done with it before stays as it is.
+    Nothing counts any more that it signs; what was done with it before stays as it is. Where fewer
+    than two approvers or heads would have a passkey, another one agrees in `approved_by`.
     """
     asked = call.read_body(staff.PasskeyRevocation, kid=kid)
     return staff.revoke_passkey(call.ports, call.caller, call.key, _staff(pseudonym), asked)
