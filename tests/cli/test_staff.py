@@ -95,7 +95,8 @@ def test_a_person_is_invited_registers_a_passkey_and_it_is_revoked(
     given = (word for name, file in files.items() for word in (f"--{name}", str(file)))
     office.done("staff", "register-passkey", "--by", "analyst-1", *given)
     kid = key.jwk["kid"]
-    office.done("staff", "revoke-passkey", "analyst-1", kid, "--by", "liaison-1")
+    agreed = ("--by", "liaison-1", "--approved-by", "approver-1")
+    office.done("staff", "revoke-passkey", "analyst-1", kid, *agreed)
     (listed,) = (
         one for one in office.told("staff", "list")["items"] if one["pseudonym"] == "analyst-1"
     )
