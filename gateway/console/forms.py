@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import Any
 
 from gateway.console import wording
-from gateway.text import catalogue
 
 MOST_RADIOS = 7
 """Words that are listed one under the other; more of them are a list to choose from."""
@@ -397,7 +396,7 @@ class BodyForm:
                     BodyForm(row, language, self.sent, (), self.choices).answered for row in rows
                 )
                 joined = (
-                    catalogue.phrase("screens", "named", language, name=name, value=text)
+                    wording.screen("named", language, name=name, value=text)
                     for told in inner
                     for name, text in told
                 )

@@ -34,7 +34,7 @@ def conditions(told: Part, language: str) -> list[tuple[str, str]]:
             continue
         text = _condition(name, value, language)
         if name in forces:
-            text = screen("and", language).join((text, _force(forces[name], language)))
+            text = wording.screen("and", language).join((text, _force(forces[name], language)))
         lines.append((wording.label(name, language), text))
     return lines
 
@@ -44,7 +44,7 @@ def _condition(name: str, value: Any, language: str) -> str:
     if not isinstance(value, Mapping) and any(
         catalogue.word("meanings", str(one), language) != str(one) for one in codes
     ):
-        return screen("and", language).join(
+        return wording.screen("and", language).join(
             wording.option(name, str(one), language) for one in codes
         )
     return text_of(name, value, language)
@@ -52,12 +52,7 @@ def _condition(name: str, value: Any, language: str) -> str:
 
 def _force(stated: Part, language: str) -> str:
     force = wording.code("force", stated["force"], language)
-    return screen("named", language, name=force, value=defang_text(stated["reference"]))
-
-
-def screen(key: str, language: str, **values: Any) -> str:
-    """A text of the screens."""
-    return catalogue.phrase("screens", key, language, **values)
+    return wording.screen("named", language, name=force, value=defang_text(stated["reference"]))
 
 
 def text_of(name: str, value: Any, language: str) -> str:
@@ -67,17 +62,15 @@ def text_of(name: str, value: Any, language: str) -> str:
             return members(value, language)
         case list() | tuple():
             told = ", ".join(text_of(name, one, language) for one in value)
-            return told or screen("none", language)
+            return told or wording.screen("none", language)
         case bool():
             return wording.code(name, value, language)
         case str() if _TIME.fullmatch(value):
             return wording.moment(value, language)
         case str() if _ID.fullmatch(value):
             return short(value)
-    words = catalogue.case_code(name, str(value), language)
-    if words == str(value):
-        words = catalogue.code(name, words, language) or defang_text(words)
-    return words
+    words = wording.code(name, str(value), language)
+    return defang_text(words) if words == str(value) else words
 
 
 def members(part: Part, language: str) -> str:
@@ -89,7 +82,7 @@ def members(part: Part, language: str) -> str:
 def named(name: str, value: Any, language: str) -> str:
     """A field with its name."""
     told = text_of(name, value, language)
-    return screen("named", language, name=catalogue.label(name, language), value=told)
+    return wording.screen("named", language, name=catalogue.label(name, language), value=told)
 
 
 @dataclass(frozen=True)
@@ -124,13 +117,13 @@ def already_known(content: Part, language: str) -> list[ListedElement]:
 def _classified(one: Part, content: Part, language: str) -> str:
     items = {item["id"]: item for item in _parts(content, "items")}
     item = items.get(one["about"])
-    about = screen("the_case", language)
+    about = wording.screen("the_case", language)
     if item is not None:
-        about = f"{text_of('kind', item['kind'], language)} {defang(item['value'], item['kind'])}"
+        about = _address(item, language)
     elif one["about"] != "case":
-        about = screen("item", language, element=short(one["about"]))
+        about = wording.screen("item", language, element=short(one["about"]))
     notes = [
-        screen(
+        wording.screen(
             "assessed",
             language,
             method=text_of("method", one["method"], language),
@@ -138,16 +131,18 @@ def _classified(one: Part, content: Part, language: str) -> str:
             time=wording.moment(one["assessed_at"], language),
         )
     ]
-    notes += [screen("match", language)] if one["method"] in MACHINE_METHODS else []
+    notes += [wording.screen("match", language)] if one["method"] in MACHINE_METHODS else []
     notes += [members(one["attributes"], language)] if "attributes" in one else []
     words = catalogue.code("code", f"{one['scheme']}.{one['code']}", language)
-    return screen(
+    return wording.screen(
         "classified",
         language,
         scheme=text_of("scheme", one["scheme"], language),
-        code=f"{words} ({one['code']})" if words else one["code"],
+        code=wording.say("with_code", language, words=words, code=one["code"])
+        if words
+        else one["code"],
         about=about,
-        how=screen("and", language).join(notes),
+        how=wording.screen("and", language).join(notes),
     )
 
 
@@ -173,21 +168,28 @@ def _plain(one: Part, language: str) -> ListedElement:
     return ListedElement(str(one.get("id", "")), [members(one, language)])
 
 
+def _address(item: Part, language: str) -> str:
+    """Return what an item is, with its address dead."""
+    kind, address = text_of("kind", item["kind"], language), defang(item["value"], item["kind"])
+    return wording.screen("named", language, name=kind, value=address)
+
+
 def _item(one: Part, language: str) -> ListedElement:
-    kind = text_of("kind", one["kind"], language)
-    lines = [screen("named", language, name=kind, value=defang(one["value"], one["kind"]))]
+    lines = [_address(one, language)]
     told = ("site_type", "content_type", "commerciality", "payment_method")
     lines += [named(name, one[name], language) for name in told if name in one]
     if "referrer" in one:
-        lines.append(screen("referrer", language, address=defang(one["referrer"], ItemKind.URL)))
+        lines.append(
+            wording.screen("referrer", language, address=defang(one["referrer"], ItemKind.URL))
+        )
     for hosting in one.get("hosting", ()):
         seen = {**hosting, **({"ip": defang(hosting["ip"], "host")} if "ip" in hosting else {})}
-        lines.append(screen("hosted", language, where=members(seen, language)))
+        lines.append(wording.screen("hosted", language, where=members(seen, language)))
     lines += [members(mark, language) for mark in one.get("hash", ())]
     for check in one.get("online", ()):
         time = wording.moment(check["checked_at"], language)
         status = text_of("status", check["status"], language)
-        lines.append(screen("checked", language, status=status, time=time))
+        lines.append(wording.screen("checked", language, status=status, time=time))
     return ListedElement(one["id"], lines, copied=one["kind"] not in _NO_ADDRESS)
 
 
@@ -199,7 +201,7 @@ def statements(content: Part, shown: str, language: str) -> list[FoldedStatement
     found = []
     for one in _parts(content, "statements"):
         strong = one["content_warning"] == "strong"
-        about = screen(
+        about = wording.screen(
             "stated",
             language,
             kind=text_of("kind", one["kind"], language),

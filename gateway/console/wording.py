@@ -18,6 +18,11 @@ def say(key: str, language: str, **values: Any) -> str:
     return catalogue.phrase("console", key, language, **values)
 
 
+def screen(key: str, language: str, **values: Any) -> str:
+    """A text that pages have in common with the screens of the command line."""
+    return catalogue.phrase("screens", key, language, **values)
+
+
 def label(name: str, language: str) -> str:
     """Return what a field is called, as a heading."""
     return _capital(catalogue.label(name, language))
@@ -28,11 +33,15 @@ def code(field: str, value: Any, language: str) -> str:
     match value:
         case list() | tuple() | set() | frozenset():
             words = [code(field, one, language) for one in value]
-            return ", ".join(words) or catalogue.phrase("screens", "none", language)
+            return ", ".join(words) or screen("none", language)
         case bool():
-            return catalogue.phrase("screens", "yes" if value else "no", language)
+            return screen("yes" if value else "no", language)
+        case _ if field in ("action", "actions") and value in _EVENT_OF:
+            return catalogue.word("events", _EVENT_OF[value], language)
+        case _ if field == "results":
+            return catalogue.word("results", str(value), language)
         case _:
-            found = catalogue.code(field, str(value), language)
+            found = catalogue.code(_FIELDS.get(field, field), str(value), language)
             return found or catalogue.case_code(field, str(value), language)
 
 
@@ -43,10 +52,8 @@ def coded(field: str, value: Any, language: str) -> str:
 
 def option(field: str, word: str, language: str) -> str:
     """A word of a field as it may be chosen: what it means, with the codes that people know."""
-    if field == "actions" and word in _EVENT_OF:
-        return _capital(catalogue.word("events", _EVENT_OF[word], language))
-    if field == "results":
-        return _capital(catalogue.word("results", word, language))
+    if field in ("actions", "results"):
+        return coded(field, word, language)
     meaning = catalogue.word("meanings", word, language)
     if field in ("tlp", "handling") or meaning == word:
         name = code(_FIELDS.get(field, field), word, language)
@@ -64,6 +71,9 @@ _FIELDS = {
     "roles": "role",
     "actions": "act",
     "purposes": "purpose",
+    "duty": "waits",
+    "contact": "role",
+    "entries": "role",
 }
 _NAMES = frozenset({"condition"})
 """Fields whose words are those of another one, and those whose words are names of fields."""

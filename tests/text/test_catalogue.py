@@ -3,15 +3,18 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from gateway.domain import consultation
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
+from gateway.evidence import base64url
 from gateway.text import catalogue
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
@@ -158,3 +161,39 @@ def test_why_a_check_of_a_file_fails_has_its_french(english: str) -> None:
 @each("code", [*consultation.REASON_CODES, *GROUPS, "actor", "gateway", "originator", "recipient"])
 def test_what_a_report_of_events_repeats_has_its_words(code: str) -> None:
     assert code in catalogue._tables()["values"]
+
+
+def details() -> Iterator[tuple[str, Any]]:
+    """What events of kept evidence disclose, each name with its value, however deep."""
+    for file in sorted(FOLDER.rglob("files/*")):
+        waiting: list[Any] = [_read(file.read_bytes())]
+        while waiting:
+            told = waiting.pop()
+            if isinstance(told, Mapping):
+                shown = told.get("disclosures", []) if "nonce" in told else []
+                opened = (_read(base64url.decode(one)) for one in shown)
+                yield from ((one[1], one[2]) for one in opened if isinstance(one, list))
+                waiting += told.values()
+            elif isinstance(told, list):
+                waiting += told
+
+
+def _read(data: bytes) -> Any:
+    with suppress(ValueError):
+        return json.loads(data)
+
+
+def names(kind: str, value: Any) -> Iterator[str]:
+    """The names in a detail, which may be JSON in a text."""
+    yield kind
+    if kind in ("subject", "approvals") and isinstance(value, str):
+        value = _read(value.encode())
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(one, Mapping):
+            yield from (name for key, inner in one.items() for name in names(key, inner))
+
+
+def test_every_name_in_the_details_of_an_event_has_its_words() -> None:
+    found = {name for kind, value in details() for name in names(kind, value)}
+    assert len(found) > 40
+    assert found - TABLES["fields"].keys() - TABLES["labels"].keys() == set()
