@@ -1,9 +1,10 @@
 """The member's own cases: submit, take steps, read, consult, recall."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -70,6 +71,28 @@ class ClientBase:
     ) -> ConfirmedWrite:
         """Do a write with these members; what is None is left out."""
         return self._exchange.write(action, path, asked, handoff)
+
+    def drafting(self, jti: UUID) -> Self:
+        """This client, whose one document, under an id, is a draft that nobody signed yet: what
+        `new_answer`, `new_step` and `Offers.new_offer` return with it is shown, then recorded."""
+        made = copy(self)
+        made._author = self._author and self._author.drafting(jti)
+        return made
+
+    def record(self, new: NewWrite, key: str | None = None) -> ConfirmedWrite:
+        """Do a write that was made before, under an idempotency key: a draft is signed now, exactly
+        as it is, and its id is the key."""
+        action, path, asked, handoff, _ = new
+        if isinstance(asked, SdJwt) and self._author is not None:
+            asked = sd_jwt.complete(asked, self._author.key)
+        return self._exchange.write(action, path, asked, handoff, key=key)
+
+    def read(
+        self, action: str, path: str, asked: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The answer of an address of the interface as it is, which nothing else confirms; with
+        ``asked`` by a POST that changes nothing."""
+        return self._exchange.read(action, path, asked)
 
     def _proved(self, event: UUID | str) -> tuple[Receipt, VerifiedReceipt]:
         """The receipt of an event that concerns this organisation, and what it proves."""
@@ -265,6 +288,10 @@ class CaseClient(ClientBase):
         entry of the staff register. With a document key a recall and the plan of a succession are
         signed here. Raises InvalidArgument for another action, place or field.
         """
+        return self._exchange.write(*self.new_step(action, where, by, **fields))
+
+    def new_step(self, action: str, where: Where, by: str, **fields: Any) -> NewWrite:
+        """A step as `step` takes it, signed where that is, and not sent."""
         kind = STEPS.get(action)
         if kind is None:
             raise InvalidArgument(f"'{action}' is not a step")
@@ -277,7 +304,7 @@ class CaseClient(ClientBase):
         asked: Mapping[str, Any] | SdJwt = {"by": by, **fields}
         if self._author is not None and (signed := _SIGNED.get(action)) is not None:
             asked = signed(self, self._author, named, fields | {"by": by})
-        return self._exchange.write(action, address.format_map(named), asked, named.get("handoff"))
+        return NewWrite(action, address.format_map(named), asked, named.get("handoff"))
 
     def _recall(
         self, author: DocumentSigner, where: Mapping[str, str], asked: Mapping[str, Any]

@@ -28,7 +28,7 @@ from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW, SUCCESSION_TYP
 from gateway.evidence.handoff_moves import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, Unsigned
 from gateway.verification import chain
 from gateway.verification.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
 from gateway.verification.trust import (
@@ -659,7 +659,7 @@ class DocumentSigner:
 
     issuer: str
     organisation: str
-    key: DocumentSigningKey
+    key: Signer
     now: Callable[[], datetime]
     ids: Callable[[], UUID]
     random: Callable[[int], bytes]
@@ -708,6 +708,10 @@ class DocumentSigner:
             updates=previewed.updates.digest if previewed.updates else None,
             change=previewed.change,
         )
+
+    def drafting(self, jti: UUID) -> "DocumentSigner":
+        """The same, whose one document, under this id, is a draft: nobody signed it yet."""
+        return replace(self, key=Unsigned(self.key.kid, self.key.alg), ids=lambda: jti)
 
     def heading(self, audience: str | None = None) -> handoff_documents.Heading:
         """Return what stands at the head of a document that is signed now, for a gateway."""

@@ -170,7 +170,7 @@ class HandoffClient(Events):
             conditions = view["conditions"]
         named = None if groups is None else list(groups)
         offer = documents.newest_offer(view).digest
-        return self._answer(
+        return self.new_answer(
             "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
         )
 
@@ -189,9 +189,9 @@ class HandoffClient(Events):
         are None are left out. ``offer`` is the digest of the offer that was read: where a newer one
         is there, the gateway refuses. InvalidArgument for another command or field.
         """
-        return self._exchange.write(*self._answer(command, handoff, by, offer=offer, **fields))
+        return self._exchange.write(*self.new_answer(command, handoff, by, offer=offer, **fields))
 
-    def _answer(
+    def new_answer(
         self,
         command: str,
         handoff: UUID | str,
@@ -200,6 +200,7 @@ class HandoffClient(Events):
         offer: str | None = None,
         **fields: Any,
     ) -> NewWrite:
+        """An answer as `answer` takes it, signed, and not sent."""
         kind = KIND_OF_ACTION.get(f"handoff.{command}")
         if kind is None or not kind.path:
             raise InvalidArgument(f"a party does not answer by '{command}'")
@@ -416,15 +417,25 @@ class Offers(Directory, HandoffClient):
         parts: Mapping[str, Sequence[str]] | None = None,
         **terms: Unpack[OfferTerms],
     ) -> NewWrite:
-        name, asked = spelled(handoff or self._ids()), {"by": by, **_terms_of(terms)}
-        path = f"/cases/{spelled(case)}/handoffs"
+        asked = {"handoff": spelled(handoff or self._ids()), "by": by, **_terms_of(terms)}
+        return self.new_offer(case, asked, parts)
+
+    def new_offer(
+        self,
+        case: UUID | str,
+        asked: Mapping[str, Any],
+        parts: Mapping[str, Sequence[str]] | None = None,
+    ) -> NewWrite:
+        """An offer as `offer` makes it of the body of its request, signed, and not sent."""
+        name, path = spelled(asked["handoff"]), f"/cases/{spelled(case)}/handoffs"
         if self._author is None:
-            return NewWrite("handoff.offer", path, {"handoff": name, **asked}, name)
-        found = self.preview(case, by, **terms)
-        asked["case"] = spelled(case)
+            return NewWrite("handoff.offer", path, asked, name)
+        terms = {member: one for member, one in asked.items() if member != "handoff"}
+        asked = {**terms, "case": spelled(case)}
+        found = self._exchange.read("handoff.preview", "/handoffs/preview", asked)
         previewed = documents.check_preview(found, asked, parts, self.connection)
         self._require_mandate(previewed.to)
-        document = self._author.offer({"handoff": name, **asked}, previewed)
+        document = self._author.offer({**asked, "handoff": name}, previewed)
         # What was held back was not asked for any more: the preview said it.
         held = {"withheld_groups": [*previewed.withheld_groups], "elsewhere": found["elsewhere"]}
         return NewWrite("handoff.offer", path, document, name, held)

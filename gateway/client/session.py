@@ -166,20 +166,27 @@ class Session:
         asked: Mapping[str, Any] | SdJwt,
         handoff: str | None = None,
         more: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
     ) -> ConfirmedWrite:
-        """Do a write under a new key; ``handoff`` is the id that its event must name.
+        """Do a write under a new key, or this one; ``handoff`` is the id that its event must name.
 
         A signed document is sent as it is; its id is the key. The result gets ``more``.
         """
-        return self.send(self._keep(action, path, asked, handoff)).having(more)
+        return self.send(self._keep(action, path, asked, handoff, key)).having(more)
 
     def _keep(
-        self, action: str, path: str, asked: Mapping[str, Any] | SdJwt, handoff: str | None
+        self,
+        action: str,
+        path: str,
+        asked: Mapping[str, Any] | SdJwt,
+        handoff: str | None,
+        key: str | None = None,
     ) -> local_state.PendingWrite:
         if isinstance(asked, SdJwt):
             key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
         else:
-            key, body = str(self._ids()), body_of(asked)
+            key, body = key or str(self._ids()), body_of(asked)
         write = local_state.PendingWrite(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
         if self._outbox and action not in _READ_AT_ONCE:

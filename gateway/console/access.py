@@ -66,6 +66,20 @@ class RefusedOnRecord(Exception):
         self.receipt = receipt
 
 
+class NotDone(Exception):
+    """What a member's own system could not do, or does not believe; ``kind`` is the name of its
+    error."""
+
+    def __init__(self, detail: str, kind: str) -> None:
+        """Keep the kind with the sentence."""
+        super().__init__(detail)
+        self.detail, self.kind = detail, kind
+
+
+UNANSWERED = (Refusal, RefusedOnRecord, NotDone)
+"""All that a reading may end with, where a page goes on without what was asked."""
+
+
 class Access(Protocol):
     """The declared endpoints, by their names, for one person who is signed in.
 

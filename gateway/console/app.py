@@ -1,6 +1,7 @@
 """The app of the console: what holds for every page of it."""
 
 import hmac
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -23,7 +24,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from gateway.console import wording
-from gateway.console.access import RefusedOnRecord
+from gateway.console.access import NotDone, RefusedOnRecord
 from gateway.console.context import (
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
@@ -34,7 +35,7 @@ from gateway.console.context import (
     sent,
     without_session,
 )
-from gateway.console.pages import BLUEPRINTS, NAVIGATION
+from gateway.console.pages import AT_A_MEMBER, BLUEPRINTS, NAVIGATION
 from gateway.console.pages.home import dangers
 from gateway.console.sections import short
 from gateway.console.session import TooLarge
@@ -116,7 +117,7 @@ def create_console_app(context: ConsoleContext) -> Flask:
     app.after_request(_finish)
     app.register_error_handler(Exception, _answer_error)
     app.add_url_rule("/static/<name>", "static", without_session(_serve_asset))
-    for blueprint in BLUEPRINTS:
+    for blueprint in BLUEPRINTS if context.enter is None else AT_A_MEMBER:
         app.register_blueprint(blueprint)
     app.extensions["open"] = frozenset(
         name for name, view in app.view_functions.items() if "without_session" in vars(view)
@@ -224,6 +225,8 @@ def _answer_error(error: Exception) -> tuple[str, int]:
             return _refusal(error, recorded=False)
         case TooLarge():
             return _problem(413)
+        case NotDone():
+            return _refused_page(error.kind, error.detail), 409
         case HTTPException():
             return _problem(error.code or 500)
     console().log.fail("console-failure", error, request=g.request_id, endpoint=request.endpoint)
@@ -234,14 +237,23 @@ def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
     status = next((one for kind, one in _STATUS_OF.items() if isinstance(refusal, kind)), 409)
     if status not in (403, 409):
         return _problem(status)
-    page = render_template(
+    faults = refusal.errors if isinstance(refusal, refusals.ValidationFailed) else ()
+    told = [(wording.label(at.rpartition("/")[2], g.language), why) for at, why in faults]
+    kind, detail = type(refusal).__name__, refusal.detail
+    return _refused_page(kind, detail, told, recorded=recorded), status
+
+
+def _refused_page(
+    kind: str, detail: str, faults: Sequence[tuple[str, str]] = (), *, recorded: bool = False
+) -> str:
+    return render_template(
         "refused.html",
-        told=wording.refusal(refusal.detail, g.language),
-        kind=wording.refused(type(refusal).__name__, g.language),
-        detail=refusal.detail,
+        told=wording.refusal(detail, g.language),
+        kind=wording.refused(kind, g.language),
+        detail=detail,
+        faults=[(name, wording.fault(why, g.language)) for name, why in faults],
         recorded=recorded,
     )
-    return page, status
 
 
 def _problem(status: int) -> tuple[str, int]:

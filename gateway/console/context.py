@@ -37,7 +37,8 @@ class ConsoleContext:
     """The parts of the console. ``origin`` is its address, for good: browsers keep passkeys to it.
 
     ``simulated`` is the reference date that a demonstration set. ``answered`` hears of each answer,
-    where anybody counts them: its route's template, method, status and seconds.
+    where anybody counts them: its route's template, method, status and seconds. ``enter`` is of a
+    console at a member, where one person signs in by a code, and nobody by a passkey.
     """
 
     origin: str
@@ -49,6 +50,7 @@ class ConsoleContext:
     simulated: date | None = None
     answered: Callable[[str, str, int, float], None] | None = None
     body_bytes: int = 256 * 1024
+    enter: Callable[[str], Person | None] | None = None
 
     @property
     def host(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.console import wording
-from gateway.domain.case import MACHINE_METHODS, ROUTING_FIELDS, is_sealed
+from gateway.domain.case import MACHINE_METHODS, ROUTING_FIELDS, SealedElement, is_sealed
 from gateway.domain.item_value import defang, defang_text
 from gateway.domain.vocabulary import ItemKind
 from gateway.text import catalogue
@@ -194,6 +194,39 @@ def _item(one: Part, language: str) -> ListedElement:
 
 
 _NO_ADDRESS = (ItemKind.HASH, ItemKind.REPORT_REF)
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A sealed element; ``lines`` are what stood in it, None where that is folded, and nothing
+    where it cannot be opened here, for the reason ``fault`` if its own system tried."""
+
+    id: str
+    group: str
+    sealed_to: str
+    fault: str
+    lines: Sequence[tuple[str, str]] | None
+
+
+def seals(
+    parts: Sequence[SealedElement], unsealed: Mapping[str, Part], shown: str, language: str
+) -> list[Seal]:
+    """The sealed elements of a case; of those that were ``unsealed``, the one that is ``shown``."""
+    found = []
+    for part in parts:
+        told = unsealed.get(part.id, {})
+        lines = list(_unsealed(told, language)) if shown == part.id else None
+        opened = "value" in told
+        fault = str(told.get("fault", ""))
+        found.append(Seal(part.id, part.group, part.sealed_to, fault, lines if opened else ()))
+    return found
+
+
+def _unsealed(told: Part, language: str) -> Iterator[tuple[str, str]]:
+    for name, value in told.get("value", {}).items():
+        address = told["type"] == "item" and name == "value"
+        text = defang(value, told["category"]) if address else text_of(name, value, language)
+        yield wording.label(name, language), text
 
 
 def statements(content: Part, shown: str, language: str) -> list[FoldedStatement]:

@@ -72,6 +72,17 @@ class Signer(Protocol):
         """The signature over ``message`` in JOSE form (r||s for ECDSA, RFC 7518 3.4)."""
 
 
+class Unsigned(NamedTuple):
+    """In place of the signer of a draft: its documents verify with no key."""
+
+    kid: str
+    alg: str
+
+    def sign(self, message: bytes) -> bytes:
+        """Return what is no signature of any key."""
+        return bytes(64)
+
+
 class Disclosure(NamedTuple):
     """One part that can be withheld. ``name`` is None for the element of an array.
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.domain import case as cases
 from gateway.domain.case import EMBARGO_TERMS
@@ -160,7 +160,7 @@ DRAFT = ""
 
 def unsigned(heading: handoff_documents.Heading) -> handoff_documents.Heading:
     """The heading of a draft: what somebody reads before they sign with a passkey."""
-    return replace(heading, signer=_Unsigned(heading.signer.kid, heading.signer.alg))
+    return replace(heading, signer=sd_jwt.Unsigned(heading.signer.kid, heading.signer.alg))
 
 
 def complete(context: RequestContext, draft: str, binds: Mapping[str, Any]) -> SdJwt:
@@ -176,16 +176,6 @@ def complete(context: RequestContext, draft: str, binds: Mapping[str, Any]) -> S
     if not newest or drafted.header["kid"] != signer.kid:
         raise EditConflict("it changed since you were shown it: read it again, then sign")
     return sd_jwt.complete(sd_jwt.parse(draft), signer)
-
-
-class _Unsigned(NamedTuple):
-    """In place of the signer of a draft: its documents verify with no key."""
-
-    kid: str
-    alg: str
-
-    def sign(self, message: bytes) -> bytes:
-        return bytes(64)
 
 
 def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:

@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 
 from gateway.changes import CHANGES
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
+from gateway.console.interface import Interface
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
 from gateway.evidence.declarations import change_digest, planned
@@ -197,11 +198,11 @@ class HostedAccess:
         """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does.
 
         Of a change, which has its name by its action, that of its values."""
-        return VALUES[endpoint] if endpoint in VALUES else _schema(endpoint)
+        return VALUES[endpoint] if endpoint in VALUES else interface().schema(endpoint)
 
     def query(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the query of an endpoint, as an object."""
-        return _query(endpoint)
+        return interface().query(endpoint)
 
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""
@@ -234,48 +235,6 @@ def _crossing() -> Iterator[None]:
 
 
 @cache
-def _schema(endpoint: str) -> Mapping[str, Any]:
-    operation, schemas = _operation(endpoint)
-    body = operation["requestBody"]["content"]["application/json"]["schema"]
-    told = (operation["summary"], operation.get("description"))
-    about = "\n\n".join(filter(None, told))
-    whole: Mapping[str, Any] = _whole(body, schemas)
-    return {**whole, "description": about}
-
-
-@cache
-def _query(endpoint: str) -> Mapping[str, Any]:
-    operation, schemas = _operation(endpoint)
-    asked = [one for one in operation["parameters"] if one["in"] == "query"]
-    named = {one["name"]: _whole(one["schema"], schemas) for one in asked}
-    return {"type": "object", "properties": named}
-
-
-def _operation(endpoint: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """An endpoint as it is described, and the schemas to which that refers."""
-    described = _description()
-    operation = next(
-        one
-        for item in described["paths"].values()
-        for one in item.values()
-        if one["operationId"] == endpoint
-    )
-    return operation, described["components"]["schemas"]
-
-
-@cache
-def _description() -> Mapping[str, Any]:
-    return openapi.document()
-
-
-def _whole(described: Any, schemas: Mapping[str, Any]) -> Any:
-    """A schema with those that it refers to in their places."""
-    if isinstance(described, list):
-        return [_whole(one, schemas) for one in described]
-    if not isinstance(described, dict):
-        return described
-    named = dict(described)
-    if isinstance(place := named.pop("$ref", None), str):
-        named = {**schemas[place.rpartition("/")[2]], **named}
-        return _whole(named, schemas)
-    return {key: _whole(one, schemas) for key, one in named.items()}
+def interface() -> Interface:
+    """The interface as this gateway describes it."""
+    return Interface(openapi.document())

@@ -10,7 +10,7 @@ from gateway.domain.answers import KIND_OF_ACTION, PARTIES_ANSWERS
 from gateway.domain.steps import STEPS
 from gateway.kernel.fields import schema_of
 from gateway.text import catalogue
-from gateway.web.hosted_access import _query, _schema
+from gateway.web.hosted_access import interface
 from gateway.web.partners import steps
 from gateway.web.partners.handoffs import ANSWERING
 from tests.each import each
@@ -32,8 +32,8 @@ OTHERS = (
 def bodies() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The bodies of answers, steps and changes, and others that a person sends, by name."""
     for one in (*ANSWERING, *steps.ENDPOINTS):
-        yield one.name, _schema(one.name)
-    yield from ((name, _schema(name)) for name in OTHERS)
+        yield one.name, interface().schema(one.name)
+    yield from ((name, interface().schema(name)) for name in OTHERS)
     yield from ((action, schema_of(change.fields)) for action, change in CHANGES.items())
 
 
@@ -59,7 +59,7 @@ def test_each_filter_of_a_list_has_a_name_and_its_words_in_both_languages() -> N
     found = [
         one
         for name, set_ in LISTS.items()
-        for one in questions_of(_query(name), without=(*lists.NOT_ASKED, *set_))
+        for one in questions_of(interface().query(name), without=(*lists.NOT_ASKED, *set_))
     ]
     assert {one.field for one in found} - named == set()
     assert [one for one in found if one.widget in (Widget.JSON, Widget.ROWS)] == []
@@ -103,7 +103,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
         "handoff.lapse",
     } <= actions.keys()
     told = [kind.about for kind in (*PARTIES_ANSWERS, *STEPS.values())]
-    told += [str(_schema(name)["description"]) for name in ACTS]
+    told += [str(interface().schema(name)["description"]) for name in ACTS]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
     assert english - catalogue._tables()["descriptions"].keys() == set()
 

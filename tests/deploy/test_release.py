@@ -38,6 +38,7 @@ def test_a_release_is_made_with_sums_and_a_bill_of_its_dependencies(tmp_path: Pa
     names = zipfile.ZipFile(wheel).namelist()
     assert "gateway/py.typed" in names
     assert any(name.startswith("gateway/_policies/") for name in names)
+    assert "gateway/_openapi.json" in names
     bill = json.loads((copy / "dist" / "casegate.cdx.json").read_text())
     root = bill["metadata"]["component"]
     assert (bill["bomFormat"], root["name"], root["version"]) == (

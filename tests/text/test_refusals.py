@@ -38,8 +38,10 @@ OTHERWISE_NAMED = {
     "Closed.NO_COPY", "Closed.PAST_ERASURE", "_why_not(context, kind)",
     "kept.changed", "kept.taken", "opens", "self._taken(case)", "sentence", "standing.gone", "why",
     "' '.join(reasons) or _why_not(context, kind)", "str(error)", "detail",
+    "refused.detail",
 }  # fmt: skip
-"""Of these: what policy says, a sentence of the tables or functions below, of the database."""
+"""Of these: what policy says, a sentence of the tables or functions below, of the database, or what
+a gateway said to a client."""
 
 SAYING = {"way_back", "_taken"}
 """Functions that return a sentence, beside those that are named after the question why."""

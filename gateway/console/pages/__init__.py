@@ -47,7 +47,7 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/me", "me"),
 )
 
-BLUEPRINTS: tuple[Blueprint, ...] = (
+AT_A_MEMBER: tuple[Blueprint, ...] = (
     signing_in.pages,
     me.pages,
     home.pages,
@@ -57,6 +57,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     acts.pages,
     waiting.pages,
     staff.pages,
+)
+"""The pages of a member's own system, which has no passkeys and asks as one organisation."""
+
+BLUEPRINTS = (
+    *AT_A_MEMBER,
+    signing_in.registration,
     admin.pages,
     admission.pages,
     health.pages,

@@ -23,11 +23,11 @@ from flask import (
 )
 
 from gateway.console import passkeys, wording
-from gateway.console.access import Access, Prepared, RefusedOnRecord
+from gateway.console.access import UNANSWERED, Access, Done, Prepared
 from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
-from gateway.domain.refusals import InvalidApproval, Refusal, ValidationFailed
+from gateway.domain.refusals import InvalidApproval, ValidationFailed
 from gateway.evidence import event, passkey, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.text import catalogue
@@ -111,7 +111,7 @@ class PersonAct:
         me, access = signed_in().person.name, signed_in().access
         try:
             entries = access.read("staff_list", {"limit": "100"})["items"]
-        except (Refusal, RefusedOnRecord):  # suspended: a pseudonym is typed, and signs likewise
+        except UNANSWERED:  # suspended: a pseudonym is typed, and signs likewise
             return {}
         known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
         words = {one["pseudonym"]: _colleague(one) for one in known}
@@ -283,12 +283,21 @@ def finish(
     shown = {name: kept[name] for name in ("action", "back", "title")}
     told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
     confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
-    held = {**shown, "receipt": receipt.to_json(done.receipt), "confirmed": confirmed}
+    how = "done_confirmed" if confirmed else "done_signed" if _signed(done) else "done_attested"
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how}
     held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
     hold, session = console().sessions.hold, signed_in().session
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
+
+
+def _signed(done: Done) -> bool:
+    """Tell whether the document of an act is signed by its author, and not attested."""
+    document = done.result.get("document") or done.result.get("offer")
+    if not isinstance(document, str):
+        return False
+    return "attested_for" not in sd_jwt.read_unverified(document).claims
 
 
 def _id(text: str) -> UUID | str:

@@ -88,6 +88,7 @@ def consult(handoff: UUID) -> Response:
         "withheld": result["withheld_groups"],
         "tightened": result.get("tightened_by") is not None,
         "superseded": result.get("superseded"),
+        "unsealed": result.get("unsealed", {}),
     }
     name = console().sessions.hold(signed_in().session, opened, OPEN)
     return make_response(redirect(f"/opened/{name}", 303))
@@ -116,14 +117,14 @@ def unfold(name: str) -> str:
     """The content with one strong text, which is counted."""
     opened, shown = _opened(name), sent("statement")
     told = sections.statements(opened["content"], shown, g.language)
-    if any(one.id == shown and one.strong for one in told):
+    if shown in opened["unsealed"] or any(one.id == shown and one.strong for one in told):
         _count(STRONG)
     return _show(name, opened, shown=shown)
 
 
 def _show(name: str, opened: Mapping[str, Any], *, shown: str = "", live: str = "") -> str:
     content, day = opened["content"], console().now().date()
-    sealed = [(one.group, one.sealed_to) for one in sealed_parts(content)]
+    sealed = sections.seals(sealed_parts(content), opened["unsealed"], shown, g.language)
     address = next((one["value"] for one in content.get("items", ()) if one["id"] == live), "")
     return render_template(
         "content.html",

@@ -7,12 +7,11 @@ from uuid import UUID
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 
 from gateway.console import wording
-from gateway.console.access import RefusedOnRecord
+from gateway.console.access import UNANSWERED
 from gateway.console.context import console, following, signed_in
 from gateway.console.pages import admin, waiting
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
-from gateway.domain.refusals import Refusal
 from gateway.domain.vocabulary import Urgency
 from gateway.text import catalogue
 
@@ -109,7 +108,7 @@ def dangers() -> Sequence[Danger] | None:
             "worklist_show", {"urgency": str(Urgency.IMMINENT_DANGER), "limit": "20"}
         )
         return [_danger(one) for one in [*_first_of_each(found["items"])][:MOST_DANGERS]]
-    except (Refusal, RefusedOnRecord):
+    except UNANSWERED:
         return None
 
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
@@ -24,6 +25,7 @@ from gateway.evidence.sd_jwt import DocumentError
 from gateway.text.catalogue import LANGUAGES
 
 pages = Blueprint("signing_in", __name__)
+registration = Blueprint("registration", __name__)
 
 WRONG_ATTEMPTS = 60
 """Wrong sign-ins, and likewise wrong invitations, that are answered in a minute; beyond, 429. A
@@ -36,30 +38,43 @@ right one counts in any case, so that nobody can shut others out."""
 @pages.get("/login")
 @without_session
 def show_login() -> str:
-    """Ask for a passkey."""
+    """Ask for a passkey, or at a member for the code that the command printed."""
     return _login()
 
 
 @pages.post("/login")
 @without_session
 def sign_in() -> Response:
-    """Begin a session for the person whose passkey signed the challenge."""
+    """Begin a session for the person whose passkey signed the challenge, or who has the code."""
     context = console()
     try:
-        answer = passkeys.read_answer(sent("credential"))
-        person = passkeys.person_of(answer)
-        kid = passkeys.verify(answer, context.persons.passkeys(person), "sign-in")
-        if context.persons.access(person, "", kid) is None:
-            raise DocumentError("the organisation of the person takes part no more")
+        by_code = context.enter and partial(_by_code, context.enter)
+        person, kid, credential = (by_code or _by_passkey)()
     except DocumentError as error:
         return _refuse_sign_in(error)
     if g.signed_in is not None:
         context.sessions.end(g.signed_in.person, g.signed_in.session.id)
-    token = context.sessions.begin(person, kid, answer.credential)
+    token = context.sessions.begin(person, kid, credential)
     context.log.note("console-signed-in", request=g.request_id, kid=kid)
     response = make_response(redirect("/", 303))
     response.set_cookie(SESSION_COOKIE, token, secure=True, httponly=True, samesite="Strict")
     return response
+
+
+def _by_passkey() -> tuple[Person, str, str]:
+    answer, persons = passkeys.read_answer(sent("credential")), console().persons
+    person = passkeys.person_of(answer)
+    kid = passkeys.verify(answer, persons.passkeys(person), "sign-in")
+    if persons.access(person, "", kid) is None:
+        raise DocumentError("the organisation of the person takes part no more")
+    return person, kid, answer.credential
+
+
+def _by_code(enter: Callable[[str], Person | None]) -> tuple[Person, str, str]:
+    person = enter(sent("token").strip())
+    if person is None:
+        raise DocumentError("the code does not count")
+    return person, "", ""
 
 
 def _refuse_sign_in(error: DocumentError) -> Response:
@@ -71,6 +86,8 @@ def _refuse_sign_in(error: DocumentError) -> Response:
 
 
 def _login(*, wrong: bool = False) -> str:
+    if console().enter is not None:
+        return render_template("enter.html", wrong=wrong)
     options = passkeys.request_options(console().sessions.challenge("sign-in"))
     return render_template("login.html", options=options, wrong=wrong)
 
@@ -88,14 +105,14 @@ def sign_out() -> Response:
 # --- Register a passkey: the token stands in the address's fragment, which no server is sent ---
 
 
-@pages.get("/invitation")
+@registration.get("/invitation")
 @without_session
 def show_invitation() -> str:
     """Take the token, which the script reads from the address; it can be pasted as well."""
     return render_template("invitation.html", wrong=False)
 
 
-@pages.post("/invitation")
+@registration.post("/invitation")
 @without_session
 def open_invitation() -> Response:
     """Show who invites whom, and make a passkey."""
@@ -120,7 +137,7 @@ def open_invitation() -> Response:
     )
 
 
-@pages.post("/invitation/passkey")
+@registration.post("/invitation/passkey")
 @without_session
 def prove_passkey() -> Response:
     """Let the new passkey sign the statement about its own registration."""
@@ -146,7 +163,7 @@ def _prove(action: str, answer: passkeys.Answer, jwk: Mapping[str, str], draft: 
     return make_response(page)
 
 
-@pages.post("/invitation/proof")
+@registration.post("/invitation/proof")
 @without_session
 def register_passkey() -> Response:
     """Register it, and use up the invitation."""
@@ -183,14 +200,14 @@ def _refuse_invitation(reason: str) -> Response:
 # --- A passkey for an administrator: it counts once two of them approve it by their own keys ---
 
 
-@pages.get("/administrator")
+@registration.get("/administrator")
 @without_session
 def show_administrator() -> str:
     """Ask for whom a passkey is to be made."""
     return _administrator()
 
 
-@pages.post("/administrator")
+@registration.post("/administrator")
 @without_session
 def name_administrator() -> Response:
     """Make a passkey; whether there is an administrator of this id is not told."""
@@ -209,7 +226,7 @@ def name_administrator() -> Response:
     return make_response(page)
 
 
-@pages.post("/administrator/passkey")
+@registration.post("/administrator/passkey")
 @without_session
 def prove_administrator() -> Response:
     """Let the new passkey sign the statement about itself."""
@@ -224,7 +241,7 @@ def prove_administrator() -> Response:
     return _prove("/administrator/proof", answer, jwk, draft)
 
 
-@pages.post("/administrator/proof")
+@registration.post("/administrator/proof")
 @without_session
 def show_proof() -> Response:
     """Show what two administrators approve."""

@@ -14,16 +14,26 @@ pages = Blueprint("staff", __name__)
 
 INVITE = "staff.invite"
 
+_ACTS = {
+    "staff.add": (),
+    "staff.end": ("pseudonym",),
+    INVITE: ("pseudonym",),
+    "staff.revoke_passkey": ("pseudonym", "kid"),
+}
+"""The acts on the register, and what each is about; a host may not have all."""
+
 
 @pages.get("/staff")
 def index() -> str:
     """The register, by pseudonym; it holds no names."""
     query = {"after": request.args["after"]} if "after" in request.args else {}
-    found = signed_in().access.read("staff_list", query)
+    access = signed_in().access
+    found = access.read("staff_list", query)
     rows = [
         {**one, "roles": wording.code("role", one["roles"], g.language)} for one in found["items"]
     ]
-    return render_template("staff.html", rows=rows, following=following(found, query))
+    may = {action for action, ids in _ACTS.items() if access.endpoint(action, *ids)}
+    return render_template("staff.html", rows=rows, following=following(found, query), may=may)
 
 
 @pages.get("/staff/<action>")

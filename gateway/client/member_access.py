@@ -1,0 +1,291 @@
+"""The console's way to the interface at a member: by the client, which verifies what it shows, and
+signs with the member's own key.
+
+A document is drafted when an act is checked, shown, and signed when the person records it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.gateway import Gateway
+from gateway.client.sealing import OpenedElement
+from gateway.client.session import NewWrite
+from gateway.console.access import Access, Done, NotDone, Person, Prepared, RefusedOnRecord
+from gateway.console.interface import Interface
+from gateway.domain import refusals
+from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.steps import STEPS
+from gateway.domain.worklist import WorklistFilter
+from gateway.evidence import sd_jwt
+from gateway.evidence.passkey import Passkey
+from gateway.evidence.sd_jwt import SdJwt
+
+PAGE = 50
+"""Rows of a list that is read whole, and shown by pages."""
+
+_OFFER, _ENTER = "handoff.offer", "staff.add"
+_CONSULT, _PREVIEW = "handoffs_consult", "cases_preview"
+_PLAIN = frozenset({"cases_list", "cases_show", "cases_show_coverage", "staff_list"})
+"""What a member's own entries are, which no document or event confirms."""
+
+_READ = _PLAIN | {"worklist_show", "handoffs_list", "handoffs_show"}
+"""What is read here."""
+
+_DOCUMENT, _HANDOFF = "document", "handoff"
+"""The members of what was prepared: the draft of a document, and the handoff of its event."""
+
+
+@cache
+def interface() -> Interface:
+    """The interface as this version describes it: a gateway cannot word a form otherwise."""
+    package = Path(str(resources.files("gateway")))
+    shipped = package / "_openapi.json"
+    file = shipped if shipped.exists() else package.parent / "docs/openapi.json"
+    return Interface(json.loads(file.read_bytes()))
+
+
+@dataclass
+class MemberAccess:
+    """The interface for the ``person`` of a member, by its ``gateway``, for one request: what was
+    read is not read again before something was done."""
+
+    gateway: Gateway
+    person: Person
+    _known: dict[Any, Any] = field(default_factory=dict)
+
+    def read(
+        self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any
+    ) -> Mapping[str, Any]:
+        """The answer of an endpoint that changes nothing, each document in it verified."""
+        asked = (endpoint, *sorted(query.items()), *sorted(ids.items()))
+        if asked not in self._known:
+            with _crossing():
+                self._known[asked] = self._read(endpoint, query, ids)
+        found: Mapping[str, Any] = self._known[asked]
+        return found
+
+    def _read(self, endpoint: str, query: Mapping[str, Any], ids: Mapping[str, Any]) -> Any:
+        match endpoint:
+            case "worklist_show":
+                found, wanted = self._worklist(), WorklistFilter(**_narrowed(query))
+                return {**found, **_page([*filter(wanted.fits, found["items"])], query)}
+            case "handoffs_list":
+                box, only = str(query["box"]), _narrowed(query)
+                listed = self.gateway.inbox if box == "in" else self.gateway.sent
+                return _page([*listed(**only)], query)
+            case "handoffs_show":
+                return self.gateway.handoff(ids[_HANDOFF])
+            case _ if endpoint in _PLAIN:
+                address = interface().address(endpoint, ids, query)
+                return self.gateway.read(interface().action(endpoint), address)
+        raise refusals.NotFound
+
+    def _worklist(self) -> Any:
+        if "worklist" not in self._known:
+            self._known["worklist"] = self.gateway.worklist()
+        return self._known["worklist"]
+
+    def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
+        """The answer of an endpoint that takes a body and changes nothing."""
+        if endpoint != _PREVIEW:
+            raise refusals.NotFound
+        with _crossing():
+            address = interface().address(endpoint, ids)
+            return self.gateway.read("handoff.preview", address, self._named(body))
+
+    def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
+        """Draft what an act would sign, under the ``key`` as its id. Nothing is kept or sent."""
+        with _crossing():
+            new = self._drafted(endpoint, UUID(key), body, ids)
+        action, organisation = new.action, self.person.organisation
+        if isinstance(new.asked, SdJwt):
+            draft = {_DOCUMENT: new.asked.compact(), _HANDOFF: new.handoff}
+            return Prepared(action, organisation, {_DOCUMENT: new.asked.digest}, draft, "")
+        asked = {name: one for name, one in new.asked.items() if one is not None}
+        return Prepared(action, organisation, {**asked, **ids}, body, "")
+
+    def _drafted(
+        self, endpoint: str, jti: UUID, body: Mapping[str, Any], ids: Mapping[str, Any]
+    ) -> NewWrite:
+        """The write that a form asks for; where it is signed, with a draft of its document."""
+        action, by = self._action(endpoint), self.person.name
+        drafting, fields = self.gateway.drafting(jti), dict(body)
+        if action == _OFFER:
+            return drafting.new_offer(ids["case"], self._named(body))
+        if action in KIND_OF_ACTION:
+            command, offer = action.partition(".")[2], fields.pop("offer", None)
+            return drafting.new_answer(command, ids[_HANDOFF], by, offer=offer, **fields)
+        if action in STEPS:
+            return drafting.new_step(action, ids, by, **fields)
+        return NewWrite(action, interface().address(endpoint, ids), self._named(body))
+
+    def write(
+        self,
+        endpoint: str,
+        key: str,
+        body: Mapping[str, Any],
+        _approvals: Sequence[str] = (),
+        /,
+        **ids: Any,
+    ) -> Done:
+        """Do it, once for each idempotency ``key``; what was drafted is signed now."""
+        self._known.clear()
+        with _crossing():
+            if endpoint == _CONSULT:
+                return self._consult(body, ids[_HANDOFF])
+            action, address = self._action(endpoint), interface().address(endpoint, ids)
+            draft = body.get(_DOCUMENT)
+            asked = self._named(body) if draft is None else sd_jwt.parse(draft)
+            handoff = ids.get(_HANDOFF) or body.get(_HANDOFF)
+            new = NewWrite(action, address, asked, handoff and str(handoff))
+            written = self.gateway.record(new, key)
+        return Done(written.result, written.receipt)
+
+    def _consult(self, body: Mapping[str, Any], handoff: UUID) -> Done:
+        """Open the content, and what is sealed in it for this member."""
+        opened = self.gateway.consult(handoff, self.person.name, **body)
+        unsealed = {one.part.id: _unsealed(one) for one in self.gateway.unseal(opened)}
+        return Done({**opened.written.result, "unsealed": unsealed}, opened.written.receipt)
+
+    def draft(self, *_: tuple[str, str]) -> str:
+        """Nobody signs with a passkey here."""
+        raise refusals.NotFound
+
+    def endpoint(self, action: str, /, *ids: str) -> str | None:
+        """The endpoint that does an action about what ids of these names are given for: answers and
+        steps, offers, and entries into the staff register."""
+        return interface().acting(action, ids) if _is_done_here(action) else None
+
+    def reaches(self, *endpoints: str) -> bool:
+        """Tell whether one of these endpoints is read, or done, here."""
+        return any(one in _READ or _is_done_here(interface().action(one)) for one in endpoints)
+
+    def schema(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the body of an endpoint, whole."""
+        if endpoint not in (_CONSULT, _PREVIEW):
+            self._action(endpoint)
+        return interface().schema(endpoint)
+
+    def query(self, endpoint: str, /) -> Mapping[str, Any]:
+        """The JSON Schema of the query of an endpoint, as an object."""
+        return interface().query(endpoint)
+
+    def changes(self, *, of_gateway: bool) -> Sequence[str]:
+        """No member proposes a change of the registry."""
+        return ()
+
+    def _action(self, endpoint: str) -> str:
+        """The action of an endpoint that is done here; NotFound."""
+        action = interface().action(endpoint)
+        if not _is_done_here(action):
+            raise refusals.NotFound
+        return action
+
+    def _named(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A body that names the person who asks."""
+        return {**body, "by": self.person.name}
+
+
+def _is_done_here(action: str) -> bool:
+    return action in (_OFFER, _ENTER) or action in KIND_OF_ACTION or action in STEPS
+
+
+def _narrowed(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a list is narrowed by, as the client names it; pages are made here."""
+    named = {"from": "since", "to": "until"}
+    asked = {name: one for name, one in query.items() if name not in ("box", "after", "limit")}
+    return {named.get(n, n): one == "true" if n == "overdue" else one for n, one in asked.items()}
+
+
+def _page(rows: Sequence[Any], query: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of a list that was read whole, as the interface has pages."""
+    after, limit = str(query.get("after", "")), int(query.get("limit", PAGE))
+    first = int(after) if re.fullmatch("[0-9]{1,9}", after, re.ASCII) else 0
+    following = f"?after={first + limit}" if first + limit < len(rows) else None
+    return {"items": rows[first : first + limit], "next": following}
+
+
+def _unsealed(one: OpenedElement) -> dict[str, Any]:
+    """Return what stood in a seal, or why that is not shown."""
+    if one.contents is None:
+        return {"fault": one.fault}
+    kind, category = one.contents.type, one.contents.category
+    return {"type": kind, "category": category, "value": dict(one.contents.value)}
+
+
+# --- Refusals as they cross to the console ---
+
+_KINDS = {
+    re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(): kind
+    for name, kind in vars(refusals).items()
+    if getattr(kind, "__init__", None) is refusals.Refusal.__init__
+} | {"invalid-state": refusals.WrongState}
+"""The kinds of refusals, by the names that the interface gives them."""
+
+
+@contextmanager
+def _crossing() -> Iterator[None]:
+    """Raise what the gateway refuses, and what the client does not believe, as refusals."""
+    try:
+        yield
+    except RequestRefused as refused:
+        refusal = None if refused.unanswered else _refusal(refused)
+        if refusal is None:  # it was not heard, and is kept; or its kind has no name here
+            raise NotDone(str(refused), type(refused).__name__) from refused
+        if refused.receipt is None:
+            raise refusal from refused
+        raise RefusedOnRecord(refusal, refused.receipt) from refused
+    except ClientError as error:
+        raise NotDone(str(error), type(error).__name__) from error
+
+
+def _refusal(refused: RequestRefused) -> refusals.Refusal | None:
+    if refused.errors:
+        return refusals.ValidationFailed(refused.errors)
+    if refused.rules or refused.slug == "policy-denied":
+        return refusals.Forbidden(refused.detail, refused.rules)
+    kind = _KINDS.get(refused.slug)
+    return kind and kind(refused.detail)
+
+
+# --- Who works there ---
+
+
+@dataclass(frozen=True)
+class MemberPersons:
+    """One ``person``, who works at the member's own machine; nobody has a passkey there."""
+
+    gateway: Gateway
+    person: Person
+
+    def passkeys(self, _person: Person, /) -> Mapping[str, Passkey]:
+        """None."""
+        return {}
+
+    def access(self, person: Person, _session: str, _kid: str, /) -> Access | None:
+        """The interface for the person."""
+        return MemberAccess(self.gateway, person) if person == self.person else None
+
+    def invitation(self, _token: str, /) -> None:
+        """None: who is invited makes a passkey at the gateway's console."""
+
+    def registration(self, _token: str, _jwk: Mapping[str, Any], /) -> str:
+        """Refuse, likewise."""
+        raise refusals.InvalidInvitation
+
+    def administrators_registration(self, _name: str, _jwk: Mapping[str, Any], /) -> str:
+        """Refuse, likewise."""
+        raise refusals.InvalidInvitation
+
+    def register(self, *_: Any) -> None:
+        """Refuse, likewise."""
+        raise refusals.InvalidInvitation

@@ -1,0 +1,39 @@
+"""A console at a member, over the product's client and the real app without sockets."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.client.member_access import MemberPersons
+from gateway.console.access import Person
+from gateway.console.app import create_console_app
+from gateway.console.entry import EntryCodes
+from tests.authenticator import Authenticator
+from tests.client.client_fixture import MemberClient
+from tests.console.browsing import Browser, Console
+
+ADDRESS = "http://casegate-0123456789abcdef.localhost:4711"
+
+
+class MemberConsole(Console):
+    """It acts for one person of a member, by its client."""
+
+    def __init__(self, folder: Path, gateway: MemberClient, name: str) -> None:
+        super().__init__(folder, ADDRESS)
+        self.person = Person(gateway.connection.organisation, name)
+        self.codes = EntryCodes(self.person, lambda: self.now)
+        persons: Any = MemberPersons(gateway, self.person)
+        self.context = replace(
+            self.context, persons=persons, enter=self.codes.enter, new_id=gateway._ids
+        )
+        self.app = create_console_app(self.context)
+
+    def browser(self, person: Person | None = None) -> Browser:
+        """A browser, whose device nobody asks."""
+        return Browser(self, Authenticator(), person or self.person)
+
+    def signed_in(self) -> Browser:
+        """The person, who came by the printed address."""
+        browser = self.browser()
+        browser.send(browser.get("/login"), "/login", token=self.codes.draw())
+        return browser
