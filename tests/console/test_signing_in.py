@@ -1,8 +1,11 @@
 """Sign in by passkey, register one by an invitation, and what is refused."""
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -104,7 +107,10 @@ def test_an_administrator_makes_a_passkey_for_two_administrators_to_approve(cons
     page = browser.send(browser.get("/administrator"), "/administrator", token=" martin ")
     done = make_passkey(browser, page, "/administrator")
     assert browser.device.jwk["kid"] in done.text
-    assert "add-passkey martin" in done.text
+    command = unescape(re.search(r"<pre[^>]*>(casegate admin .*?)</pre>", done.text)[1])
+    *_, name, option, jwk, _, statement = shlex.split(command)
+    assert (name, option, json.loads(jwk)) == ("martin", "--jwk", browser.device.jwk)
+    assert statement.count(".") == 2
     assert console.register.keys == {OFFICER: console.register.keys[OFFICER]}
     for name in ("", "no one", "x" * 41, "<b>"):
         assert browser.post("/administrator", {"token": name}).status_code == 422

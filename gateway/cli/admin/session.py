@@ -628,13 +628,40 @@ def read_object(file: Path) -> dict[str, Any]:
     return values
 
 
+class _FileOrText(click.Path):
+    """A file, or in its place what would be in it, as a page prints it in a command: an object as
+    JSON, or a signed text."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take a text as it is, and a file where there is one."""
+        if isinstance(value, str) and value.startswith(("{", "eyJ")):
+            return value
+        return super().convert(value, param, ctx)
+
+
+def _read_line(file: Path) -> str:
+    return file.read_text("ascii", errors="replace").strip()
+
+
+def _read_given(given: Path | str, read: Callable[[Path], Any]) -> Any:
+    if isinstance(given, Path):
+        return read(given)
+    if not given.startswith("{"):
+        return given
+    with raising(click.ClickException, "what is given is not JSON"):
+        return canonical.decode(given.encode())
+
+
 _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.TEXT: (click.STRING, str),
     Given.DATE: (CalendarDay(), date.isoformat),
     Given.ID: (click.UUID, str),
     Given.FLAG: (click.BOOL, bool),
-    Given.JSON_FILE: (FILE, read_json),
-    Given.TEXT_FILE: (FILE, lambda file: file.read_text("ascii", errors="replace").strip()),
+    Given.JSON_FILE: (_FileOrText(), lambda given: _read_given(given, read_json)),
+    Given.TEXT_FILE: (_FileOrText(), lambda given: _read_given(given, _read_line)),
     Given.DIGEST_OF_FILE: (FILE, lambda file: base64url.digest(file.read_bytes())),
 }
 """How each kind of value is taken from the command line, and what is signed of it."""

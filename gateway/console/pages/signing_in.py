@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
@@ -251,7 +252,7 @@ def show_proof() -> Response:
         return make_response(_administrator(wrong=True), 403)
     if not _ADMINISTRATOR.fullmatch(sent("token")):
         return make_response(_administrator(wrong=True), 422)
-    page = _administrator(jwk=json.dumps(jwk), statement=statement, name=sent("token"))
+    page = _administrator(jwk=jwk, statement=statement, name=sent("token"))
     return make_response(page)
 
 
@@ -259,10 +260,15 @@ _ADMINISTRATOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
 
 
 def _administrator(
-    *, wrong: bool = False, jwk: str = "", statement: str = "", name: str = ""
+    *, wrong: bool = False, jwk: Mapping[str, Any] = {}, statement: str = "", name: str = ""
 ) -> str:
     return render_template(
-        "administrator.html", wrong=wrong, jwk=jwk, statement=statement, name=name
+        "administrator.html",
+        wrong=wrong,
+        jwk=json.dumps(jwk, separators=(",", ":")),
+        kid=jwk.get("kid"),
+        statement=statement,
+        name=name,
     )
 
 
