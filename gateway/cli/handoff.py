@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +9,9 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import arguments, output, wording
+from gateway.cli import arguments, handoff_view, output, wording
 from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
-from gateway.cli.content import change_word, condition_lines, show_opened, superseding
+from gateway.cli.content import show_opened, superseding
 from gateway.cli.elements import ElementId
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
@@ -46,12 +45,7 @@ from gateway.domain import answers
 from gateway.domain.case import GROUPS
 from gateway.domain.consultation import RETENTION, SUPERSEDED
 from gateway.domain.handoff import WITHOUT_GROUND, HandoffState, RecallAnswer
-from gateway.domain.item_value import defang_text
-from gateway.domain.json_values import parse_timestamp
-from gateway.domain.organisation import OrganisationName
-from gateway.domain.standing import Closed
 from gateway.domain.vocabulary import Purpose
-from gateway.evidence import sd_jwt
 
 
 @click.group(epilog=EPILOG)
@@ -178,7 +172,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     _warn_of_danger(found)
     for item in found["elsewhere"]:
         output.say(f"  {elsewhere(item)}")
-    _print_conditions(found["conditions"])
+    handoff_view.print_conditions(found["conditions"])
 
 
 @write_command(
@@ -354,36 +348,13 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.sent(**filters))
-    urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
+    urgency = ("urgency", lambda one: handoff_view.urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
     handoff_ = ("handoff", lambda one: output.short(one["handoff"]))
     references = ["reference"] if any(one.get("reference") for one in found) else []
-    output.print_items(found, urgency, ("due (UTC)", _due), handoff_, party, *references)
-
-
-_SHORT = {"imminent_danger": "DANGER"}
-"""Classes of urgency that are too long for a column."""
-
-
-def urgency_word(urgency: str) -> str:
-    """A class of urgency as a column shows it."""
-    return _SHORT.get(urgency) or wording.code("urgency", urgency)
-
-
-def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed, in UTC: to the offer, to the minute, or to a recall or an update,
-    the day; the state where none is."""
-    if listed["overdue"]:
-        return "OVERDUE"
-    if listed["due_at"]:
-        due = parse_timestamp(listed["due_at"]).astimezone(UTC)
-        if listed["state"] == HandoffState.OFFERED:
-            return f"{due:%m-%d %H:%M}"
-        return f"{'recall' if listed['recalled'] else 'update'} {due:%m-%d}"
-    if listed["corrected"]:
-        return "CORRECTED, wait"
-    state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
-    return str(state).replace("_", " ")
+    output.print_items(
+        found, urgency, ("due (UTC)", handoff_view.due), handoff_, party, *references
+    )
 
 
 @partner_command(handoff, handoff_argument, screen_language)
@@ -407,77 +378,48 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         "from": organisation(view["originator"], names),
         "to": organisation(view["recipient"], names),
         "competence": view["competence"],
-        "case": _case_version(view),
-        **_matter(view),
+        "case": handoff_view.case_version(view),
+        **handoff_view.matter(view),
         "not_cleared": _uncleared(view),
         "purpose": wording.code("purpose", view["purpose"]),
         "due": view["due_at"],
         "telephone": _whom_to_call(view),
-        "late_duties": _owed(view, names, late=True),
+        "late_duties": handoff_view.owed(view, names, late=True),
         "ends": view["expires_at"],
         "erase_on": view["erase_on"],
         "superseded_by": superseding(view["superseded"]) if view.get("superseded") else None,
         **measure_lines(view["measures"]),
-        "retention": _retention(view["retention"]) if "retention" in view else None,
-        "recalled": _recalled(gateway, view) if view["recalled"] else None,
-        "sent_acts": waiting_acts(view),
+        "retention": handoff_view.retention(view["retention"]) if "retention" in view else None,
+        "recalled": handoff_view.recalled(gateway, view) if view["recalled"] else None,
+        "sent_acts": handoff_view.waiting_acts(view),
         "parts": len(view["permitted_disclosures"]),
-        "accepted_groups": _groups(view["accepted_groups"]),
+        "accepted_groups": handoff_view.groups(view["accepted_groups"]),
         "interest": say("interested") if view.get("interest") else None,
         "to_reseal": _sealed(view.get("to_reseal", ())),
         "taken": view.get("taken_by"),
         "you_may": act_words(view["acts"]),
-        "content": _closed(view.get("closed")),
-        **_succession(view),
+        "content": handoff_view.closed(view.get("closed")),
+        **handoff_view.succession(view),
     }
     output.print_fields(wording.fields(lines))
-    _print_conditions(view["conditions"])
+    handoff_view.print_conditions(view["conditions"])
     if "tightened_by" in view:
         output.say(f"  {say('tightened_offer')}")
     click.echo(output.colour(say("packages"), "cyan"))
     for one in view["packages"]:
-        output.say(f"  {_package(one)}")
+        output.say(f"  {handoff_view.package(one)}")
         if one["pointers"]:
             places = output.sanitise(output.with_ends(output.format_value(one["pointers"])))
             output.print_wrapped(places, f"     {say('changes')} ", 13)
-    _print_arrivals(view["arrivals"])
+    handoff_view.print_arrivals(view["arrivals"])
     click.echo(output.colour(say("history"), "cyan"))
     for answer in view["answers"]:
-        output.say(f"  {_history(answer, names)}")
+        output.say(f"  {handoff_view.history(answer, names)}")
     outcomes = [one.get("code") for one in view["answers"] if one["kind"] == "outcome"]
     own = view["originator"] == gateway.connection.organisation
     if own and view["erase_on"] and WITHOUT_GROUND.intersection(outcomes[-1:]):
         output.say(say("without_ground"))
         wording.print_next(output.complete(f"case advance-erasure {output.short(view['case'])}"))
-
-
-def _case_version(view: Mapping[str, Any]) -> str:
-    """Return of which case a handoff is, in which version, and who signed that."""
-    assurance = wording.code("assurance", view["assurance"])
-    case = output.short(view["case"])
-    return say("case_version", case=case, version=view["version"], assurance=assurance)
-
-
-def _groups(groups: Sequence[str] | None) -> str | None:
-    return None if groups is None else wording.code("group", groups)
-
-
-def _closed(why: str | None) -> str | None:
-    """Return why the content does not open."""
-    return None if why is None else wording.code("closed", Closed(why).name.lower())
-
-
-def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a handoff is about, and what its originator noted."""
-    routing = sd_jwt.read_unverified(view["routing"]).content
-    notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
-    return {
-        **{
-            name: wording.code(name, routing[name]) if name in routing else None
-            for name in ("matter", "urgency", "urgency_reason")
-        },
-        "note": [defang_text(note) for note in notes],
-    }
 
 
 @partner_command(handoff, handoff_argument)
@@ -490,141 +432,11 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Handoff {output.short(found['handoff'])} is {found['state']}")
-    late, owed = (_owed(found, {}, late=one) for one in (True, False))
+    late, owed = (handoff_view.owed(found, {}, late=one) for one in (True, False))
     output.print_fields({"OVERDUE": late, "owed": owed})
-    _print_arrivals(found["arrivals"])
+    handoff_view.print_arrivals(found["arrivals"])
     for notice in found["notices"]:
-        output.say(f"  {_history(notice, {})}")
-
-
-def _print_arrivals(arrived: Sequence[Mapping[str, Any]]) -> None:
-    """Print what the other side did and nobody here has seen, each with its event's id."""
-    if arrived:
-        click.echo(output.colour(say("arrived"), "cyan"))
-    for one in arrived:
-        key = "arrival_due" if one["due_at"] else "arrival"
-        due = output.format_time(one["due_at"] or "")
-        what = wording.code("arrived", one["type"])
-        time = output.format_time(one["since"])
-        output.say(f"  {say(key, what=what, time=time, due=due, event=one['event'])}")
-
-
-def _owed(view: Mapping[str, Any], names: Mapping[str, str], *, late: bool) -> list[str]:
-    """Return what is owed, and late or not, by whom."""
-    return [
-        say(
-            "duty",
-            what=wording.code("waits", one["kind"]),
-            organisation=organisation(one["organisation"], names),
-            time=output.format_time(one["due_at"]),
-        )
-        for one in view["duties"]
-        if one["overdue"] is late and one["closed_at"] is None
-    ]
-
-
-def _recalled(gateway: Gateway, view: Mapping[str, Any]) -> str:
-    """Return what a recall asks of the reader: of its originator, to look at the answers."""
-    if view["originator"] == gateway.connection.organisation:
-        return say("holder_asked")
-    return say("recall_answer_due")
-
-
-def _retention(stated: Mapping[str, Any]) -> str:
-    """Return what a holder states of its retention, as far as it is shown."""
-    told = {
-        "legal_basis": say("retained_by", basis=stated.get("legal_basis")),
-        "until": say("retained_until", day=stated.get("until")),
-        "review_on": say("retained_review", day=stated.get("review_on")),
-    }
-    shown = [text for name, text in told.items() if stated.get(name)]
-    return ", ".join(shown) or say("retained")
-
-
-def waiting_acts(view: Mapping[str, Any]) -> list[str]:
-    """Return what its originator sent to the peer gateway that decides, and nobody took in yet."""
-    peer = OrganisationName(view["recipient"]).peer
-    waiting = view.get("waiting", ())
-    acts = act_words({"action": one["action"], "due_at": None} for one in waiting)
-    return [
-        say("sent_act", act=act, time=output.format_time(one["since"]), peer=peer)
-        for act, one in zip(acts, waiting, strict=True)
-    ]
-
-
-def _package(one: Mapping[str, Any]) -> str:
-    kind = change_word(one) if one["change"] else say("first")
-    at, made = one["acknowledged"], output.format_time(one["at"])
-    noted = say("acknowledged", time=output.format_time(at)) if at else say("not_acknowledged")
-    named = {"number": one["number"], "kind": kind, "version": one["version"]}
-    return say("package", **named, time=made, noted=noted)
-
-
-def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
-    links: dict[str, Any] = {}
-    if "reissue_of" in view:
-        before = view["reissue_of"]
-        links["reissued_for"] = say(
-            "by_succession",
-            handoff=output.short(before["handoff"]),
-            succession=before["succession"],
-        )
-    if "reissued_as" in view:
-        after = view["reissued_as"]
-        key = "by_succession" if after["handoff"] else "unshown_by_succession"
-        handoff = output.short(after["handoff"] or "")
-        links["followed_by"] = say(key, handoff=handoff, succession=after["succession"])
-    return links
-
-
-def _print_conditions(conditions: Mapping[str, Any]) -> None:
-    click.echo(output.colour(say("conditions"), "cyan"))
-    output.print_fields(condition_lines(conditions))
-
-
-def _history(answer: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """One line on an answer; who exactly gave it stays with its organisation."""
-    text = answer["document"]  # empty where it was erased before its delivery
-    content = sd_jwt.read_unverified(text).content if text else {}
-    shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    told = {name: defang_text(_value(name, content[name])) for name in shown}
-    if "code" in answer and "code" not in content:
-        told = {"code": wording.code("code", answer["code"]), **told}
-    details = [say("named", name=wording.label(name), value=text) for name, text in told.items()]
-    how = wording.code("assurance", answer.get("assurance", "undelivered"))
-    line = say(
-        "answer",
-        time=output.format_time(answer["at"]),
-        kind=wording.code("acts", _KINDS.get(answer["kind"], answer["kind"])),
-        author=names.get(answer["author"], answer["author"]),
-        how=how,
-        event=answer["event"],
-    )
-    return say("and").join([line, *details])
-
-
-_KINDS = {str(move): kind.name for move, kind in answers.KIND_OF_MOVE.items()}
-"""What a move is called, as documents call it."""
-
-
-def _value(name: str, value: Any) -> str:
-    """A value of an answer: codes in words, elements and places by the ends of their ids, texts as
-    they are."""
-    if name == "reservation":
-        return f"{wording.code(name, value['condition'])}, {value['legal_basis']}"
-    if name not in _CODED:
-        text = output.format_value(value)
-        return output.with_ends(text) if isinstance(value, list) else text
-    return wording.code(name, value)
-
-
-_CODED = {
-    one.name for kind in answers.ANSWERS.values() for one in kind.fields if one.words
-} - {"reservation"}  # fmt: skip
-"""The fields of answers that have codes."""
-
-
-_TOLD = ("by", *dict.fromkeys(one.name for kind in answers.ANSWERS.values() for one in kind.fields))
+        output.say(f"  {handoff_view.history(notice, {})}")
 
 
 # --- Answering -----------------------------------------------------------------------------------
@@ -668,8 +480,8 @@ def _agree(view: Mapping[str, Any]) -> None:
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    output.print_fields(wording.fields({"from": view["originator"], **_matter(view)}))
-    _print_conditions(view["conditions"])
+    output.print_fields(wording.fields({"from": view["originator"], **handoff_view.matter(view)}))
+    handoff_view.print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
 

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli import output, wording
 from gateway.cli.arguments import Words
-from gateway.cli.handoff import urgency_word
+from gateway.cli.handoff_view import urgency_word
 from gateway.cli.partner_command import EPILOG, partner, partner_command
 from gateway.cli.steps import act_word, add_steps
 from gateway.cli.system import waiting_writes

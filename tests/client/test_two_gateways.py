@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.cli.handoff import _history, waiting_acts
+from gateway.cli.handoff_view import history, waiting_acts
 from gateway.client import GatewayUnavailable, PeerLogMissing, TlsNotTrusted
 from gateway.client.documents import is_undelivered
 from gateway.client.mirror import PublicLog
@@ -191,7 +191,7 @@ def test_an_answer_that_was_erased_before_its_delivery_leaves_its_handoff_to_rea
     desk = both.desk(BE, BE_HOTLINE)
     *others, last = desk.handoff(handoff)["answers"]
     assert (last["document"], last["code"]) == ("", "copies_erased")
-    assert "document erased before its delivery" in _history(last, {})
+    assert "document erased before its delivery" in history(last, {})
     # The gateway of no member here may leave out what it has itself.
     assert not is_undelivered({**last, "author": BE_HOTLINE})
     assert not any(map(is_undelivered, others))
