@@ -455,17 +455,21 @@ class Offers(Directory, HandoffClient):
         With a document key the update is previewed, then signed: it updates the newest offer,
         which is verified, and repeats its terms.
         """
-        name, asked = spelled(handoff), {"by": by, **_update_terms(terms)}
+        asked = {"by": by, **_update_terms(terms)}
+        return self._exchange.write(*self.new_update(handoff, asked))
+
+    def new_update(self, handoff: UUID | str, asked: Mapping[str, Any]) -> NewWrite:
+        """An update as `update` makes it of the body of its request, signed, and not sent."""
+        name = spelled(handoff)
         path = f"/handoffs/{name}/updates"
         if self._author is None:
-            return self._exchange.write("handoff.update", path, asked, name)
+            return NewWrite("handoff.update", path, asked, name)
         view, chain = self._view(name)
-        found = self.preview_update(name, by, **terms)
+        found = self._exchange.read("handoff.preview", f"{path}/preview", asked)
         previewed = documents.check_update_preview(
             found, str(view["case"]), chain[-1], self.connection
         )
-        document = self._author.offer(asked, previewed)
-        return self._exchange.write("handoff.update", path, document, name)
+        return NewWrite("handoff.update", path, self._author.offer(asked, previewed), name)
 
     def _require_mandate(self, to: Mapping[str, Any]) -> None:
         """Nothing is signed for an office whose mandate no event of the log registered for now."""

@@ -32,8 +32,8 @@ from gateway.evidence.sd_jwt import SdJwt
 PAGE = 50
 """Rows of a list that is read whole, and shown by pages."""
 
-_OFFER, _ENTER = "handoff.offer", "staff.add"
-_CONSULT, _PREVIEW = "handoffs_consult", "cases_preview"
+_OFFER, _UPDATE, _ENTER = "handoff.offer", "handoff.update", "staff.add"
+_CONSULT, _PREVIEWS = "handoffs_consult", ("cases_preview", "handoffs_preview_update")
 _PLAIN = frozenset({"cases_list", "cases_show", "cases_show_coverage", "staff_list"})
 """What a member's own entries are, which no document or event confirms."""
 
@@ -96,7 +96,7 @@ class MemberAccess:
 
     def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""
-        if endpoint != _PREVIEW:
+        if endpoint not in _PREVIEWS:
             raise refusals.NotFound
         with _crossing():
             address = interface().address(endpoint, ids)
@@ -121,6 +121,8 @@ class MemberAccess:
         drafting, fields = self.gateway.drafting(jti), dict(body)
         if action == _OFFER:
             return drafting.new_offer(ids["case"], self._named(body))
+        if action == _UPDATE:
+            return drafting.new_update(ids[_HANDOFF], self._named(body))
         if action in KIND_OF_ACTION:
             command, offer = action.partition(".")[2], fields.pop("offer", None)
             return drafting.new_answer(command, ids[_HANDOFF], by, offer=offer, **fields)
@@ -171,7 +173,7 @@ class MemberAccess:
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint, whole."""
-        if endpoint not in (_CONSULT, _PREVIEW):
+        if endpoint not in (_CONSULT, *_PREVIEWS):
             self._action(endpoint)
         return interface().schema(endpoint)
 
@@ -196,7 +198,7 @@ class MemberAccess:
 
 
 def _is_done_here(action: str) -> bool:
-    return action in (_OFFER, _ENTER) or action in KIND_OF_ACTION or action in STEPS
+    return action in (_OFFER, _UPDATE, _ENTER) or action in KIND_OF_ACTION or action in STEPS
 
 
 def _narrowed(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Interface:
         self._acting = {
             (one.get("x-policy-action"), frozenset(re.findall(r"{(\w+)}", path))): name
             for name, (path, one) in self._operations.items()
-            if "requestBody" in one
+            if "requestBody" in one and not path.endswith("/preview")
         }
         self._whole = dict[str, Mapping[str, Any]]()
 

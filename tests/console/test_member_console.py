@@ -17,6 +17,7 @@ from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
 from tests.console.test_handoff_pages import checked, read
 from tests.founding import (
+    ADDITION,
     HOTLINE,
     OFMIN,
     case_content,
@@ -262,3 +263,19 @@ def test_another_host_and_another_pages_form_open_nothing(office):
     crossed = browser.post("/login", {"token": code}, Sec_Fetch_Site="same-site")
     assert crossed.status_code == 403
     assert browser.post("/login", {"token": code}).status_code == 303
+
+
+def test_an_update_is_previewed_and_signed(stage, tmp_path):
+    gateway = client(stage, HOTLINE)
+    content = case_content(stage.gateway.new_id())
+    written = gateway.submit(content, "intake-1", CLEARED)
+    handoff = offer(gateway, stage, case=content["case"])
+    second = {**content, "version": 2, "previous": written.result["digest"]}
+    gateway.revise(second, "intake-1", ADDITION, CLEARED)
+    browser = MemberConsole(tmp_path, gateway, "liaison-1").signed_in()
+    path = f"/handoffs/{handoff}/handoff.update"
+    page = browser.send(browser.get(path), path)
+    assert "Addition" in read(page)
+    words, event = done(browser, record(browser, page))
+    assert "own key" in words
+    assert (event["type"], event["document_sha256"]) == ("handoff.updated", digest_on(page))

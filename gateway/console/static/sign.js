@@ -23,8 +23,13 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   });
 }
 const invitation = document.querySelector("form[data-fragment]");
-if (invitation && location.hash.length > 1) {
+const take = () => {
+  if (location.hash.length < 2) return;
   invitation.elements.token.value = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
+};
+if (invitation) {
+  take();
+  addEventListener("hashchange", take); // a new address, into the page that is open
 }
 document.querySelector(".summary")?.focus();
