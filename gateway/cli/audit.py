@@ -1,8 +1,6 @@
 """`casegate audit`: streams, copies of the log, searches."""
 
-import io
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,7 +20,6 @@ from gateway.cli.partner_command import EPILOG, Failure, connected, partner_comm
 from gateway.cli.verify import (
     TRUST_FOLDER,
     language_option,
-    page_of,
     page_option,
     report_command,
     trust_options,
@@ -52,7 +49,15 @@ from gateway.ledger.cosignature import Cosigner
 from gateway.text import catalogue
 from gateway.text import month as texts
 from gateway.text.numbers import pluralise
-from gateway.verification import account, coverage, event_table, history, listing, log_copy
+from gateway.verification import (
+    account,
+    court_file,
+    coverage,
+    event_table,
+    history,
+    listing,
+    log_copy,
+)
 from gateway.verification.report import InputFile, VerificationReport
 from gateway.verification.stream import of_page, verify_stream
 from gateway.verification.trust import TrustAnchors
@@ -550,7 +555,7 @@ def search(gateway: Gateway, as_csv: bool, page: Path | None, language: str, **a
     shown = [event for one in searches for event in one.events]
     if page is not None:
         evidence = {listing.EVIDENCE: gateway.evidence(searches)}
-        output.write_new(page, page_of(evidence, gateway.connection.trust, language))
+        output.write_new(page, court_file.page_of(evidence, gateway.connection.trust, language))
     told = {
         "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
         "events": [_event_json(one) for one in shown],
@@ -730,17 +735,11 @@ def export(gateway: Gateway, out: Path, as_zip: bool, language: str, **asked: An
         raise click.UsageError(f"{zipped} exists. Move it away, or use another name.")
     searches = _searched(gateway, **asked)
     events = [event.confirmed for one in searches for event in one.events]
-    data = gateway.evidence(searches)
-    checkpoint = next(iter(canonical.decode(data)["logs"].values()))["checkpoint"]
-    parts = {
-        listing.EVIDENCE: data,
-        listing.TABLE: event_table.to_csv([*map(event_table.cells, events)]).encode(),
-        listing.CHECKPOINT: checkpoint.encode(),
-    }
-    parts[listing.PAGE] = page_of(parts, gateway.connection.trust, language, out.name)
+    data, trust = gateway.evidence(searches), gateway.connection.trust
+    parts = court_file.parts_of(data, events, trust, language, out.name)
     with raising(OutputNotWritten, causes=files.PrivateFileError):
         if as_zip:
-            files.create(zipped, _zip(out.name, parts))
+            files.create(zipped, court_file.archive(out.name, parts))
         else:
             files.create_folder(out, parts)
     made = zipped if as_zip else out
@@ -752,12 +751,3 @@ def export(gateway: Gateway, out: Path, as_zip: bool, language: str, **asked: An
         + f"casegate verify {out.name} --trust KEYS",
         word="Done",
     )
-
-
-def _zip(name: str, parts: Mapping[str, bytes]) -> bytes:
-    """The folder as a ZIP archive; the same folder is the same archive."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part, data in parts.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}/{part}"), data, zipfile.ZIP_DEFLATED)
-    return written.getvalue()

@@ -1,19 +1,16 @@
 """`casegate verify`: the keys that a verifier brings, and the report as people read it."""
 
 import functools
-import hashlib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from gateway import __version__
 from gateway.cli import output
 from gateway.cli.arguments import (
     CONNECTION_FILE,
@@ -202,10 +199,12 @@ def report_command(
         def command(
             context: click.Context, /, language: str, page: Path | None, **given: Any
         ) -> None:
+            from gateway.verification import court_file  # noqa: PLC0415
+
             report = function(**given)
-            checked = _about(_typed(context), name, None, given["trust"])
+            checked = court_file.identify(_typed(context), name, None, given["trust"])
             if page is not None:
-                from gateway.cli.report_page import render  # noqa: PLC0415
+                from gateway.verification.report_page import render  # noqa: PLC0415
 
                 text = render({name: report}, {name: checked}, language)
                 output.write_new(page, text.encode())
@@ -259,6 +258,7 @@ def print_report(
 
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
 """What `gateway.verification.listing` reads at most."""
+
 
 EXPORTED = ("evidence.json", "events.csv", "log.checkpoint", "report.html")
 """The files of a folder that `casegate audit export` writes, the evidence first, as
@@ -355,7 +355,7 @@ def verify(
     Example: casegate verify handoff.json --trust trust
     """
     # Long: a parameter for each option; below, one output after the other.
-    from gateway.verification import verifier  # noqa: PLC0415
+    from gateway.verification import court_file, verifier  # noqa: PLC0415
 
     try:
         known = verifier.remembered_history(trust)
@@ -375,12 +375,12 @@ def verify(
         for name, data, beside in files
     }
     checked = {
-        name: _about(_typed(context), _label(name, beside), data, trust)
+        name: court_file.identify(_typed(context), court_file.name_of(name, beside), data, trust)
         for name, data, beside in files
     }
     code = max((report.code for report in reports.values()), key=_gravity)
     if page is not None:
-        from gateway.cli.report_page import render  # noqa: PLC0415
+        from gateway.verification.report_page import render  # noqa: PLC0415
 
         output.write_new(page, render(reports, checked, language, content=content).encode())
     if output.for_machines():
@@ -415,45 +415,6 @@ def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
         raise click.UsageError(f"--log: {report.headline}")
     note = copied.read(log_copy.CHECKPOINT).decode()
     known.add_copy(history.SignedTree(copied.checkpoint, note), copied.root)
-
-
-def page_of(
-    parts: Mapping[str, bytes], trust: "TrustAnchors", language: str, folder: str = ""
-) -> bytes:
-    """The page of an exported folder: what `casegate verify` says of its other files; or, without a
-    folder, of what a search found."""
-    from gateway.cli.report_page import render  # noqa: PLC0415
-    from gateway.verification import verifier  # noqa: PLC0415
-
-    beside = dict(parts)
-    data = beside.pop(EXPORTED[0])
-    if folder:
-        report = verifier.verify(data, trust, beside=beside)
-        command = shlex.join(["casegate", "verify", folder, "--trust", "KEYS"])
-        checked = _about(command, _label(folder, beside), data, trust)
-    else:
-        report = verifier.verify(data, trust)
-        checked = _about("casegate audit search", "search", None, trust)
-    return render({folder: report}, {folder: checked}, language).encode()
-
-
-def _label(name: str, beside: Mapping[str, bytes] | None) -> str:
-    """A file by its name alone; no path, which would name persons and cases."""
-    name = Path(name).name
-    return name if beside is None else f"{name}/{EXPORTED[0]}"
-
-
-def _about(command: str, name: str, data: bytes | None, trust: "TrustAnchors") -> dict[str, Any]:
-    """Return what identifies a report: the file, or the command on a folder, the day, the version,
-    the command and the keys."""
-    return {
-        "file": name,
-        **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),
-        "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
-        "casegate": __version__,
-        "command": command,
-        "keys": trust.named_keys(),
-    }
 
 
 def _typed(context: click.Context) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from gateway.cli.page import frame
 from gateway.domain.item_value import defang_text
 from gateway.text import catalogue
+from gateway.text.html_page import frame
 from gateway.verification.report import VerificationReport
 
 
