@@ -294,6 +294,10 @@ class RememberingSigner:
     def origin(self) -> str:
         return self.signer.name
 
+    @property
+    def verifier_keys(self) -> list[str]:
+        return [self.signer.vkey]
+
     def sign(self, head: TreeHead) -> str:
         assert not self.opened.works, "a checkpoint is signed while a transaction is open"
         assert self.signed.setdefault(head.size, head.root) == head.root, "the log has forked"

@@ -181,6 +181,10 @@ class MemberAccess:
         """The JSON Schema of the query of an endpoint, as an object."""
         return interface().query(endpoint)
 
+    def log_keys(self) -> Sequence[str]:
+        """The verifier keys of the gateway's log, which the member brought."""
+        return [str(one) for one in self.gateway.connection.trust.log_keys]
+
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """No member proposes a change of the registry."""
         return ()

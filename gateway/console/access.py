@@ -130,6 +130,9 @@ class Access(Protocol):
     def query(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the query of an endpoint, as an object."""
 
+    def log_keys(self) -> Sequence[str]:
+        """The verifier keys of the gateway's log, as it publishes them."""
+
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""
 

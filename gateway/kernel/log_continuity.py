@@ -188,6 +188,11 @@ class CheckpointSigner:
         """The name of the log."""
         return self._signers[0].name
 
+    @property
+    def verifier_keys(self) -> Sequence[str]:
+        """The keys that verify what it signs, one for each that signs."""
+        return [one.vkey for one in self._signers]
+
     def sign_own(self, base: TreeHead, head: TreeHead) -> str | None:
         """The checkpoint of a head that a commit of this process has just made of ``base``.
 

@@ -73,7 +73,12 @@ def about_log(summary: Mapping[str, Any], language: str) -> list[str]:
         told.append(catalogue.phrase("screens", key, language, **values))
     if not summary["confirmed"]:
         told.append(catalogue.phrase("screens", "month_no_witness", language))
-    if summary["next"] is not None:
-        entry = summary["next"]["after"]
-        told.append(catalogue.phrase("screens", "month_more", language, entry=entry))
-    return told
+    return [*told, *ended(summary, language)]
+
+
+def ended(summary: Mapping[str, Any], language: str) -> list[str]:
+    """Say that a search ended before all that may fit."""
+    if summary["next"] is None:
+        return []
+    entry = summary["next"]["after"]
+    return [catalogue.phrase("screens", "month_more", language, entry=entry)]

@@ -293,6 +293,7 @@ _WORDS: Mapping[str, str] = {
     "AuditSearchResult.before": "The number of the entry up to which the search looked; exclusive.",
     "AuditSearchResult.next": "Where more may follow: the `next` of a further search; or null.",
     "SearchBody.next": "The `next` of the search that this one goes on from.",
+    "page_size": "How many events a page has; 100 if left out.",
     "SearchBody.limit": "How many events are found at most.",
     "FiltersBody.reference CaseReferenceBody.reference": "The originator's own reference.",
     "FiltersBody.case": "One case.",

@@ -204,6 +204,10 @@ class HostedAccess:
         """The JSON Schema of the query of an endpoint, as an object."""
         return interface().query(endpoint)
 
+    def log_keys(self) -> Sequence[str]:
+        """The verifier keys of the gateway's log, as it publishes them."""
+        return self.ports.checkpoint_signer.verifier_keys
+
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""
         return [name for name, kind in CHANGES.items() if kind.at_gateway is of_gateway]

@@ -1,14 +1,22 @@
 """An auditor reads the log in a browser: one inquiry on record, its events in words, receipts."""
 
+import io
 import json
 import re
+import zipfile
 
 import pytest
 
+from gateway.domain.audit_topics import AuditTopic
 from gateway.evidence import receipt
+from gateway.ledger.note import VerificationKey
+from gateway.verification import listing, verifier
+from gateway.verification.trust import TrustAnchors
 from tests.console.test_handoff_pages import read
 from tests.exchange.oversight.test_audit import AUDITOR, grant
-from tests.founding import accepted
+from tests.exchange.oversight.test_audit_topics import happened
+from tests.exchange.oversight.test_witnesses import NAME, cosigned, witness
+from tests.founding import accepted, submitted
 
 SEARCH = {"reason_code": "lawfulness", "reason": "yearly check"}
 
@@ -68,3 +76,106 @@ def test_an_inquiry_of_another_is_not_there(hosted, auditor, handoff):
     assert officer.get(f"/audit/searches/{search}").status_code == 404
     assert officer.get(f"/audit/searches/{search}/{handoff}/receipt.json").status_code == 404
     assert auditor.get(f"/audit/searches/{search}/{handoff}").status_code == 404
+
+
+def own_keys(hosted, *witnesses):
+    """The gateway's own keys, as somebody who was given them has them."""
+    keys = [
+        VerificationKey.parse(one) for one in hosted.gateway.ports.checkpoint_signer.verifier_keys
+    ]
+    return TrustAnchors(keys, {one.name for one in keys}, witnesses=[one.key for one in witnesses])
+
+
+MONTH = "/audit/months/2026-03"
+
+
+def month(browser):
+    """The page of a month's inquiry."""
+    done = browser.send(browser.get(MONTH), MONTH, **SEARCH)
+    assert done.status_code == 303, read(done)
+    return browser.get(done.headers["Location"])
+
+
+def test_months_lead_to_this_one_and_to_the_one_that_was_chosen(auditor):
+    assert auditor.get("/audit/months").headers["Location"] == MONTH
+    asked = auditor.get("/audit/months?month=2&year=2025")
+    assert asked.headers["Location"] == "/audit/months/2025-02"
+    assert auditor.get("/audit/months/2026-13").status_code == 404
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_month_is_one_event_and_shows_six_topics_in_words(hosted, auditor, language):
+    happened(hosted.gateway)
+    cosigned(hosted.gateway, witness(NAME))
+    auditor = hosted.signed_in(AUDITOR, "auditor-1", language)
+    size = hosted.gateway.size()
+    page = month(auditor)
+    assert hosted.gateway.types(AUDITOR)[-1] == "audit.search"
+    words = read(page)
+    told = {
+        "en": ("Consultations, and why", "Overdue duties", f"{NAME} confirmed its first"),
+        "fr": ("Consultations, et leurs motifs", "Obligations en retard", f"{NAME} a confirmé"),
+    }[language]
+    assert [one for one in told if one not in words] == []
+    recorded = hosted.gateway.size()
+    for topic in AuditTopic:
+        links = re.findall(rf'href="([^"]+topic={topic})"', page.text)
+        assert all(auditor.get(one).status_code == 200 for one in links), topic
+    assert recorded > size
+    assert hosted.gateway.size() == recorded, "reading on is no event"
+    assert not re.search(r"\b(break_glass|case\.consulted|imminent_danger|wrong_state)\b", words)
+
+
+def test_a_month_without_a_reason_is_not_searched(auditor):
+    page = auditor.send(auditor.get(MONTH), MONTH, reason_code="lawfulness")
+    assert page.status_code == 422
+    assert 'href="#f-reason"' in page.text
+
+
+def test_the_file_for_the_court_is_that_of_the_command_and_verifies_offline(hosted, auditor):
+    cosigned(hosted.gateway, by := witness(NAME))
+    page = month(auditor)
+    submitted(hosted.gateway)
+    recorded = hosted.gateway.size()
+    saved = auditor.get(re.search(r'href="([^"]+file\.zip)"', page.text)[1])
+    assert (saved.status_code, saved.mimetype) == (200, "application/zip")
+    assert hosted.gateway.size() == recorded
+    archive = zipfile.ZipFile(io.BytesIO(saved.data))
+    beside = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
+    assert sorted(beside) == ["events.csv", "evidence.json", "log.checkpoint", "report.html"]
+    trust = own_keys(hosted, by)
+    report = verifier.verify(beside.pop(listing.EVIDENCE), trust, beside=beside)
+    assert report.passed, report.failure
+    assert "searched" in {one.key for one in report.conclusion.facts}
+    assert any("witness" in one.key for one in report.conclusion.facts)
+
+
+def test_an_event_has_the_report_of_the_gateways_own_check_and_leads_to_its_handoff_and_case(
+    hosted, auditor, handoff
+):
+    page = found(auditor, **{"filters.handoff": str(handoff)})
+    event = auditor.get(re.search(r'href="([^"]+)">acceptance', page.text)[1])
+    assert "This gateway checked itself" in read(event)
+    assert "VERIFIED." in read(event)
+    assert f"/audit/handoffs/{handoff}?search=" in event.text
+    asked = auditor.get(re.search(r'href="(/audit/cases/[^"]+)"', event.text)[1])
+    assert "yearly check" in asked.text, "purpose and reason are not typed again"
+    path = asked.request.path
+    case = auditor.send(asked, path, **SEARCH)
+    listed = auditor.get(case.headers["Location"])
+    assert f"/audit/handoffs/{handoff}?search=" in listed.text
+    path = f"/audit/handoffs/{handoff}"
+    done = auditor.send(auditor.get(path), path, **SEARCH)
+    told = read(auditor.get(done.headers["Location"]))
+    assert told.index("offer") < told.index("acceptance")
+
+
+def test_pages_of_an_audit_are_small(hosted, auditor):
+    happened(hosted.gateway)
+    for _ in range(8):
+        accepted(hosted.gateway)
+    shown = month(auditor)
+    every = found(auditor)
+    event = auditor.get(re.search(r'href="(/audit/searches/[^"]+/[^"]+page=1)"', every.text)[1])
+    for one in (shown, every, event):
+        assert (one.status_code, len(one.data) < 15_000) == (200, True), one.request.path

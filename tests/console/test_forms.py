@@ -16,7 +16,7 @@ from gateway.web.partners.handoffs import ANSWERING
 from tests.each import each
 
 AT = ("part_day", "part_month", "part_year", "part_hour", "part_minute")
-NEVER_TYPED = ("by", "offer", "conditions", "next")
+NEVER_TYPED = ("by", "offer", "conditions", "next", "page_size")
 ACTS = ("handoffs_update", "staff_add", "staff_revoke_passkey")
 LISTS = {"handoffs_list": ("box",), "cases_list": ()}
 OTHERS = (

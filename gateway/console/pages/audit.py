@@ -1,130 +1,339 @@
 """What an auditor reads: one inquiry with purpose and reason, its events in words, their receipts.
 
-An inquiry is one event of the log, for all of its pages; each member whose events it found hears of
-it once.
+An inquiry is one event of the log, for all of its pages, its topics and the file that is saved of
+it; each member whose events it found hears of it once.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import sent_key, signed_in
+from gateway.console.context import console, say, sent_key, signed_in
 from gateway.console.forms import BodyForm
+from gateway.domain.audit_topics import AuditTopic
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.organisation import NAME
 from gateway.domain.refusals import ValidationFailed
-from gateway.evidence import event, receipt
-from gateway.text import catalogue
+from gateway.evidence import base64url, event, evidence_file, receipt
+from gateway.evidence.evidence_file import ConfirmedCheckpoint
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
+from gateway.ledger.note import VerificationKey, decode_base64, parse_checkpoint, split
+from gateway.ledger.tree import HASH_BYTES
+from gateway.text import catalogue, month
+from gateway.verification import court_file, listing, verifier
+from gateway.verification.trust import TrustAnchors, confirm_receipt
 
 pages = Blueprint("audit", __name__)
 
-_NOT_ASKED = ("by", "next", "limit")
+PAGE = 15
+"""Events of one page."""
+
+MOST_ROWS = 8
+"""Rows of a topic on the page of a month: the API and the command have more."""
+
+_NOT_ASKED = ("by", "next", "limit", "page_size")
+_WHY = (*_NOT_ASKED, "filters")
+
+
+# --- What is asked ---
+
+
+@dataclass(frozen=True)
+class _Inquiry:
+    """A form that asks for purpose and reason: its address, its words, and what is found by it
+    beside what is typed."""
+
+    path: str
+    title: str
+    about: str
+    form: BodyForm
+    filters: Mapping[str, Any]
+
+    def show(self) -> str:
+        """The form."""
+        return render_template("inquiry.html", one=self, form=self.form)
+
+    def search(self) -> Response:
+        """Search; the person, the purpose, the reason and what was found are recorded."""
+        body = self.form.body()
+        asked = {**body.get("filters", {}), **self.filters}
+        body |= {"filters": asked, "page_size": PAGE} if asked else {"page_size": PAGE}
+        try:
+            done = signed_in().access.write("events_search", sent_key(), body)
+        except ValidationFailed as refused:
+            form = _form(refused.errors, _WHY if self.filters else _NOT_ASKED)
+            shown = _Inquiry(self.path, self.title, self.about, form, self.filters)
+            return make_response(shown.show(), 422)
+        place = "/month" if "topics" in self.filters else ""
+        return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
+
+
+def _form(errors: Sequence[tuple[str, str]] = (), without: Sequence[str] = _WHY) -> BodyForm:
+    schema, given = signed_in().access.schema("events_search"), dict(request.form.lists())
+    if not given and (search := request.args.get("search", type=UUID)):
+        told = _summary(search)  # the same purpose and reason, as they may be sent again
+        given = {name: [told[name]] for name in ("reason_code", "reason")}
+    return BodyForm.of(schema, g.language, sent=given, errors=errors, without=without)
+
+
+def _inquiry() -> _Inquiry:
+    form = _form(without=_NOT_ASKED)
+    return _Inquiry("/audit", say("inquiry"), say("inquiry_help"), form, {})
 
 
 @pages.get("/audit")
 def ask() -> str:
     """Ask for what, and why, the log is read."""
-    return _ask()
-
-
-def _ask(errors: Sequence[tuple[str, str]] = ()) -> str:
-    return render_template("inquiry.html", form=_form(errors))
-
-
-def _form(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
-    schema, given = signed_in().access.schema("events_search"), dict(request.form.lists())
-    return BodyForm.of(schema, g.language, sent=given, errors=errors, without=_NOT_ASKED)
+    return _inquiry().show()
 
 
 @pages.post("/audit")
 def search() -> Response:
-    """Search; the person, the purpose, the reason and what was found are recorded."""
-    try:
-        done = signed_in().access.write("events_search", sent_key(), _form().body())
-    except ValidationFailed as refused:
-        return make_response(_ask(refused.errors), 422)
-    return make_response(redirect(f"/audit/searches/{done.result['search']}", 303))
+    """Search by the filters that were chosen."""
+    return _inquiry().search()
 
 
-class _FoundEvent(NamedTuple):
-    """An event in words."""
+def _inquiry_of_month(year: int, number: int) -> _Inquiry:
+    if not (2000 <= year < 9999 and 1 <= number <= 12):
+        abort(404)
+    since = datetime(year, number, 1, tzinfo=UTC)
+    until = (since + timedelta(days=31)).replace(day=1)
+    filters = {
+        "topics": [*map(str, AuditTopic)],
+        "from": since.isoformat().replace("+00:00", "Z"),
+        "before": until.isoformat().replace("+00:00", "Z"),
+    }
+    title = month.title(since, until, g.language)
+    path = f"/audit/months/{year}-{number:02}"
+    return _Inquiry(path, title, say("month_help"), _form(), filters)
 
-    event: str
-    number: int
-    time: str
-    what: str
-    result: str
-    parties: str
-    lines: Sequence[tuple[str, str]]
-    receipt: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "_FoundEvent":
-        """Word an event of which the audit access shows the receipt."""
-        told = receipt.from_json(entry["receipt"])
-        said = event.read(told.document)
-        opened = event.open_disclosures(told.document, told.disclosures)
-        parties = [one["organisation"] for kind, one in opened.shown if kind == "party"]
-        return cls(
-            str(entry["event"]),
-            entry["index"],
-            said["time"],
-            catalogue.word("events", said["type"], g.language),
-            catalogue.word("results", said["result"], g.language),
-            ", ".join(parties),
-            [
-                (wording.label(kind, g.language), _text_of(kind, value))
-                for kind, value in opened.shown
-            ],
-            entry["receipt"],
-        )
+@pages.get("/audit/months")
+def months() -> Response:
+    """Lead to the month that was chosen, by default this one."""
+    now = console().now()
+    year = request.args.get("year", now.year, type=int)
+    number = request.args.get("month", now.month, type=int)
+    return make_response(redirect(f"/audit/months/{year}-{number:02}", 303))
+
+
+@pages.get("/audit/months/<int:year>-<int:number>")
+def ask_month(year: int, number: int) -> str:
+    """Ask why the log of a month is read."""
+    return _inquiry_of_month(year, number).show()
+
+
+@pages.post("/audit/months/<int:year>-<int:number>")
+def search_month(year: int, number: int) -> Response:
+    """Search the six topics of a month."""
+    return _inquiry_of_month(year, number).search()
+
+
+def _inquiry_of_handoff(handoff: UUID) -> _Inquiry:
+    title = say("events_of_handoff", id=sections.short(handoff))
+    path, filters = f"/audit/handoffs/{handoff}", {"handoff": str(handoff)}
+    return _Inquiry(path, title, say("inquiry_help"), _form(), filters)
+
+
+@pages.get("/audit/handoffs/<uuid:handoff>")
+def ask_handoff(handoff: UUID) -> str:
+    """Ask why the events of a handoff are read."""
+    return _inquiry_of_handoff(handoff).show()
+
+
+@pages.post("/audit/handoffs/<uuid:handoff>")
+def search_handoff(handoff: UUID) -> Response:
+    """Search the events of a handoff."""
+    return _inquiry_of_handoff(handoff).search()
+
+
+def _inquiry_of_case(originator: str, case: UUID) -> _Inquiry:
+    if not NAME.fullmatch(originator):
+        abort(404)
+    title = say("events_of_case", originator=originator, id=sections.short(case))
+    path = f"/audit/cases/{originator}/{case}"
+    filters = {"case": {"originator": originator, "case": str(case)}}
+    return _Inquiry(path, title, say("inquiry_help"), _form(), filters)
+
+
+@pages.get("/audit/cases/<originator>/<uuid:case>")
+def ask_case(originator: str, case: UUID) -> str:
+    """Ask why the events of a case, and of its handoffs, are read."""
+    return _inquiry_of_case(originator, case).show()
+
+
+@pages.post("/audit/cases/<originator>/<uuid:case>")
+def search_case(originator: str, case: UUID) -> Response:
+    """Search the events of a case, and of its handoffs."""
+    return _inquiry_of_case(originator, case).search()
+
+
+# --- What was found ---
+
+
+class _FoundEvent:
+    """An event of which the audit access shows the receipt, in words."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        """Open what is shown of it."""
+        self.receipt = entry["receipt"]
+        self.id, self.number = str(entry["event"]), entry["index"]
+        told = receipt.from_json(self.receipt)
+        self.said = event.read(told.document)
+        self.shown = event.open_disclosures(told.document, told.disclosures).shown
+        self.what = catalogue.word("events", self.said["type"], g.language)
+        self.result = catalogue.word("results", self.said["result"], g.language)
+
+    @property
+    def parties(self) -> str:
+        """Return who took part."""
+        return ", ".join(one["organisation"] for kind, one in self.shown if kind == "party")
+
+    @property
+    def handoff(self) -> str:
+        """Return the handoff that it is about; empty for none."""
+        return str(self.said.get("handoff", ""))
+
+    @cached_property
+    def case(self) -> str:
+        """Return the case, by originator and id; empty where it is not shown."""
+        return next((str(value) for kind, value in self.shown if kind == "case"), "")
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Each detail that is shown, in words."""
+        language = g.language
+        return [
+            (wording.label(kind, language), _text_of(kind, value)) for kind, value in self.shown
+        ]
 
 
 def _text_of(kind: str, value: Any) -> str:
     """A detail in words; what an event is about, or what persons signed, is JSON in it."""
     with suppress(TypeError, ValueError):
         value = json.loads(value) if kind in ("subject", "approvals") else value
+    if kind == "subject" and isinstance(value, dict):
+        value = {name: one for name, one in value.items() if name not in ("pages", "topics")}
     return sections.text_of(kind, value, g.language)
 
 
 @pages.get("/audit/searches/<uuid:search>")
 def show(search: UUID) -> str:
-    """A page of what was found, in the order of the log."""
-    found = _page(search)
+    """A page of what was found, or of one topic of it, in the order of the log."""
+    found, told = _page(search), _summary(search)
+    rows = [_FoundEvent(one) for one in found["events"]]
     return render_template(
         "found.html",
         search=search,
-        rows=[_FoundEvent.of(one) for one in found["events"]],
+        title=_title(told),
+        topic=request.args.get("topic", ""),
+        rows=rows,
         page=found["page"],
         last=found["pages"],
+        ended=month.ended(told, g.language),
+        of_case="case" in told["filters"],
     )
 
 
+def _title(told: Mapping[str, Any]) -> str:
+    """Return what a search is called: by its topic, or by what it is about."""
+    filters, topic = told["filters"], request.args.get("topic", "")
+    if topic:
+        return say("found_topic", topic=month.name(topic, g.language))
+    if "handoff" in filters:
+        return say("events_of_handoff", id=sections.short(filters["handoff"]))
+    if "case" in filters:
+        case = filters["case"]
+        case_id = sections.short(case["case"])
+        return say("events_of_case", originator=case["originator"], id=case_id)
+    return say("found_title", id=sections.short(told["search"]))
+
+
 def _page(search: UUID) -> Mapping[str, Any]:
-    asked = {"page": request.args.get("page", "1")}
-    found: Mapping[str, Any] = signed_in().access.read("events_show_search", asked, search=search)
-    return found
+    """A page of a search; an empty one where it found nothing."""
+    asked = {name: request.args[name] for name in ("page", "topic") if request.args.get(name)}
+    try:
+        return signed_in().access.read("events_show_search", asked, search=search)
+    except ValidationFailed:
+        if "page" in asked:
+            abort(404)
+        return {"events": (), "page": 1, "pages": 1}
+
+
+def _summary(search: UUID) -> Mapping[str, Any]:
+    known: dict[UUID, Mapping[str, Any]] = g.setdefault("summaries", {})
+    if search not in known:
+        known[search] = signed_in().access.read("events_summarise_search", search=search)
+    return known[search]
+
+
+@pages.get("/audit/searches/<uuid:search>/month")
+def show_month(search: UUID) -> str:
+    """Show what a search counted, by topics, and who confirmed the log."""
+    told, language = _summary(search), g.language
+    topics = [{**one, "counts": one["counts"][:MOST_ROWS]} for one in told["topics"]]
+    since, until = (told["filters"].get(name) for name in ("from", "before"))
+    title = say("found_title", id=sections.short(search))
+    if since and until:
+        title = month.title(parse_timestamp(since), parse_timestamp(until), language)
+    return render_template(
+        "month.html",
+        search=search,
+        title=title,
+        told=told,
+        topics=[
+            (one, month.name(one["topic"], language), month.counted(one, language), rows)
+            for one in topics
+            for rows in [month.rows(one["counts"], language)]
+        ],
+        columns=[wording.screen(key, language) for key in month.COLUMNS],
+        log=month.about_log(told, language),
+    )
+
+
+# --- One event, and what proves it ---
 
 
 @pages.get("/audit/searches/<uuid:search>/<uuid:event>")
 def show_event(search: UUID, event: UUID) -> str:
-    """An event in words, with what the audit access shows of it, and how it is checked."""
-    one = _entry(search, event)
-    number = request.args.get("page", "1")
-    return render_template("event.html", one=_FoundEvent.of(one), search=search, page=number)
+    """An event in words, with what the audit access shows of it, and what this gateway's own check
+    of its receipt says."""
+    one = _FoundEvent(_entry(search, event))
+    report = verifier.verify(json.dumps(one.receipt).encode(), _trust())
+    headings = {
+        catalogue.heading(name, g.language): lines
+        for name, lines in report.sections(g.language).items()
+    }
+    return render_template(
+        "event.html",
+        one=one,
+        search=search,
+        place=request.query_string.decode(),
+        headline=report.headline_in(g.language),
+        headings=headings,
+    )
+
+
+def _trust() -> TrustAnchors:
+    """The keys that the gateway publishes: what it says of itself."""
+    keys = [VerificationKey.parse(one) for one in signed_in().access.log_keys()]
+    return TrustAnchors(keys, frozenset(one.name for one in keys))
 
 
 @pages.get("/audit/searches/<uuid:search>/<uuid:event>/receipt.json")
 def save_receipt(search: UUID, event: UUID) -> Response:
     """The receipt, as a file."""
-    response = make_response(json.dumps(_entry(search, event)["receipt"]))
     name = f"{sections.short(event)}.receipt.json"
-    response.headers["Content-Type"] = "application/json"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return _file(json.dumps(_entry(search, event)["receipt"]).encode(), name, "application/json")
 
 
 def _entry(search: UUID, event: UUID) -> Mapping[str, Any]:
@@ -133,3 +342,54 @@ def _entry(search: UUID, event: UUID) -> Mapping[str, Any]:
             found: Mapping[str, Any] = one
             return found
     return abort(404)
+
+
+def _file(data: bytes, name: str, media: str) -> Response:
+    response = make_response(data)
+    response.headers["Content-Type"] = media
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+# --- What is handed on ---
+
+
+@pages.get("/audit/searches/<uuid:search>/file.zip")
+def save_file(search: UUID) -> Response:
+    """All that a search found, with its record, as a court gets it: what `casegate audit export`
+    writes. The search is on record; to save it is no further event."""
+    told, trust = _summary(search), _trust()
+    record = receipt.from_json(told["receipt"])
+    note = proof.parse(record.proof).checkpoint_note
+    size = str(parse_checkpoint(split(note)[0]).size)
+    events = [
+        receipt.from_json(one["receipt"])
+        for number in range(1, told["pages"] + 1)
+        for one in _read_page(search, str(number), size)
+    ]
+    file = listing.to_file(events, [record], [*map(_confirmed, told["confirmed"])])
+    name = f"casegate-{sections.short(search)}"
+    parts = court_file.parts_of(
+        evidence_file.encode(file), _confirm(events, trust), trust, g.language, name
+    )
+    return _file(court_file.archive(name, parts), f"{name}.zip", "application/zip")
+
+
+def _read_page(search: UUID, number: str, size: str) -> Sequence[Mapping[str, Any]]:
+    asked = {"page": number, "size": size}
+    found: Sequence[Mapping[str, Any]] = signed_in().access.read(
+        "events_show_search", asked, search=search
+    )["events"]
+    return found
+
+
+def _confirm(events: Sequence[Receipt], trust: TrustAnchors) -> list[receipt.VerifiedReceipt]:
+    return [confirm_receipt(one, trust) for one in events]
+
+
+def _confirmed(one: Mapping[str, Any]) -> ConfirmedCheckpoint:
+    """Return what somebody else confirmed of the log, as the file has it."""
+    path = base64url.decode(one["consistency"])
+    hashes = tuple(path[n : n + HASH_BYTES] for n in range(0, len(path), HASH_BYTES))
+    token = b"" if one["token"] is None else decode_base64(one["token"])
+    return ConfirmedCheckpoint(one["checkpoint"], hashes, token)

@@ -62,7 +62,7 @@ from gateway.ledger.note import encode_base64, parse_checkpoint, split
 SEARCH = "audit.search"
 
 PAGE = 100
-"""Events of one page."""
+"""Events of one page, where a search does not ask for fewer."""
 
 MOST_EVENTS = 5000
 """Events that one search opens at most; where more may follow, its `next` goes on from there."""
@@ -81,7 +81,7 @@ class AuditSearch(Asked):
     ``reason_code`` is one of domain.audit.SEARCH_REASONS. ``reference`` names a case in place of a
     filter. ``after`` is the index of the entry before the first that counts (-1 for none),
     ``before`` the size of the log that counts (None for all of it): so a search that goes on where
-    another ended does not find the record of that one.
+    another ended does not find the record of that one. ``page_size`` are the events of a page.
     """
 
     by: str
@@ -92,6 +92,7 @@ class AuditSearch(Asked):
     after: int = -1
     before: int | None = None
     limit: int = MOST_EVENTS
+    page_size: int = PAGE
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,8 @@ def _find(
     return _Found(
         covered,
         filters,
-        _pages_of(found),
-        _topics_of(filters, found),
+        _pages_of(found, reading.page_size),
+        _topics_of(filters, found, reading.page_size),
         handoff_documents.package_digest(one for event in found for one in event.digests),
         len(found),
         members,
@@ -273,9 +274,9 @@ class _PlacedEvent(NamedTuple):
     facts: EventFacts | None
 
 
-def _pages_of(found: Sequence[_PlacedEvent]) -> tuple[_Page, ...]:
-    """Events by pages, in the order of the log."""
-    parts = (found[n : n + PAGE] for n in range(0, len(found), PAGE))
+def _pages_of(found: Sequence[_PlacedEvent], size: int) -> tuple[_Page, ...]:
+    """Events by pages of a size, in the order of the log."""
+    parts = (found[n : n + size] for n in range(0, len(found), size))
     return tuple(
         _Page(
             part[0].at - 1,
@@ -285,11 +286,15 @@ def _pages_of(found: Sequence[_PlacedEvent]) -> tuple[_Page, ...]:
     )
 
 
-def _topics_of(filters: AuditFilters, found: Sequence[_PlacedEvent]) -> tuple[_TopicPages, ...]:
+def _topics_of(
+    filters: AuditFilters, found: Sequence[_PlacedEvent], size: int
+) -> tuple[_TopicPages, ...]:
     """The topics that were asked for, each counted, and with the pages of its events."""
     told = [(one, one.facts, one.facts.topics()) for one in found if one.facts is not None]
     return tuple(
-        _TopicPages(one, _pages_of([event for event, _, topics in told if one.topic in topics]))
+        _TopicPages(
+            one, _pages_of([event for event, _, topics in told if one.topic in topics], size)
+        )
         for one in count(filters.topics, (facts for _, facts, _ in told))
     )
 
@@ -385,6 +390,7 @@ def _record(context: RequestContext, reading: AuditSearch, found: _Found) -> Non
         "before": found.end,
         "size": found.before,
         "events": found.events,
+        "page_size": reading.page_size,
         "pages": to_json(found.pages),
     }
     if found.topics:
@@ -420,6 +426,7 @@ class _RecordedSearch:
     before: int
     size: int
     events: int
+    page_size: int
     pages: tuple[_Page, ...]
     topics: tuple[_TopicPages, ...]
 
@@ -459,6 +466,7 @@ def look_up_page(
             raise ValidationFailed((("/size", "ends before the search"),))
         filters = replace(recorded.filters, topics=(topic,)) if topic else recorded.filters
         asked = _query(covered, filters, pages[number - 1].after, recorded.before)
+        asked = replace(asked, limit=recorded.page_size)
         return head, len(pages), _read_page(context, asked, pages[number - 1], head)
 
     head, pages, found = read(ports, caller, ActionRequest("audit.read"), query)
@@ -477,7 +485,7 @@ def _read_page(
     found: list[VisibleEvent] = []
     for _, shown in _visible(context, asked, head):
         found += [] if shown is None else [shown]
-        if len(found) == PAGE:
+        if len(found) == asked.limit:
             break
     digests = (digest for one in found for digest in one.digests)
     if handoff_documents.package_digest(digests) != page.package:
@@ -561,6 +569,7 @@ def _recorded(context: RequestContext, search: UUID) -> _RecordedSearch:
         said["before"],
         said.get("size", said["before"]),
         said["events"],
+        said.get("page_size", PAGE),
         tuple(read_record(_Page, one) for one in said["pages"]),
         tuple(read_record(_TopicPages, one) for one in said.get("topics", ())),
     )

@@ -168,6 +168,7 @@ class SearchBody(PersonBody):
     filters = fields.Nested(FiltersBody())
     next = fields.Nested(CursorBody())
     limit = field.whole(1, audit.MOST_EVENTS, required=False)
+    page_size = field.whole(10, audit.PAGE, required=False)
 
 
 @writes(

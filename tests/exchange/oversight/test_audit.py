@@ -72,10 +72,11 @@ def reading(
     going_on: Any = None,
     reference: CaseReference | None = None,
     limit: int = audit.MOST_EVENTS,
+    page_size: int = audit.PAGE,
     **filters: Any,
 ) -> AuditSearch:
     why = (by, "lawfulness", "yearly check")
-    place = {"reference": reference, "limit": limit, **(going_on or {})}
+    place = {"reference": reference, "limit": limit, "page_size": page_size, **(going_on or {})}
     return AuditSearch(*why, AuditFilters(**filters), **place)
 
 
@@ -214,7 +215,7 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
     (only,) = said.pop("pages")
     assert only["package"] == recorded["package_digest"]
     assert said == {
-        "after": -1, "before": size, "size": size, "events": 3,
+        "after": -1, "before": size, "size": size, "events": 3, "page_size": 100,
         "filters": {"handoff": str(handoff)}}  # fmt: skip
     digests = [
         read_disclosure(text).digest
@@ -550,13 +551,10 @@ def test_times_are_half_open(gateway, handoff):
     assert [one for one in earlier if not one["type"].startswith("audit.")] == everything
 
 
-def test_one_record_names_what_all_pages_show_and_a_member_hears_of_it_once(
-    gateway, handoff, monkeypatch
-):
-    monkeypatch.setattr(audit, "PAGE", 7)
+def test_one_record_names_what_all_pages_show_and_a_member_hears_of_it_once(gateway, handoff):
     grant(gateway)
     size, before = gateway.size(), _streams(gateway)
-    written = read(gateway)
+    written = read(gateway, page_size=7)
     told = [one["index"] for one in written.result["events"]]
     assert told == list(range(size))
     assert (written.result["pages"], written.result["next"]) == (-(-size // 7), None)

@@ -105,11 +105,10 @@ def test_a_refusal_is_in_no_other_topic_and_what_is_in_none_is_not_found(month: 
 
 
 def test_the_pages_of_a_topic_are_its_events_alone_and_no_other_topic_has_any(
-    month: Founded, monkeypatch: pytest.MonkeyPatch
+    month: Founded,
 ) -> None:
-    monkeypatch.setattr(audit, "PAGE", 2)
     asked = ("consultations", "refusals")
-    written = search(month, topics=asked)
+    written = search(month, page_size=2, topics=asked)
     told = summary(month, written)
     shown = {
         one["topic"]: [
@@ -136,11 +135,8 @@ def test_what_an_access_withholds_puts_an_event_into_no_topic(gateway: Founded) 
     assert HOTLINE not in {who for who, what, _ in found["break_glass"] if what.endswith("offered")}
 
 
-def test_all_pages_of_a_search_are_read_under_the_checkpoint_of_its_summary(
-    month: Founded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit, "PAGE", 3)
-    written = search(month, topics=MONTH)
+def test_all_pages_of_a_search_are_read_under_the_checkpoint_of_its_summary(month: Founded) -> None:
+    written = search(month, page_size=3, topics=MONTH)
     told = summary(month, written)
     size = size_of(told["receipt"])
     assert size == told["size"] == month.size()
