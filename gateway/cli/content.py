@@ -311,7 +311,7 @@ class _Held:
             kind=f"{wording.of_case('kind', one['kind'])} {evaluated}".strip(),
             role=wording.of_case("role", one["made_by_role"]),
             time=output.format_time(one["made_at"]),
-            written_in=one["language"],
+            written_in=wording.of_case("language", one["language"]),
             warning=wording.of_case("content_warning", one["content_warning"]),
         )
         hidden = "" if self.full else f" {say('hidden')}"

@@ -170,7 +170,8 @@ def named(write: PendingWrite | UnconfirmedWrite) -> str:
 def reasons(error: ClientError) -> Iterator[str]:
     """Return what there is to know beside the sentence, line by line."""
     if isinstance(error, RequestRefused | InvalidCase):
-        yield from (f"{at or '/'}: {wording.fault(message)}" for at, message in error.errors)
+        for at, why in error.errors:
+            yield wording.say("named", name=at or "/", value=wording.fault(why))
     if isinstance(error, RequestRefused):
         if numbers := error.help.get("emergency_numbers"):
             yield wording.say("call_now", numbers=", ".join(map(str, numbers)))

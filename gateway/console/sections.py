@@ -240,7 +240,7 @@ def statements(content: Part, shown: str, language: str) -> list[FoldedStatement
             kind=text_of("kind", one["kind"], language),
             role=text_of("role", one["made_by_role"], language),
             time=wording.moment(one["made_at"], language),
-            written_in=one["language"],
+            written_in=text_of("language", one["language"], language),
             warning=text_of("content_warning", one["content_warning"], language),
         )
         folded = strong and one["id"] != shown

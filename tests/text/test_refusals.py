@@ -11,6 +11,7 @@ from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.domain import refusals
 from gateway.text import catalogue
+from gateway.web import problems
 from tests.each import each
 from tests.text import said
 
@@ -95,7 +96,9 @@ def _of(node: ast.AST) -> list[str]:
 def test_every_refusal_and_every_policy_has_its_french_and_no_french_is_without_one() -> None:
     untold = {one.removeprefix(UNTOLD) for one in of_code() if one.startswith(UNTOLD)}
     assert untold - OTHERWISE_NAMED == set()
-    can_be_said = of_policies() | {one for one in of_code() if not one.startswith(UNTOLD)}
+    kinds = (one for one in problems.all_problems().values() if not one.show_detail)
+    can_be_said = {f"{one.title}. {one.remedy}" for one in kinds}
+    can_be_said |= of_policies() | {one for one in of_code() if not one.startswith(UNTOLD)}
     assert can_be_said - REFUSALS.keys() == set()
     assert REFUSALS.keys() - can_be_said == set()
 
