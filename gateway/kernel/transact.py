@@ -720,7 +720,11 @@ def _do(
     previous = key and context.work.retries.get(_key_owner(context.actor), key)
     if not previous:
         _require_persons(context)
-        return act(context), None
+        result = act(context)
+        shown = context.actor.credentials if isinstance(context.actor, Caller) else None
+        if isinstance(shown, PersonCredentials) and context.recorded and not context.confirmed:
+            _require_signature(context, shown)
+        return result, None
     if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
         raise refusals.IdempotencyKeyReused(
             "this idempotency key was used with another request: choose a new key"
@@ -769,9 +773,6 @@ def _remember(context: RequestContext, result: Any, on_retry: OnRetry) -> Logged
     if context.ports.leapt() and not _is_in_danger(context):
         raise refusals.ClockAhead(AHEAD)
     request = context.request
-    shown = context.actor.credentials if isinstance(context.actor, Caller) else None
-    if isinstance(shown, PersonCredentials) and shown.approvals and not context.confirmed:
-        raise refusals.InvalidApproval("no event of this act keeps what a person signs of it")
     if request.key:
         kept = json.dumps(result) if on_retry is Retry.STORED else None
         owner, fingerprint = _key_owner(context.actor), _fingerprint(context)
@@ -779,6 +780,19 @@ def _remember(context: RequestContext, result: Any, on_retry: OnRetry) -> Logged
             IdempotencyRecord(owner, request.key, fingerprint, context.event, kept)
         )
     return None
+
+
+def _require_signature(context: RequestContext, shown: PersonCredentials) -> None:
+    """Refuse what a person in a browser did and no event keeps their signature of: a session alone
+    looks things up. An invitation is proved by what the new passkey signs."""
+    if shown.approvals:
+        raise refusals.InvalidApproval("no event of this act keeps what a person signs of it")
+    if context.request.action not in _BY_SESSION and not shown.invitation:
+        raise refusals.InvalidApproval("sign it with a passkey: a session alone does nothing")
+
+
+_BY_SESSION = frozenset({"case.consult", "audit.search"})
+"""What a person in a browser does by their session alone: to read what they gave a reason for."""
 
 
 def _is_in_danger(context: RequestContext) -> bool:

@@ -12,7 +12,6 @@ from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
-    InvalidApproval,
     NotFound,
     ValidationFailed,
 )
@@ -80,7 +79,7 @@ def test_a_prepared_answer_is_the_document_that_is_recorded(gateway: Founded) ->
     office, handoff = access(gateway), new(gateway)
     made = prepared(office, handoff, "k1")
     assert office.read("handoffs_show", handoff=handoff)["state"] == "offered"
-    done = office.write("handoffs_accept", "k1", made.body, handoff=handoff)
+    done = office.write("handoffs_accept", "k1", made.body, (signed(made),), handoff=handoff)
     document = sd_jwt.parse(done.result["document"])
     assert made.values == {"document": document.digest}
     assert made.action == "handoff.accept"
@@ -98,8 +97,10 @@ def test_the_draft_of_an_answer_verifies_with_no_key(gateway: Founded) -> None:
 def test_an_act_that_is_sent_twice_is_done_once(gateway: Founded) -> None:
     office, handoff = access(gateway), new(gateway)
     made = prepared(office, handoff, "k1")
+    given = signed(made)
     first, again = (
-        office.write("handoffs_accept", "k1", made.body, handoff=handoff) for _ in range(2)
+        office.write("handoffs_accept", "k1", made.body, (given,), handoff=handoff)
+        for _ in range(2)
     )
     assert first.result == again.result
     assert prepared(office, handoff, "k1").values == {}
@@ -111,7 +112,7 @@ def test_an_answer_that_was_shown_before_a_newer_package_is_refused(gateway: Fou
     other = prepared(office, new(gateway), "k2")
     with pytest.raises(EditConflict, match="changed since"):
         office.write("handoffs_accept", "k1", other.body, handoff=handoff)
-    assert office.write("handoffs_accept", "k1", made.body, handoff=handoff)
+    assert office.write("handoffs_accept", "k1", made.body, (signed(made),), handoff=handoff)
 
 
 def test_a_fault_of_a_form_has_its_place_and_nothing_is_recorded(gateway: Founded) -> None:
@@ -138,9 +139,10 @@ def test_a_person_is_kept_from_what_no_role_of_theirs_reaches(gateway: Founded) 
 
 def test_nobody_acts_in_the_name_of_another_person(gateway: Founded) -> None:
     office, handoff = access(gateway), new(gateway)
-    done: Done = office.write(
-        "handoffs_decline", "k1", {"reason": "not ours", "by": "head-1"}, handoff=handoff
-    )
+    body = {"reason": "not ours", "by": "head-1"}
+    made = office.prepare("handoffs_decline", "k1", body, handoff=handoff)
+    given = (signed(made),)
+    done: Done = office.write("handoffs_decline", "k1", made.body, given, handoff=handoff)
     said = sd_jwt.read_unverified(done.result["document"])
     assert said.content["by"] == "officer-1"
 
@@ -165,7 +167,10 @@ def test_a_prepared_offer_is_the_document_that_is_recorded(gateway: Founded) -> 
         "cases_preview", {**{n: v for n, v in body.items() if n != "handoff"}, "case": str(case)}
     )
     made = hotline.prepare("cases_offer", "k1", body, case=case)
-    done, twice = (hotline.write("cases_offer", "k1", made.body, case=case) for _ in range(2))
+    given = (signed(made),)
+    done, twice = (
+        hotline.write("cases_offer", "k1", made.body, given, case=case) for _ in range(2)
+    )
     assert done.result == twice.result
     document = sd_jwt.parse(done.result["offer"])
     assert made.values == {"document": document.digest}
@@ -299,11 +304,23 @@ def test_a_step_keeps_what_its_person_signed(
     assert shown(done.receipt)["approvals"] == [approval]
 
 
+def test_a_session_alone_does_nothing_but_read(gateway: Founded) -> None:
+    office, handoff = access(gateway, person="liaison-1"), new(gateway)
+    made = prepared(office, handoff, "k1")
+    for endpoint, body, ids in (
+        ("handoffs_accept", made.body, {"handoff": handoff}),
+        ("staff_add", added(gateway), {}),
+    ):
+        with pytest.raises(RefusedOnRecord, match="sign it with a passkey"):
+            office.write(endpoint, "k1", body, **ids)
+    assert office.read("handoffs_show", handoff=handoff)["state"] == "offered"
+
+
 def test_what_no_event_keeps_of_a_signature_is_refused(
     gateway: Founded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = access(gateway, person="liaison-1")
     made = keeper.prepare("staff_add", "key-1", added(gateway))
     monkeypatch.setattr(RequestContext, "_confirm", lambda *_: ())
-    with pytest.raises(InvalidApproval, match="keeps what a person signs"):
+    with pytest.raises(RefusedOnRecord, match="keeps what a person signs"):
         keeper.write("staff_add", "key-1", made.body, (signed(made),))
