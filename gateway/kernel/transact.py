@@ -788,7 +788,7 @@ def _require_signature(context: RequestContext, shown: PersonCredentials) -> Non
     if shown.approvals:
         raise refusals.InvalidApproval("no event of this act keeps what a person signs of it")
     if context.request.action not in _BY_SESSION and not shown.invitation:
-        raise refusals.InvalidApproval("sign it with a passkey: a session alone does nothing")
+        raise refusals.InvalidApproval("sign it with your passkey: to be signed in is not enough")
 
 
 _BY_SESSION = frozenset({"case.consult", "audit.search"})

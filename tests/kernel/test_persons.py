@@ -57,7 +57,7 @@ def test_a_person_asks_in_their_own_name_alone_and_events_name_them(gateway):
     asked = {"entries": [{"roles": ["analyst"]}]}
     with pytest.raises(ValidationFailed, check=lambda why: "signed in" in why.errors[0][1]):
         staff.add(gateway.ports, person, gateway.key(), {**asked, "by": "liaison-2"})
-    with pytest.raises(RecordedRefusal, match="session alone"):
+    with pytest.raises(RecordedRefusal, match="not enough"):
         staff.add(gateway.ports, person, gateway.key(), {**asked, "by": PERSON})
     other = signed_in(gateway.ports, HOTLINE, "liaison-2", Authenticator())
     with pytest.raises(ValidationFailed, check=lambda why: "signed in" in why.errors[0][1]):

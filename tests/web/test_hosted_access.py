@@ -311,7 +311,7 @@ def test_a_session_alone_does_nothing_but_read(gateway: Founded) -> None:
         ("handoffs_accept", made.body, {"handoff": handoff}),
         ("staff_add", added(gateway), {}),
     ):
-        with pytest.raises(RefusedOnRecord, match="sign it with a passkey"):
+        with pytest.raises(RefusedOnRecord, match="to be signed in is not enough"):
             office.write(endpoint, "k1", body, **ids)
     assert office.read("handoffs_show", handoff=handoff)["state"] == "offered"
 
