@@ -37,6 +37,7 @@ from gateway.console.context import (
 )
 from gateway.console.pages import AT_A_MEMBER, BLUEPRINTS, NAVIGATION
 from gateway.console.pages.home import dangers
+from gateway.console.pages.me import resting
 from gateway.console.sections import short
 from gateway.console.session import TooLarge
 from gateway.domain import refusals
@@ -111,6 +112,9 @@ def create_console_app(context: ConsoleContext) -> Flask:
         heading_of=lambda name: catalogue.phrase("screens", name, g.language),
         short=short,
         dangers=dangers,
+        resting=resting,
+        session_left=lambda: int((g.signed_in.session.ends - context.now()).total_seconds()),
+        hour=lambda at: wording.hour(at, g.language),
         console=context,
     )
     app.before_request(_begin)

@@ -9,12 +9,12 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -63,6 +63,9 @@ create table if not exists signature(waiting text not null references waiting(id
   strict, without rowid;
 create table if not exists attempt(name text primary key, minute integer not null,
   number integer not null) strict, without rowid;
+create table if not exists rest(organisation text not null, name text not null,
+  minutes integer, shift_ends text, later real not null, primary key(organisation, name))
+  strict, without rowid;
 create table if not exists exposure(day text not null, organisation text not null,
   name text not null, what text not null, number integer not null,
   primary key(day, organisation, name, what)) strict, without rowid;
@@ -82,6 +85,11 @@ class BrowserSession:
     seen: datetime
     key: bytes = field(default=b"", repr=False)
 
+    @property
+    def ends(self) -> datetime:
+        """When it ends, without another request."""
+        return min(self.seen + IDLE, self.began + LONGEST)
+
     def csrf(self, path: str) -> str:
         """The token of the forms that are sent to a path."""
         return base64url.encode(hmac.digest(self.key, b"form\0" + path.encode(), "sha256"))
@@ -99,6 +107,33 @@ class UnsignedAct:
     value: Any
     signed: Mapping[str, str]
     recorded: bool
+
+
+class Rest(NamedTuple):
+    """When a person wants to rest: after so many ``minutes`` of a session, and at an
+    hour of the day in UTC, as ``17:30``; no break before ``later``."""
+
+    minutes: int | None
+    shift_ends: str | None
+    later: datetime
+
+    def is_break_due(self, began: datetime, now: datetime) -> bool:
+        """Tell whether a session that began then has been at work for that long."""
+        if self.minutes is None:
+            return False
+        return now >= max(began + timedelta(minutes=self.minutes), self.later)
+
+    def shift_end(self, now: datetime) -> datetime | None:
+        """When the shift of a moment ends, or ended in the last four hours."""
+        if self.shift_ends is None:
+            return None
+        ends = datetime.combine(now.date(), time.fromisoformat(self.shift_ends), now.tzinfo)
+        days = (ends + timedelta(days=one) for one in (-1, 0, 1))
+        return next(one for one in days if now < one + _TOLD)
+
+
+_TOLD = timedelta(hours=4)
+"""How long after the end of a shift a page says that it ended."""
 
 
 class Sessions:
@@ -194,6 +229,7 @@ class Sessions:
                 "update session set seen = ? where id = ?",
                 (self._now().timestamp(), found[0].id),
             )
+            return replace(found[0], seen=self._now())
         return found[0]
 
     def of(self, person: Person) -> list[BrowserSession]:
@@ -318,6 +354,22 @@ class Sessions:
     @property
     def _lock(self) -> bytes:
         return hmac.digest(self._secret, b"waiting", "sha256")
+
+    # --- What a person set for themselves: a break, and the end of their shift ---
+
+    def rest_of(self, person: Person) -> Rest:
+        """Return what a person set."""
+        rows = self._database.execute(
+            "select minutes, shift_ends, later from rest where organisation = ? and name = ?",
+            tuple(person),
+        ).fetchall()
+        minutes, shift_ends, later = rows[0] if rows else (None, None, 0.0)
+        return Rest(minutes, shift_ends, self._at(later))
+
+    def set_rest(self, person: Person, rest: Rest) -> None:
+        """Put what a person sets in place of what they had set."""
+        row = (*person, rest.minutes, rest.shift_ends, rest.later.timestamp())
+        self._database.execute("insert or replace into rest values (?, ?, ?, ?, ?)", row)
 
     # --- What a person was exposed to: for the person alone, for a month ---
 

@@ -157,6 +157,12 @@ def moment(value: Any, language: str) -> str:
     return "–" if value is None else catalogue.moment(value, language)
 
 
+def hour(at: datetime, language: str) -> str:
+    """An hour of the day, as people write it."""
+    at = at.astimezone(UTC)
+    return say("hour", language, hour=f"{at:%H}", minute=f"{at:%M}")
+
+
 def until(value: str, now: datetime, language: str) -> str:
     """Say how long there is to a time, or how long it is past."""
     gap = datetime.fromisoformat(value) - now.astimezone(UTC)

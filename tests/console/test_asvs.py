@@ -173,6 +173,8 @@ def a_session_alone_changes_no_passkey(console, browser):
     rules = {rule.rule for rule in console.app.url_map.iter_rules() if "POST" in rule.methods}
     assert {one for one in rules if "passkey" in one or one.startswith("/me")} == {
         "/me/sessions",  # with the passkey
+        "/me/rest",  # a reminder to rest, for the person alone
+        "/me/later",
         "/invitation/passkey",  # with an invitation of another person
         "/administrator/passkey",  # two administrators approve it by their own keys
     }

@@ -128,7 +128,7 @@ def opened(port: int) -> Iterator[Place]:
 
 def walk(chromium: "Browser", place: Place, **window: Any) -> Iterator[Stop]:
     """Open page after page, as the four kinds of persons do; ``window`` as Playwright has it."""
-    for desk in (_without_session, _officer, _analyst, _administrators, _auditor):
+    for desk in (_without_session, _officer, _oneself, _analyst, _administrators, _auditor):
         yield from desk(chromium, place, window)
 
 
@@ -227,6 +227,20 @@ def _auditor(chromium: "Browser", place: Place, window: dict[str, Any]) -> Itera
     yield "found", page
     page.locator("main table a").first.click()
     yield "event", page
+    page.context.close()
+
+
+def _oneself(chromium: "Browser", place: Place, window: dict[str, Any]) -> Iterator[Stop]:
+    page = place.sign_in(chromium, OFMIN, "officer-1", **window)
+    go = _goer(page, place)
+    go("/me")
+    page.locator("#f-minutes").select_option("30")
+    page.locator("main form:has(#f-minutes) button").click()
+    yield "my-access", page
+    go("/me/acts")
+    yield "my-acts", page
+    go("/continue")
+    yield "continued", page
     page.context.close()
 
 

@@ -80,9 +80,12 @@ def consult(handoff: UUID) -> Response:
     except ValidationFailed as refused:
         return make_response(_ask(handoff, refused.errors), 422)
     said = sd_jwt.read_unverified(result["presentation"])
+    now = console().now()
+    shift = console().sessions.rest_of(signed_in().person).shift_end(now)
+    until = now + OPEN if shift is None or shift <= now else min(now + OPEN, shift)
     opened = {
         "handoff": str(handoff),
-        "until": (console().now() + OPEN).isoformat(),
+        "until": until.isoformat(),
         "content": case_from_claims(sd_jwt.merge_disclosures(said)),
         "conditions": result["conditions"],
         "withheld": result["withheld_groups"],
@@ -90,7 +93,7 @@ def consult(handoff: UUID) -> Response:
         "superseded": result.get("superseded"),
         "unsealed": result.get("unsealed", {}),
     }
-    name = console().sessions.hold(signed_in().session, opened, OPEN)
+    name = console().sessions.hold(signed_in().session, opened, until - now)
     return make_response(redirect(f"/opened/{name}", 303))
 
 

@@ -272,6 +272,15 @@ def _administrator(
     )
 
 
+# --- The session goes on: on a page of its own, so that nothing that was typed is lost ---
+
+
+@pages.get("/continue")
+def go_on() -> str:
+    """Say until when the session goes on; that this was asked prolongs it."""
+    return render_template("continued.html")
+
+
 # --- Language ---
 
 

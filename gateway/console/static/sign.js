@@ -1,5 +1,6 @@
 "use strict";
-// Asks the browser for a passkey, and reads an invitation from the address. All else works without.
+// Asks the browser for a passkey, reads an invitation from the address, and tells two minutes before
+// a session ends, which each page says, too. All else works without.
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   form.addEventListener("submit", async (event) => {
     const { credential } = form.elements, { passkey, options } = form.dataset;
@@ -32,4 +33,6 @@ if (invitation) {
   take();
   addEventListener("hashchange", take); // a new address, into the page that is open
 }
+const ending = document.querySelector("[data-left]");
+if (ending) setTimeout(() => { ending.hidden = false; }, (ending.dataset.left - 120) * 1000);
 document.querySelector(".summary")?.focus();
