@@ -160,7 +160,8 @@ def moment(value: Any, language: str) -> str:
 def hour(at: datetime, language: str) -> str:
     """An hour of the day, as people write it."""
     at = at.astimezone(UTC)
-    return say("hour", language, hour=f"{at:%H}", minute=f"{at:%M}")
+    padded = f"{at:%H}" if language == catalogue.ENGLISH else at.hour
+    return say("hour", language, hour=padded, minute=f"{at:%M}")
 
 
 def until(value: str, now: datetime, language: str) -> str:
