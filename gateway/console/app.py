@@ -89,6 +89,7 @@ _EXPLAINED = (400, 403, 404, 405, 409, 413, 421, 429, 500, 503)
 
 def create_console_app(context: ConsoleContext) -> Flask:
     """The app of the console."""
+    catalogue.read_all()
     app = Flask(__name__, static_folder=None)
     app.extensions["console"] = context
     app.request_class = type("Request", (Request,), {"max_content_length": context.body_bytes})

@@ -66,6 +66,12 @@ def _read(file: str) -> Mapping[str, Mapping[str, Any]]:
 _TABLES = _Tables()
 
 
+def read_all() -> None:
+    """Read every file now, so that no request waits for it."""
+    for file in _FILES:
+        _TABLES.update(_read(file))
+
+
 def _tables() -> Mapping[str, Mapping[str, Any]]:
     return _TABLES
 
