@@ -1187,13 +1187,15 @@ def _rebuild(issuer: str = ISSUER) -> Rebuild:
     return Rebuild(issuer, _civil_day)
 
 
+_ENTERED = select(tables.staff).where(tables.staff.c.event == UNRECORDED)
+
+
 def _compared(
     gateway: Founded, redo: Callable[[LoggedEvent, UnitOfWork], None]
 ) -> RegistryComparison:
     with gateway.store.begin(TransactionMode.READ) as work:
         found = compare_registry(cast(SqlUnitOfWork, work), redo)
-        entered = select(tables.staff).where(tables.staff.c.event == UNRECORDED)
-        rows = cast(SqlUnitOfWork, work).rows(entered, {})
+        rows = cast(SqlUnitOfWork, work).rows(_ENTERED, {})
         past = {("staff", f"{one.organisation}/{one.pseudonym}") for one in rows}
     return replace(found, differing=found.differing - past)
 

@@ -176,7 +176,7 @@ class RowsProof:
 
     def proved(self, since: datetime) -> Proved:
         """Return what was found whole by now."""
-        (row,) = self._work.rows(select(tables.log_head.c.edge), {})
+        (row,) = self._work.rows(_EDGE, {})
         return Proved(
             since,
             self._size,
@@ -275,6 +275,7 @@ _TABLES: Mapping[Table, ColumnElement[Any]] = {
 """The rows of cases and handoffs, and by what each belongs to one: handoffs before what is of
 them."""
 
+_EDGE = select(tables.log_head.c.edge)
 _event = tables.log_event.c
 _NAMING = (_event.idx, _event.event, _event.handoff, _event.case_digest, _event.step_of)
 _INDEX = select(_event.idx, _Together(*_NAMING)).order_by(_event.idx)

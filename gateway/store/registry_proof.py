@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Executable, StaticPool, Table, bindparam, create_engine, select
+from sqlalchemy import Executable, Select, StaticPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
 from gateway.domain.out_of_service import Entry, EntryKind
@@ -258,10 +258,16 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
     }
     for table, ignored in _TABLES.items():
         names = [column.name for column in table.c if column.name not in ignored]
-        for row in rows(select(table)):
+        for row in rows(_all_of(table)):
             values = tuple((name, getattr(row, name)) for name in names)
             found.add((_owner(table, row), (table.name, values)))
     return found
+
+
+@cache
+def _all_of(table: Table) -> Select[Any]:
+    """Every row of a table. Each statement is made once."""
+    return select(table)
 
 
 def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
@@ -295,7 +301,7 @@ def _proposals(
 
 def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[str]:
     """A sentence for each contact that no event set: contacts decide nothing, but are called."""
-    for row in work.rows(select(tables.contact), {}):
+    for row in work.rows(_all_of(tables.contact), {}):
         if row.registration_event not in told:
             yield f"no event set the contact {row.role} of {row.organisation}"
         elif not row.said.startswith(header_of(row.content_key)):

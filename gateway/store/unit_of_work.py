@@ -385,6 +385,7 @@ class SqlUnitOfWork(UnitOfWork):
 
 
 _REVISION: Select[str] = select(column("version_num")).select_from(table("alembic_version"))
+_ORIGIN: Select[str | None] = select(log_head.c.origin)
 
 
 class Store:
@@ -444,7 +445,7 @@ class Store:
     def _require_own_log(self) -> None:
         try:
             with self.begin(TransactionMode.READ) as work:
-                ((origin,),) = work.rows(select(log_head.c.origin), {})
+                ((origin,),) = work.rows(_ORIGIN, {})
         except driver_errors() as error:
             raise UnsuitableDatabase(
                 "the database has no tables of this version: set it up first"
