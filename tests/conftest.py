@@ -16,7 +16,7 @@ from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # Seldom: to load all tests makes much, and none of it is garbage.
-gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(500_000, 50, 50)
 
 # What `make test-slow` adds to the default run is examples, too.
 for name, examples in (("casegate", 10), ("thorough", 100)):
