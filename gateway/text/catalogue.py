@@ -192,8 +192,6 @@ class _Value:
                 return self.text
             case "day":
                 return moment(self.text, self.language)
-            case "about":
-                return translated("descriptions", self.text, self.language)
             case "why":
                 return why(self.text, self.language) or self.text
             case "found":

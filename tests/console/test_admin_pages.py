@@ -76,7 +76,8 @@ def test_nothing_waits_says_what_would(administrators):
 
 def test_pages_have_titles_in_both_languages_and_no_line_in_another(administrators):
     alice, _ = administrators
-    paths = ("/", "/admin/organisations", ENTRY, SUSPEND, "/admin/changes")
+    itself = "/admin/organisations/gateway"
+    paths = ("/", "/admin/organisations", ENTRY, SUSPEND, "/admin/changes", itself)
     english = {path: re.search("<title>(.*?)<", alice.get(path).text)[1] for path in paths}
     alice.client.set_cookie(LANGUAGE_COOKIE, "fr", domain="console.example", secure=True)
     for path, title in english.items():

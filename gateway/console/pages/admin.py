@@ -179,12 +179,13 @@ def _change(organisation: str, action: str) -> acts.PersonAct:
     if action not in _changes(organisation):
         abort(404)
     name_of(organisation)
+    whom = wording.code("kind", ITSELF, g.language) if organisation == ITSELF else organisation
     return acts.PersonAct(
         action,
         "changes_submit",
         {},
         f"/admin/organisations/{organisation}",
-        wording.say("named_row", g.language, id=wording.act(action, g.language), what=organisation),
+        wording.say("named_row", g.language, id=wording.act(action, g.language), what=whom),
         fields={"action": action, "organisation": organisation},
     )
 
