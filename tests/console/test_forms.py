@@ -104,6 +104,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
     } <= actions.keys()
     told = [kind.about for kind in (*PARTIES_ANSWERS, *STEPS.values())]
     told += [str(interface().schema(name)["description"]) for name in ACTS]
+    told += [change.loses for change in CHANGES.values() if change.loses]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
     assert english - catalogue._tables()["descriptions"].keys() == set()
 
