@@ -148,8 +148,9 @@ class UnitOfWork(ABC):
         """
 
     @abstractmethod
-    def next_part(self) -> None:
-        """Keep what was done, and begin a part that can fail alone. Raises Busy, EditConflict.
+    def next_part(self, key: RetryKey | None = None) -> None:
+        """Keep what was done, and begin a part that can fail alone, of a write by its key. Raises
+        Busy, EditConflict.
 
         All parts of this object are new then: what was taken from it before is over.
         """

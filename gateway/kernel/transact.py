@@ -433,15 +433,16 @@ def _together(ports: Ports, caller: Caller, writes: Sequence[Write]) -> list[Ans
     """
     done: list[tuple[Any, LoggedEvent | UUID]] = []
     try:
-        with ports.begin(TransactionMode.SHARED) as work:
-            for request, act, on_retry in writes:
+        keys = [RetryKey(_key_owner(caller), one.request.key) for one in writes]
+        with ports.begin(TransactionMode.SHARED, keys[0]) as work:
+            for (request, act, on_retry), following in zip(writes, [*keys[1:], None], strict=True):
                 try:
                     context = _admit(ports, work, caller, request)
                     result, logged = _do(context, act, on_retry)
                     logged = logged or _remember(context, result, on_retry)
                 except (_Denied, refusals.Refusal):
                     break
-                work.next_part()
+                work.next_part(following)
                 done.append((result, logged or context.event))
             committed = {one.event.id: one for one in work.commit_parts()}
     except refusals.Refusal:

@@ -309,13 +309,13 @@ class SqlUnitOfWork(UnitOfWork):
             abandoned, self._round = self._round, None
             abandoned.undo()
 
-    def next_part(self) -> None:
+    def next_part(self, key: RetryKey | None = None) -> None:
         """Nothing that this one read is remembered: the next may be taken back."""
         shared = self._leave_round(flushed=True)
         shared.kept = True
         shared.facts.extend(self.log.facts)
         try:
-            shared.begin_part()
+            shared.begin_part(key)
         except driver_errors() as error:
             shared.undo(broken=True)
             raise translated(error) from error
