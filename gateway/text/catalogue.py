@@ -114,16 +114,21 @@ def _in_french(clause: str) -> str:
     for english, french in _tables()["details"].items():
         if matched := re.fullmatch(english, clause):
             return _typeset(french, FRENCH).format(*map(_detail_value, matched.groups("")))
+    name, mark, value = clause.partition(": ")
+    if mark and name in _tables()["fields"]:  # a detail that the event discloses
+        return f"{word('fields', name, FRENCH)}{colon(FRENCH)} {_detail_value(value)}"
     return clause
 
 
 def _detail_value(text: str) -> str:
-    """A value of a detail in French: kinds of documents and states in words, days as people write
-    them."""
+    """A value of a detail in French: events, kinds of documents and states in words, days as people
+    write them."""
     if _TIME.fullmatch(text):
         return moment(text, FRENCH)
-    words = (word("states", word("acts", one, FRENCH), FRENCH) for one in text.split(" or "))
-    return " ou ".join(words)
+    told = text.split(" or ")
+    for table in ("events", "acts", "states", "values"):
+        told = [word(table, one, FRENCH) for one in told]
+    return " ou ".join(told)
 
 
 @cache
