@@ -463,6 +463,8 @@ class SqlLog:
 
         if first >= end or at(first) >= since:
             return after
+        if at(end - 1) < since:
+            return end - 1
         return bisect_left(range(first, end), since, key=at) + first - 1
 
     def database_bytes(self) -> int:

@@ -424,7 +424,7 @@ def _coded(value: Any, language: str) -> str:
     match value:
         case dict():
             return ", ".join(
-                f"{word('fields', name, language)} {_coded(one, language)}"
+                f"{word('fields', name, language)} {_member(name, one, language)}"
                 for name, one in value.items()
             )
         case list() | tuple():
@@ -438,6 +438,13 @@ def _coded(value: Any, language: str) -> str:
             tables = ("values", "events", "results")
             known = (one for one in tables if str(value) in _tables()[one])
             return word(next(known, "values"), str(value), language)
+
+
+def _member(name: str, value: Any, language: str) -> str:
+    """A member of a value by its name: topics have words of their own, the others any field's."""
+    if name == "topics":
+        return ", ".join(case_code(name, one, language) for one in value)
+    return _coded(value, language)
 
 
 def _typeset(text: str, language: str) -> str:

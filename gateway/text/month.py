@@ -31,9 +31,14 @@ def _row(one: Mapping[str, Any], language: str) -> CountedRow:
     if one["result"] != "allowed":
         result = catalogue.word("results", one["result"], language)
         what = catalogue.phrase("screens", "month_refused", language, what=what, result=result)
-    field = "waits" if one["type"] == OVERDUE else "reason_code"
-    why = catalogue.code(field, one["why"], language) or one["why"]
+    why = reason(one["type"], one["why"], language)
     return CountedRow(one["organisation"], what, why, str(one["events"]))
+
+
+def reason(event_type: str, why: str, language: str) -> str:
+    """A reason's code or a duty in words; a rule as it is."""
+    field = "waits" if event_type == OVERDUE else "reason_code"
+    return catalogue.code(field, why, language) or why
 
 
 def title(since: datetime, until: datetime, language: str) -> str:

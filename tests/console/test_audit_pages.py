@@ -113,8 +113,8 @@ def test_a_month_is_one_event_and_shows_six_topics_in_words(hosted, auditor, lan
     assert hosted.gateway.types(AUDITOR)[-1] == "audit.search"
     words = read(page)
     told = {
-        "en": ("Consultations, and why", "Overdue duties", f"{NAME} confirmed its first"),
-        "fr": ("Consultations, et leurs motifs", "Obligations en retard", f"{NAME} a confirmé"),
+        "en": ("Consultations and their reasons", "Overdue duties", f"{NAME} confirmed its first"),
+        "fr": ("Consultations et leurs motifs", "Obligations en retard", f"{NAME} a confirmé"),
     }[language]
     assert [one for one in told if one not in words] == []
     recorded = hosted.gateway.size()
@@ -148,6 +148,8 @@ def test_the_file_for_the_court_is_that_of_the_command_and_verifies_offline(host
     assert report.passed, report.failure
     assert "searched" in {one.key for one in report.conclusion.facts}
     assert any("witness" in one.key for one in report.conclusion.facts)
+    french = " ".join(report.sentences("fr"))
+    assert "rubriques consultations et leurs motifs, refus, obligations en retard" in french
 
 
 def test_an_event_has_the_report_of_the_gateways_own_check_and_leads_to_its_handoff_and_case(
@@ -168,6 +170,7 @@ def test_an_event_has_the_report_of_the_gateways_own_check_and_leads_to_its_hand
     done = auditor.send(auditor.get(path), path, **SEARCH)
     told = read(auditor.get(done.headers["Location"]))
     assert told.index("offer") < told.index("acceptance")
+    assert "officer-1" in told
 
 
 def test_pages_of_an_audit_are_small(hosted, auditor):

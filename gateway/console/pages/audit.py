@@ -18,7 +18,7 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 from gateway.console import sections, wording
 from gateway.console.context import console, say, sent_key, signed_in
 from gateway.console.forms import BodyForm
-from gateway.domain.audit_topics import AuditTopic
+from gateway.domain.audit_topics import AuditTopic, EventFacts
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import NAME
 from gateway.domain.refusals import ValidationFailed
@@ -197,6 +197,15 @@ class _FoundEvent:
     def parties(self) -> str:
         """Return who took part."""
         return ", ".join(one["organisation"] for kind, one in self.shown if kind == "party")
+
+    @property
+    def why(self) -> str:
+        """Return who asked, and the reason, the rule or the duty."""
+        details = {kind: value for kind, value in self.shown if kind != "party"}
+        by = sections.text_of("by", details["by"], g.language) if "by" in details else ""
+        facts = EventFacts(self.said["type"], self.said["result"], (), details)
+        told = (by, month.reason(facts.type, facts.why, g.language))
+        return wording.screen("and", g.language).join(filter(None, told))
 
     @property
     def handoff(self) -> str:
