@@ -124,9 +124,8 @@ def create_console_app(context: ConsoleContext) -> Flask:
     app.add_url_rule("/static/<name>", "static", without_session(_serve_asset))
     for blueprint in BLUEPRINTS if context.enter is None else AT_A_MEMBER:
         app.register_blueprint(blueprint)
-    app.extensions["open"] = frozenset(
-        name for name, view in app.view_functions.items() if "without_session" in vars(view)
-    )
+    views = app.view_functions.items()
+    app.extensions["open"] = frozenset(n for n, view in views if "without_session" in vars(view))
     return app
 
 
