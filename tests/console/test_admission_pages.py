@@ -34,9 +34,8 @@ DECIDED = {
 }
 
 
-@pytest.fixture
-def applied(gateway):
-    """An organisation that applied; what it does itself it will do."""
+def apply(gateway):
+    """Record an application, as one administrator does."""
     contacts = [{"role": "head", "name": "C. Bernard", "address": "head@hotline.example"}]
     said = {
         "name": "A new hotline", "kind": "hotline", "country": "FR", "public_authority": False,
@@ -45,6 +44,12 @@ def applied(gateway):
     }  # fmt: skip
     change = Change("organisation.apply", NEWCOMER, said)
     make_change(gateway.ports, change, gateway.approve(change))  # nobody is on its register yet
+
+
+@pytest.fixture
+def applied(gateway):
+    """An organisation that applied; what it does itself it will do."""
+    apply(gateway)
     return Newcomer(gateway)
 
 

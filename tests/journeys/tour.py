@@ -25,6 +25,7 @@ from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from tests.authenticator import Authenticator
 from tests.console.browsing import Console
+from tests.console.test_admission_pages import apply
 from tests.exchange.oversight.test_audit import grant
 from tests.founding import (
     ABROAD,
@@ -40,6 +41,7 @@ from tests.founding import (
     submitted,
 )
 from tests.journeys import browser
+from tests.newcomers import NEWCOMER
 from tests.registry.test_health import FULL, WELL, keep
 from tests.registry.test_passkeys import registration
 
@@ -128,7 +130,8 @@ def opened(port: int) -> Iterator[Place]:
 
 def walk(chromium: "Browser", place: Place, **window: Any) -> Iterator[Stop]:
     """Open page after page, as the four kinds of persons do; ``window`` as Playwright has it."""
-    for desk in (_without_session, _officer, _oneself, _analyst, _administrators, _auditor):
+    desks = (_without_session, _officer, _oneself, _analyst, _administrators, _admission, _auditor)
+    for desk in desks:
         yield from desk(chromium, place, window)
 
 
@@ -215,6 +218,53 @@ def _administrators(chromium: "Browser", place: Place, window: dict[str, Any]) -
     page.locator('main a[href^="/admin/changes/"]').first.click()
     yield "own-proposal", page
     page.context.close()
+
+
+def _admission(chromium: "Browser", place: Place, window: dict[str, Any]) -> Iterator[Stop]:
+    apply(place.gateway)
+    page, path = place.sign_in(chromium, "", ALICE, **window), f"/admin/organisations/{NEWCOMER}"
+    _goer(page, place)(f"{path}/admission")
+    yield "admission", page
+    page.locator("main button.main").click()
+    yield "admission-with-faults", page
+    fill_admission(page)
+    page.locator("main button.main").click()
+    yield "check-all", page
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{place.origin}/admin/signed/*")
+    yield "done-all", page
+    page.context.close()
+    other = place.sign_in(chromium, "", BENOIT, **window)
+    go = _goer(other, place)
+    for name in ("proposals", "refusal"):
+        go(f"{path}/{name}")
+        yield f"all-{name}", other
+    other.context.close()
+
+
+DECIDED = {
+    "organisation.approve.decision_ref": "board 12",
+    "organisation.approve.decided_on.part_day": "1",
+    "organisation.approve.decided_on.part_month": "2",
+    "organisation.approve.decided_on.part_year": "2026",
+    "organisation.approve.document_sha256": "A" * 43,
+    "membership.grant.decision_ref": "board 12",
+    "membership.grant.from.part_day": "2",
+    "membership.grant.from.part_month": "2",
+    "membership.grant.from.part_year": "2026",
+    "staff.establish.entries": "head,analyst approver,liaison",
+    "system.register.system": "desk",
+    "invitation.create.system": "desk",
+}
+
+
+def fill_admission(page: "Page", **changes: str) -> None:
+    """Write what was decided of an admission into its form; ``changes`` are parts of its days."""
+    for one in page.locator("main form > details:not([open]) > summary").all()[::-1]:
+        one.click()
+    page.locator('[name="membership.grant.membership"][value="associate"]').check()
+    for name, value in DECIDED.items():
+        page.locator(f'[name="{name}"]').fill(changes.get(name.rpartition(".")[2], value))
 
 
 def _auditor(chromium: "Browser", place: Place, window: dict[str, Any]) -> Iterator[Stop]:

@@ -233,9 +233,8 @@ def ask_refusal(organisation: str) -> str:
 
 
 def _ask_refusal(organisation: str, errors: Sequence[tuple[str, str]] = ()) -> str:
-    return render_template(
-        "refusal.html", name=organisation, form=_reason(errors), number=len(_waiting(organisation))
-    )
+    number = len(_waiting(organisation)) or abort(404)
+    return render_template("refusal.html", name=organisation, form=_reason(errors), number=number)
 
 
 def _reason(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
@@ -359,7 +358,15 @@ def _with_proposal(text: str, proposal: str) -> str:
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
     told = wording.refusal(refusal.detail, g.language) or refusal.detail
+    if isinstance(refusal, ValidationFailed):
+        told = " ".join(_fault(at, why) for at, why in refusal.errors)
     return {"state": "listed_refused", "why": told}
+
+
+def _fault(at: str, why: str) -> str:
+    name, fault = at.rpartition("/")[2], wording.fault(why, g.language)
+    label = wording.label(name, g.language)
+    return wording.say("problem_at", g.language, label=label, fault=fault)
 
 
 @pages.get("/admin/signed/<name>")
