@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from importlib import resources
 from time import perf_counter
+from typing import Any
 
 from flask import (
     Flask,
@@ -96,28 +97,7 @@ def create_console_app(context: ConsoleContext) -> Flask:
     app.url_map.merge_slashes = False  # one address, one spelling
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.globals.update(
-        say=say,
-        csrf=_hidden_fields,
-        asset=lambda name: f"/static/{_assets()[name][0]}",
-        navigation=lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.access)],
-        moment=lambda value: wording.moment(value, g.language),
-        until=lambda value: wording.until(value, console().now(), g.language),
-        label=lambda name: wording.label(name, g.language),
-        action_name=lambda action: wording.act(action, g.language),
-        code=lambda field, value: wording.code(field, value, g.language),
-        coded=lambda field, value: wording.coded(field, value, g.language),
-        waits=lambda kind: wording.coded("waits", kind, g.language).format(about=""),
-        competence=lambda value: wording.competence(value, g.language),
-        closed_because=lambda sentence: wording.closed(sentence, g.language),
-        heading_of=lambda name: catalogue.phrase("screens", name, g.language),
-        short=short,
-        dangers=dangers,
-        resting=resting,
-        session_left=lambda: int((g.signed_in.session.ends - context.now()).total_seconds()),
-        hour=lambda at: wording.hour(at, g.language),
-        console=context,
-    )
+    app.jinja_env.globals.update(_for_templates(context))
     app.before_request(_begin)
     app.after_request(_finish)
     app.register_error_handler(Exception, _answer_error)
@@ -127,6 +107,32 @@ def create_console_app(context: ConsoleContext) -> Flask:
     views = app.view_functions.items()
     app.extensions["open"] = frozenset(n for n, view in views if "without_session" in vars(view))
     return app
+
+
+def _for_templates(context: ConsoleContext) -> dict[str, Any]:
+    """Return what all templates call."""
+    return {
+        "say": say,
+        "csrf": _hidden_fields,
+        "asset": lambda name: f"/static/{_assets()[name][0]}",
+        "navigation": lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.access)],
+        "moment": lambda value: wording.moment(value, g.language),
+        "until": lambda value: wording.until(value, console().now(), g.language),
+        "label": lambda name: wording.label(name, g.language),
+        "action_name": lambda action: wording.act(action, g.language),
+        "code": lambda field, value: wording.code(field, value, g.language),
+        "coded": lambda field, value: wording.coded(field, value, g.language),
+        "waits": lambda kind: wording.coded("waits", kind, g.language).format(about=""),
+        "competence": lambda value: wording.competence(value, g.language),
+        "closed_because": lambda sentence: wording.closed(sentence, g.language),
+        "heading_of": lambda name: catalogue.phrase("screens", name, g.language),
+        "short": short,
+        "dangers": dangers,
+        "resting": resting,
+        "session_left": lambda: int((g.signed_in.session.ends - context.now()).total_seconds()),
+        "hour": lambda at: wording.hour(at, g.language),
+        "console": context,
+    }
 
 
 # --- Before each page: its host, who is signed in, where its form stood ---
