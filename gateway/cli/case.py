@@ -211,7 +211,7 @@ def check(content: dict[str, Any]) -> None:
     before, keys of seals, and what your organisation may write.
     """
     try:
-        _check(content)
+        check_content(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
     warnings = [{"pointer": at, "message": why} for at, why in _warn_of_content(content)]
@@ -219,7 +219,7 @@ def check(content: dict[str, Any]) -> None:
     output.reply(answer, f"case {output.short(content['case'])}", word="Valid")
 
 
-def _check(content: Mapping[str, Any]) -> None:
+def check_content(content: Mapping[str, Any]) -> None:
     """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
     from gateway.schemas.case_document import (  # noqa: PLC0415 - long to load
         CaseInvalid,
@@ -276,7 +276,7 @@ def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
     found: list[tuple[str, str]] = []
     for content in contents:
         try:
-            _check(content)
+            check_content(content)
         except InvalidCase as invalid:
             if len(contents) == 1:
                 raise
@@ -321,7 +321,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
         --change correction --reason-code inaccurate \\
         --reason 'Wrong host' --pointer /urgency
     """
-    _check(content)
+    check_content(content)
     _warn_of_erasure(content)
     _warn_of_content(content)
     clearance = _clearance(options)
@@ -592,7 +592,9 @@ def import_reports(
     mapping = (
         _settings(mapping_file, partial(read_mapping, targets=TARGETS)) if mapping_file else None
     )
-    reports = case_import.read(paths, ImportSettings(profile, mapping, new_id, now()), _check)
+    reports = case_import.read(
+        paths, ImportSettings(profile, mapping, new_id, now()), check_content
+    )
     if out is not None:
         case_import.write_one([*reports], out)
     elif by is None:

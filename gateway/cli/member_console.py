@@ -18,6 +18,7 @@ import click
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from gateway.cli.case import check_content
 from gateway.cli.partner_command import EPILOG, by_option, connected, connection_option
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway
@@ -101,7 +102,7 @@ def _server(
     origin = f"http://casegate-{secrets.token_hex(8)}.localhost:{server.port}"
     context = ConsoleContext(
         origin=origin,
-        persons=MemberPersons(gateway, person),
+        persons=MemberPersons(gateway, person, check_content),
         sessions=Sessions(folder / "console.db", secrets.token_bytes(32), now),
         log=_TerminalLog(),
         now=now,

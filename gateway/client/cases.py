@@ -215,7 +215,7 @@ class CaseClient(ClientBase):
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
         """Submit a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
-        return self._exchange.write(*self._version("/cases", by, content, clearance))
+        return self._exchange.write(*self.new_version("/cases", by, content, clearance))
 
     def submit_each(self, submissions: Iterable[Mapping[str, Any]]) -> Iterator[Ended]:
         """Submit several cases, many in one request; each is what `submit` takes, by name.
@@ -223,7 +223,7 @@ class CaseClient(ClientBase):
         How each ended, in their order; see `Session.write_each`.
         """
         return self._exchange.write_each(
-            asking(lambda **one: self._version("/cases", **one), submissions)
+            asking(lambda **one: self.new_version("/cases", **one), submissions)
         )
 
     def submit_once_each(
@@ -276,7 +276,7 @@ class CaseClient(ClientBase):
         """
         with raising(InvalidCase, "a case is an object with its id", (TypeError, KeyError)):
             path = f"/cases/{spelled(content['case'])}/versions"
-        return self._exchange.write(*self._version(path, by, content, clearance, change))
+        return self._exchange.write(*self.new_version(path, by, content, clearance, change))
 
     def step(self, action: "StepAction", where: Where, by: str, **fields: Any) -> ConfirmedWrite:
         """Take a step: case.assess, case.embargo, case.recall, handoff.review or another.
@@ -372,7 +372,7 @@ class CaseClient(ClientBase):
         require(opened.author == self.connection.organisation, "the case is not our own")
         return opened
 
-    def _version(
+    def new_version(
         self,
         path: str,
         by: str,
@@ -380,6 +380,7 @@ class CaseClient(ClientBase):
         clearance: Mapping[str, Any] | None = None,
         change: Mapping[str, Any] | None = None,
     ) -> NewWrite:
+        """A case, or its next version, as `submit` and `revise` take it, signed, and not sent."""
         if not isinstance(content, Mapping):
             raise InvalidCase("a case is an object; nothing was sent")
         fields = {"by": by, "content": content, "clearance": clearance}

@@ -6,7 +6,7 @@ A document is drafted when an act is checked, shown, and signed when the person 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.errors import ClientError, InvalidCase, RequestRefused
 from gateway.client.gateway import Gateway
 from gateway.client.sealing import OpenedElement
 from gateway.client.session import NewWrite
@@ -32,7 +32,8 @@ from gateway.evidence.sd_jwt import SdJwt
 PAGE = 50
 """Rows of a list that is read whole, and shown by pages."""
 
-_OFFER, _UPDATE, _ENTER = "handoff.offer", "handoff.update", "staff.add"
+_OFFER, _UPDATE = "handoff.offer", "handoff.update"
+_SUBMIT, _ENTER = "case.submit", "staff.add"
 _CONSULT, _PREVIEWS = "handoffs_consult", ("cases_preview", "handoffs_preview_update")
 _PLAIN = frozenset({"cases_list", "cases_show", "cases_show_coverage", "staff_list"})
 """What a member's own entries are, which no document or event confirms."""
@@ -56,10 +57,12 @@ def interface() -> Interface:
 @dataclass
 class MemberAccess:
     """The interface for the ``person`` of a member, by its ``gateway``, for one request: what was
-    read is not read again before something was done."""
+    read is not read again before something was done. ``check`` judges a case before it is signed,
+    and raises InvalidCase."""
 
     gateway: Gateway
     person: Person
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None
     _known: dict[Any, Any] = field(default_factory=dict)
 
     def read(
@@ -121,6 +124,9 @@ class MemberAccess:
         drafting, fields = self.gateway.drafting(jti), dict(body)
         if action == _OFFER:
             return drafting.new_offer(ids["case"], self._named(body))
+        if action == _SUBMIT:
+            self.check(fields["content"])
+            return drafting.new_version(interface().address(endpoint, ids), by, fields["content"])
         if action == _UPDATE:
             return drafting.new_update(ids[_HANDOFF], self._named(body))
         if action in KIND_OF_ACTION:
@@ -202,7 +208,9 @@ class MemberAccess:
 
 
 def _is_done_here(action: str) -> bool:
-    return action in (_OFFER, _UPDATE, _ENTER) or action in KIND_OF_ACTION or action in STEPS
+    return (
+        action in (_SUBMIT, _OFFER, _UPDATE, _ENTER) or action in KIND_OF_ACTION or action in STEPS
+    )
 
 
 def _narrowed(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,6 +258,8 @@ def _crossing() -> Iterator[None]:
         if refused.receipt is None:
             raise refusal from refused
         raise RefusedOnRecord(refusal, refused.receipt) from refused
+    except InvalidCase as invalid:
+        raise refusals.ValidationFailed(invalid.errors or (("", str(invalid)),)) from invalid
     except ClientError as error:
         raise NotDone(str(error), type(error).__name__) from error
 
@@ -272,6 +282,7 @@ class MemberPersons:
 
     gateway: Gateway
     person: Person
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None
 
     def passkeys(self, _person: Person, /) -> Mapping[str, Passkey]:
         """None."""
@@ -279,7 +290,7 @@ class MemberPersons:
 
     def access(self, person: Person, _session: str, _kid: str, /) -> Access | None:
         """The interface for the person."""
-        return MemberAccess(self.gateway, person) if person == self.person else None
+        return None if person != self.person else MemberAccess(self.gateway, person, self.check)
 
     def invitation(self, _token: str, /) -> None:
         """None: who is invited makes a passkey at the gateway's console."""

@@ -19,8 +19,8 @@ class Interface:
         }
         self._acting = {
             (one.get("x-policy-action"), frozenset(re.findall(r"{(\w+)}", path))): name
-            for name, (path, one) in self._operations.items()
-            if "requestBody" in one and not path.endswith("/preview")
+            for name, (path, one) in reversed(self._operations.items())  # previews come after
+            if "requestBody" in one
         }
         self._whole = dict[str, Mapping[str, Any]]()
 

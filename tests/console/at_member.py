@@ -18,11 +18,11 @@ ADDRESS = "http://casegate-0123456789abcdef.localhost:4711"
 class MemberConsole(Console):
     """It acts for one person of a member, by its client."""
 
-    def __init__(self, folder: Path, gateway: MemberClient, name: str) -> None:
+    def __init__(self, folder: Path, gateway: MemberClient, name: str, *check: Any) -> None:
         super().__init__(folder, ADDRESS)
         self.person = Person(gateway.connection.organisation, name)
         self.codes = EntryCodes(self.person, lambda: self.now)
-        persons: Any = MemberPersons(gateway, self.person)
+        persons: Any = MemberPersons(gateway, self.person, *check)
         self.context = replace(
             self.context, persons=persons, enter=self.codes.enter, new_id=gateway._ids
         )

@@ -172,14 +172,30 @@ def _hidden(act: PersonAct) -> dict[str, str]:
 
 def check(act: PersonAct) -> Response:
     """Show what a form would do, to be signed; the form again where something is wrong with it."""
-    form, key = act.form(), sent_key()
+    form = act.form()
     drawn = {name: sent(name) for name in (*act.drawn, "offer") if sent(name)}
     body = {**act.body(form), **(act.drawn if act.secret else drawn)}
+    told = {one: replace(form, language=one).answered for one in catalogue.LANGUAGES}
     try:
-        given = act.preview(act, body) if act.preview else []
-        prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
+        return check_body(act, body, told[g.language], told)
     except ValidationFailed as refused:
         return make_response(ask(act, refused.errors), 422)
+
+
+def check_body(
+    act: PersonAct,
+    body: Mapping[str, Any],
+    answered: Sequence[tuple[str, str]],
+    told: Mapping[str, Sequence[tuple[str, str]]] = {},
+    *,
+    whole: bool = True,
+) -> Response:
+    """Show what a body would do, to be signed, with what was ``answered``; ``told`` is that in each
+    language, for the other persons who sign it. What is not shown ``whole`` has hard content.
+    Raises ValidationFailed."""
+    key = sent_key()
+    given = act.preview(act, body) if act.preview else []
+    prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
     kept = {
         "endpoint": act.endpoint,
         "key": key,
@@ -192,13 +208,13 @@ def check(act: PersonAct) -> Response:
         "secret": act.secret,
         "others": act.others(body),
         "digest": prepared.digest,
-        "document": readable(prepared),
-        "told": {one: replace(form, language=one).answered for one in catalogue.LANGUAGES},
+        "document": readable(prepared) if whole else "",
+        "told": dict(told),
         "about": str(next(iter(act.ids.values()), "")),
     }
     if not prepared.values:  # it was done before
         return finish(kept, ())
-    return make_response(_check_page(act, [*given, *form.answered], prepared, kept))
+    return make_response(_check_page(act, [*given, *answered], prepared, kept))
 
 
 def _check_page(
@@ -215,7 +231,7 @@ def _check_page(
         told=[*act.told, *told],
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
-        document=readable(prepared),
+        document=kept["document"],
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
         options=options,
     )

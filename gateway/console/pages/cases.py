@@ -28,6 +28,7 @@ def index() -> str:
         filtered=bool(form.body()),
         rows=found["items"],
         following=following(found, request.args),
+        may_import=signed_in().access.endpoint("case.submit") is not None,
     )
 
 

@@ -1,0 +1,108 @@
+"""A case from a file, at the gateway's console and at a member's own: shown, then signed."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.case import check_content
+from tests.console.at_member import MemberConsole
+from tests.console.test_handoff_pages import read, sign
+from tests.console.test_member_console import client, digest_on, done, record, stage  # noqa: F401
+from tests.each import each
+from tests.founding import HOTLINE, case_content
+
+DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
+REPORT, PROFILE = (DEMO / name for name in ("content-csam.json", "profile.toml"))
+FORM = "/cases/import"
+
+
+def brought(browser, report: bytes, name="report.json", profile: bytes = PROFILE.read_bytes()):
+    """Send a file, with a profile beside it."""
+    files = {"report": (io.BytesIO(report), name)}
+    files |= {"profile": (io.BytesIO(profile), "profile.toml")} if profile else {}
+    return browser.send(browser.get(FORM), FORM, **files)
+
+
+@pytest.fixture
+def analyst(hosted):
+    """Who brings cases, at the gateway's console."""
+    return hosted.signed_in(HOTLINE, "analyst-1")
+
+
+def test_a_report_becomes_a_case_whose_losses_are_shown_before_the_person_signs(hosted, analyst):
+    assert f'href="{FORM}"' in analyst.get("/cases").text
+    page = brought(analyst, REPORT.read_bytes())
+    assert page.status_code == 200, page.text
+    words = read(page)
+    assert "Dropped" in words
+    assert "Items 2" in words
+    assert json.loads(REPORT.read_bytes())["url"] not in page.text
+    made = sign(analyst, page)
+    assert made.status_code == 303
+    receipt = analyst.get(f"{made.location}/receipt.json").json
+    event = json.loads(receipt["document"])
+    assert event["type"] == "case.submitted"
+    assert event.get("document_sha256", event["case_digest"]) == digest_on(page)
+    assert len(hosted.register.access(analyst.person, "", "").read("cases_list")["items"]) == 1
+
+
+def test_the_json_of_a_case_needs_no_profile(hosted, analyst):
+    content = case_content(hosted.gateway.new_id())
+    page = brought(analyst, json.dumps(content).encode(), "case.json", b"")
+    assert "Items" in read(page)
+    assert sign(analyst, page).status_code == 303
+
+
+@each(
+    "report, name, profile, told",
+    [
+        (
+            b"\xff\xd8\xff\xe0 an image",
+            "image.jpg",
+            PROFILE.read_bytes(),
+            "it is none of csv, json",
+        ),
+        (b"{}", "report.json", PROFILE.read_bytes(), "/"),
+        (REPORT.read_bytes(), "report.json", b"", "A report needs a profile"),
+        (REPORT.read_bytes(), "report.json", b"urgency = 1", "urgency"),
+        (REPORT.read_bytes(), "report.json", b"\xff", "not TOML in UTF-8"),
+        (b'{"case": "no id"}', "case.json", b"", "/case"),
+        (b'{"case": 0.5, "case": 1}', "case.json", b"", "A report needs a profile"),
+    ],
+)
+def test_what_is_not_taken_says_why_and_nothing_is_recorded(analyst, report, name, profile, told):
+    page = brought(analyst, report, name, profile)
+    assert page.status_code == 422, page.text
+    assert "This file is not taken" in read(page)
+    assert told in read(page)
+
+
+def test_a_file_with_an_image_in_a_text_is_refused_as_a_whole(hosted, analyst):
+    report = json.loads(REPORT.read_bytes())
+    report["evidence"] = [{"content_type": "image/png", "payload": "iVBORw0KGgo="}]
+    page = brought(analyst, json.dumps(report).encode())
+    assert page.status_code == 422
+    assert "iVBOR" not in page.text
+
+
+def test_a_file_beyond_the_size_of_a_request_is_not_read(analyst):
+    assert brought(analyst, b" " * 300_000).status_code == 413
+
+
+def test_at_a_member_the_case_is_signed_by_its_own_key(stage, tmp_path):  # noqa: F811
+    gateway = client(stage, HOTLINE)
+    console = MemberConsole(tmp_path, gateway, "analyst-1", check_content)
+    browser = console.signed_in()
+    page = brought(browser, REPORT.read_bytes())
+    assert page.status_code == 200, page.text
+    words, event = done(browser, record(browser, page))
+    assert event["type"] == "case.submitted"
+    assert "own key" in words
+    (made,) = gateway.cases()
+    assert made["assurance"] == "signed"
+    broken = json.dumps({**case_content(stage.gateway.new_id()), "urgency": "none"}).encode()
+    refused = brought(browser, broken, "case.json", b"")
+    assert refused.status_code == 422
+    assert "/urgency" in read(refused)
