@@ -107,6 +107,11 @@ def finding(sentence: str, language: str) -> tuple[str, bool]:
     return _sentence(told), language != catalogue.ENGLISH and told == sentence
 
 
+def end(what: str, language: str) -> str:
+    """Return what a certificate of the gateway is called, as a heading."""
+    return _capital(catalogue.finding(what, language))
+
+
 def check(name: str, language: str) -> str:
     """Return what a check of a gateway is called, as a heading."""
     return _capital(catalogue.check(name, language))

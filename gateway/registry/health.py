@@ -58,7 +58,7 @@ def _own(reports: Sequence[HealthReport]) -> Iterator[HealthEnding]:
     """The gateway's authorities, lists and certificates, which are the same at each node."""
     known = {name: at for one in reports for name, at in json.loads(one.ends).items()}
     for name, at in known.items():
-        yield HealthEnding("certificate", name, "", parse_timestamp(at))
+        yield HealthEnding("own", name, "", parse_timestamp(at))
 
 
 def _of_members(ports: Ports, context: RequestContext | OnHost) -> Iterator[HealthEnding]:

@@ -474,7 +474,7 @@ class NodeHealth:
 
 @dataclass(frozen=True)
 class HealthEnding:
-    """Something that ends: a certificate or list of the gateway, or a right of an organisation."""
+    """Something that ends: ``own`` certificates of the gateway, else as `AdminWorklistRow` has it."""
 
     kind: str
     what: str

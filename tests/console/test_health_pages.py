@@ -48,7 +48,7 @@ def test_an_administrator_reads_the_errors_first_and_what_to_do(gateway, adminis
     assert told.index("make room now") < told.index("was made: never") < told.index("In order: 1")
     assert "<code>du -xh / | sort -h | tail</code>" in page.text
     assert "Guide: docs/monitoring.md#runbook." in told
-    assert "Certificate: public listener" in told
+    assert "Certificate of the public listener" in told
     assert "Errors: state of the gateway" in page.text
 
 

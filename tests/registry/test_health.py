@@ -54,7 +54,7 @@ def test_what_maintenance_found_is_read_with_the_guide_of_what_is_wrong(gateway)
         ("log", Level.OK, None),
         ("disk", Level.ERROR, "docs/monitoring.md#runbook"),
     ]
-    assert [(one.kind, one.what) for one in found.ends] == [("certificate", "public listener")]
+    assert [(one.kind, one.what) for one in found.ends] == [("own", "public listener")]
 
 
 def test_silence_is_an_error_of_each_node_and_of_a_gateway_without_any(gateway):

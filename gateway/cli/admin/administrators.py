@@ -277,8 +277,9 @@ def health(session: AdminSession) -> None:
                 for one in node["findings"]
             )
         for one in found["ends"]:
-            kind = wording.code("administrators", one["kind"])
-            what = " ".join(filter(None, (one["organisation"], kind, one["what"])))
+            about = catalogue.finding(one["what"], wording.language())
+            kind = wording.code("administrators", one["kind"]) if one["kind"] != "own" else ""
+            what = " ".join(filter(None, (one["organisation"], kind, about)))
             click.echo(
                 output.sanitise(say("ends_at", what=what, time=output.format_time(one["at"])))
             )

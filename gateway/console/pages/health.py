@@ -62,9 +62,11 @@ def _typed(text: str) -> Markup:
 
 def _ending(one: Mapping[str, Any]) -> str:
     """Say what ends, and of whom."""
+    if one["kind"] == "own":
+        return wording.end(one["what"], g.language)
     what = wording.coded("administrators", one["kind"], g.language)
     if one["what"]:
-        about = wording.code("about", catalogue.finding(one["what"], g.language), g.language)
+        about = wording.code("about", one["what"], g.language)
         what = wording.say("named_row", g.language, id=what, what=about)
     if one["organisation"]:
         what = wording.say("of_organisation", g.language, what=what, name=one["organisation"])
