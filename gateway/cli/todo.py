@@ -31,9 +31,10 @@ from gateway.text import catalogue
 @click.option("--matter", type=Words(Matter), help="Only of this matter.")
 @click.option("--with", "counterpart", metavar="ORGANISATION", help="Only with this counterpart.")
 @click.option("--overdue", is_flag=True, help="Only what is past its time.")
+@click.option("--ends", is_flag=True, help="Only what ends within 30 days.")
 @screen_language
 @partner
-def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) -> None:
+def todo(gateway: Gateway, mine: str | None, overdue: bool, ends: bool, **only: str | None) -> None:
     """List what waits for you, and the command for each.
 
     By urgency, then due time (UTC): what you owe, what the other side did and nobody here has seen,
@@ -41,7 +42,7 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     case: successions, refused notifications, writes without an answer, what ends soon, and a log
     that too few of the witnesses you ask for confirm, or no time-stamp authority.
     """
-    wanted = WorklistFilter(taken_by=mine, overdue=overdue, **only)
+    wanted = WorklistFilter(taken_by=mine, overdue=overdue, ends=ends, **only)
     found = gateway.worklist()
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)

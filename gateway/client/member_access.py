@@ -217,7 +217,10 @@ def _narrowed(query: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a list is narrowed by, as the client names it; pages are made here."""
     named = {"from": "since", "to": "until"}
     asked = {name: one for name, one in query.items() if name not in ("box", "after", "limit")}
-    return {named.get(n, n): one == "true" if n == "overdue" else one for n, one in asked.items()}
+    return {
+        named.get(n, n): one == "true" if n in ("overdue", "ends") else one
+        for n, one in asked.items()
+    }
 
 
 def _page(rows: Sequence[Any], query: Mapping[str, Any]) -> dict[str, Any]:

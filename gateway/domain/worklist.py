@@ -71,15 +71,30 @@ def command_of(action: str, *ids: object) -> str:
     return " ".join([action.partition(".")[0], verb_of(action), *map(str, ids)])
 
 
+ENDING = frozenset(
+    {
+        WaitKind.MEMBERSHIP,
+        WaitKind.MANDATE,
+        WaitKind.AGREEMENT,
+        WaitKind.RETENTION_TERM,
+        WaitKind.AUDIT_ACCESS,
+        WaitKind.CERTIFICATE,
+    }
+)
+"""What ends by itself, of what waits: rights of an organisation, and certificates."""
+
+
 @dataclass(frozen=True)
 class WorklistFilter:
-    """Which rows of a worklist are wanted; what is None is not asked for."""
+    """Which rows of a worklist are wanted; what is None is not asked for. With ``ends`` those of
+    what ends soon, and no other."""
 
     urgency: str | None = None
     matter: str | None = None
     counterpart: str | None = None
     taken_by: str | None = None
     overdue: bool = False
+    ends: bool = False
 
     @property
     def is_set(self) -> bool:
@@ -93,6 +108,7 @@ class WorklistFilter:
             all(getattr(self, name) in (None, row[name]) for name in named)
             and (self.matter is None or self.matter in row["matter"])
             and (row["overdue"] or not self.overdue)
+            and (row["kind"] in ENDING or not self.ends)
         )
 
 

@@ -474,7 +474,7 @@ class NodeHealth:
 
 @dataclass(frozen=True)
 class HealthEnding:
-    """Something that ends: ``own`` certificates of the gateway, else as `AdminWorklistRow` has it."""
+    """Something that ends: a certificate of the gateway (``own``), else as in AdminWorklistRow."""
 
     kind: str
     what: str

@@ -11,7 +11,7 @@ from gateway.domain.staff import RegisterRole
 from gateway.text import catalogue
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import administrators, gateway, read
-from tests.founding import DESK, HOTLINE, enter_staff, founded
+from tests.founding import DESK, HOTLINE, OFMIN, enter_staff, founded
 from tests.registry.test_health import FULL, WELL, keep
 
 __all__ = ["administrators", "gateway"]
@@ -88,3 +88,13 @@ def test_nobody_else_reads_it(tmp_path, plain):
 def test_each_check_says_what_to_do_in_both_languages():
     tables = catalogue._tables()
     assert tables["runbooks"].keys() == tables["checks"].keys()
+
+
+def test_what_ends_within_30_days_stands_below_the_work_of_a_member(tmp_path, plain):
+    day = plain.ports.reference_date(plain.ports.now()).day
+    officer = HostedConsole(tmp_path, plain).signed_in()
+    assert "What ends within 30 days" not in officer.get("/").text
+    plain.administer("membership.end", OFMIN, until=str(day + timedelta(days=9)))
+    told = read(officer.get("/")).partition("What ends within 30 days")[2]
+    assert "embership" in told
+    assert "in 8 d" in told or "in 9 d" in told

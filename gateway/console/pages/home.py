@@ -13,6 +13,7 @@ from gateway.console.pages import admin, waiting
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
 from gateway.domain.vocabulary import Urgency
+from gateway.domain.worklist import ENDING
 from gateway.text import catalogue
 
 pages = Blueprint("home", __name__)
@@ -32,11 +33,15 @@ def show() -> str | Response:
     found = signed_in().access.read("worklist_show", query)
     return render_template(
         "home.html",
-        rows=[Waiting(one) for one in found["items"]],
+        rows=[Waiting(one) for one in found["items"] if one["kind"] not in ENDING],
+        ends=[Waiting(one) for one in signed_in().access.read("worklist_show", _ENDS)["items"]],
         skipped=[wording.code("source", one["source"], g.language) for one in found["skipped"]],
         signing=len(waiting.waiting()),
         following=following(found, query),
     )
+
+
+_ENDS = {"ends": "true"}
 
 
 class Waiting:

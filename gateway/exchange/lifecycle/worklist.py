@@ -103,6 +103,8 @@ def page(
         open_ones = [one for one in _SOURCES if may_act(status, one.action)]
         heard = [one for one in open_ones if one.scope is None or one.scope in scopes]
         missed = [one for one in _SOURCES if one not in heard]
+        if wanted.ends:
+            heard = [one for one in heard if one.rows is _ENDING]
 
         def rows(cursor: str, number: int) -> Sequence[_Row]:
             found = (_rows_of(one, context, cursor, number) for one in heard)
@@ -411,6 +413,8 @@ def _erasures(context: RequestContext) -> Iterator[_Row]:
         yield _Row(place, _row(place, "case.read", command, about=number_of(number)))
 
 
+_ENDING = _few(_ends)
+
 _SOURCES = (
     _Source("handoffs", "handoffs.read", "handoff.read", _owed),
     _Source("late_answers", "handoffs.read", "handoff.read", _late),
@@ -421,6 +425,6 @@ _SOURCES = (
     _Source("successions", "handoffs.read", "succession.approve", _few(_successions)),
     _Source("notifications", "events.read", "notification.replay", _few(_notifications)),
     _Source("activation", None, "whoami.read", _few(_activation)),
-    _Source("endings", None, "whoami.read", _few(_ends)),
+    _Source("endings", None, "whoami.read", _ENDING),
 )
 """The one table of what a worklist is made of."""

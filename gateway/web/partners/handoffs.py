@@ -280,6 +280,7 @@ class WorklistQuery(StrictSchema):
     counterpart = field.name(required=False)
     taken_by = field.staff(required=False)
     overdue = field.word(("true",), required=False)
+    ends = field.word(("true",), required=False)
     after = field.work_place(required=False)
     limit = field.limit()
 
@@ -290,11 +291,13 @@ def worklist_show(call: Call) -> dict[str, Any]:
 
     What it owes and what arrived, what is late at others, its own cases, and what ends soon, as far
     as the system's scopes and the organisation's status go: `skipped` names the rest. `taken_by`
-    lists what a person of its own took. A filter keeps what is about no handoff or case away.
+    lists what a person of its own took. A filter keeps what is about no handoff or case away, but
+    `ends`, which lists what ends within 30 days alone.
     """
     asked = dict(call.query)
-    after, limit, overdue = asked.pop("after", None), asked.pop("limit"), "overdue" in asked
-    wanted = WorklistFilter(**asked | {"overdue": overdue})
+    after, limit = asked.pop("after", None), asked.pop("limit")
+    flags = {one: one in asked for one in ("overdue", "ends")}
+    wanted = WorklistFilter(**asked | flags)
     found = worklist.page(call.ports, call.caller, after, limit, wanted)
     return {**page("/worklist", found, call.query), "skipped": found.skipped}
 

@@ -367,6 +367,10 @@ def test_a_filter_leaves_what_does_not_fit_away(gateway):
     assert found(counterpart=ABROAD) == [abroad]
     assert found(matter="csam", overdue=True) == found()
     assert found(matter="terrorism") == []
+    day = gateway.ports.reference_date(gateway.ports.now()).day
+    gateway.administer("membership.end", HOTLINE, until=str(day + timedelta(days=9)))
+    (ends,) = waits(gateway, HOTLINE, wanted=WorklistFilter(ends=True))
+    assert ends["kind"] == "membership"
 
 
 # --- Who works on it ---
