@@ -361,7 +361,7 @@ def perform(
                     logged = made.get(context.event) if request.quiet else made[context.event]
             break
         except (_Denied, refusals.Refusal) as failure:
-            shared = mode is TransactionMode.SHARED and work is not None and not work.first
+            shared = mode is TransactionMode.SHARED and work is not None
             if shared and isinstance(failure, refusals.Busy):
                 mode = TransactionMode.WRITE  # alone it waits for what others hold
                 continue

@@ -131,6 +131,7 @@ _CASE_OF = (
 )
 # Of two answers that end handoffs of one case at the same moment PostgreSQL refuses one as busy.
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
+_HOLD_CASE = _CASE_OF.with_for_update(of=case_file)
 _offer_of = handoff.alias("offer_of")
 CASE_IS_OFFERED = exists().where(
     _offer_of.c.originator == case_file.c.originator,
@@ -408,7 +409,11 @@ class SqlHandoffs(StorePart):
         """The same, and its case as it is now."""
         values, locks_rows = {"handoff": handoff}, self._transaction.locks_rows
         if locks_rows:  # cases before handoffs, by everybody; a handoff is always of one case
-            _, rows = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
+            # Two who share a case and both end what it says wait for each other: the one that was
+            # given up comes again alone, and holds it from the start.
+            alone = self._transaction.mode is not TransactionMode.SHARED
+            lock = _HOLD_CASE if alone else _SHARE_CASE
+            _, rows = self._transaction.queries((lock, values), (_GET_LOCKED, values))
         else:
             rows = self._transaction.rows(_GET_WITH_CASE, values)
         if not rows:

@@ -9,13 +9,16 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.handoff import HandoffState
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Submission
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult, transact
 from tests import answers
 from tests.founding import (
+    ABROAD,
     CLEARED,
+    CSAM_FR,
     HOTLINE,
     OFMIN,
     ORIGIN,
@@ -26,6 +29,7 @@ from tests.founding import (
     conditions_of,
     founded_at,
     offered,
+    submitted,
 )
 from tests.store import places
 
@@ -73,4 +77,25 @@ def test_both_get_one_result_and_one_event(place, gateway):
         assert first.result == second.result
         assert first.receipt.document == second.receipt.document
         assert gateway.size() == size + 1
+    check_log(gateway)
+
+
+def test_two_recipients_who_give_up_one_case_at_once_are_both_heard(place, gateway):
+    """Each says whether the case is still with anybody: neither waits for the other in vain."""
+    beside = place.open(origin=ORIGIN, now=gateway.ports.now)
+    nodes = [gateway.ports, replace(gateway.ports, begin=beside.begin)]
+    for _ in range(3):
+        case, barrier = submitted(gateway), threading.Barrier(2)
+        given = [UUID(offered(gateway, case, to=to).result["handoff"]) for to in (CSAM_FR, ABROAD)]
+
+        def decline(
+            node: Ports, to: str, handoff: UUID, barrier: threading.Barrier = barrier
+        ) -> None:
+            barrier.wait()
+            said = answers.said("officer-1", "not ours")
+            answers.decline(node, caller(to), gateway.key(), handoff, said)
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(decline, nodes, (OFMIN, ABROAD), given))
+        assert [gateway.handoff(one).state for one in given] == [HandoffState.DECLINED] * 2
     check_log(gateway)

@@ -153,7 +153,6 @@ def test_a_request_that_cannot_share_a_transaction_is_done_in_one_of_its_own(
         modes.append(mode)
         with whole.begin(mode, *key) as work:
             if mode is TransactionMode.SHARED:
-                work.first = False  # as of one that came after another
                 work.commit = Mock(side_effect=Busy("another holds a row"))  # type: ignore[method-assign]
             yield work
 
@@ -183,7 +182,6 @@ def test_what_was_done_meanwhile_answers_a_repetition_that_was_busy_first(
     def late(mode: TransactionMode, *key: Any) -> Iterator[UnitOfWork]:
         with whole.begin(mode, *key) as work:
             if mode is not TransactionMode.READ and tries:
-                work.first = False
                 work.retries = Mock(get=tries.pop(0))
             yield work
 
