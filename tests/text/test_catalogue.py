@@ -30,19 +30,6 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
-@each("key", sorted(SENTENCES))
-def test_a_sentence_has_the_same_values_in_both_languages(key: str) -> None:
-    english, french = SENTENCES[key]
-    assert places(english) == places(french) - {"nb"}
-
-
-@each("key", sorted(SENTENCES))
-def test_french_sets_a_space_that_does_not_break_before_two_part_marks(key: str) -> None:
-    values = dict.fromkeys(places(SENTENCES[key][0]) - {"states"}, "x")
-    text = catalogue.sentence(key, values | {"states": ["offered"]}, {}, catalogue.FRENCH)
-    assert not re.search(r" [:;?!]|'", text), text
-
-
 def test_every_event_and_every_answer_has_its_words() -> None:
     assert {one.name for one in EVENT_TYPES.values()} <= TABLES["events"].keys()
     assert ANSWERS.keys() <= TABLES["acts"].keys() & SENTENCES.keys()

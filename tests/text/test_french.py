@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from string import Formatter
 
 from gateway.text import catalogue
 
@@ -31,6 +32,22 @@ def french() -> Iterator[tuple[str, str, str]]:
                 said = told if table == "months" else said
                 for text in [] if key in ENGLISH_ALONE else said:
                     yield table, key, catalogue._typeset(text.replace("{nb}", "\u00a0"), "fr")
+
+
+def test_both_languages_of_every_text_have_the_same_values() -> None:
+    pairs = [
+        pair
+        for file in catalogue._FILES
+        for table, texts in catalogue._read(file).items()
+        for pair in texts.values()
+        if isinstance(pair, list) and table != "months"
+    ]
+    assert len(pairs) > 2_000
+    assert [one for one in pairs if places(one[0]) != places(one[1]) - {"nb"}] == []
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def test_every_french_text_is_set_as_the_glossary_says() -> None:

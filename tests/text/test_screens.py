@@ -1,10 +1,8 @@
 """The screens of each day have words in both languages, also for every code that they may show."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from string import Formatter
 
 from gateway import client
 from gateway.cli import admin, partner_command, todo
@@ -26,7 +24,6 @@ from gateway.registry.change_table import CHANGES
 from gateway.registry.worklist import APART
 from gateway.text import catalogue
 from gateway.web import problems
-from tests.each import each
 
 SCREENS = catalogue._tables()["screens"]
 CLI = Path(admin.__file__).parents[1]
@@ -86,18 +83,6 @@ def test_every_field_of_a_change_that_waits_has_a_name_in_both_languages() -> No
         if one.name not in APART.get(action, ())
     }
     assert told - named == set()
-
-
-@each("key", sorted(SCREENS))
-def test_a_sentence_of_a_screen_is_whole_in_both_languages(key: str) -> None:
-    english, french = SCREENS[key]
-    assert sorted(places(english)) == sorted(places(french))
-    shown = catalogue.phrase("screens", key, "fr", **dict.fromkeys(places(french), "x"))
-    assert not re.search(r" [:;?!]|'", shown), shown
-
-
-def places(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def test_no_text_of_a_screen_is_without_use_and_none_is_missing() -> None:
