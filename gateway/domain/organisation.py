@@ -197,6 +197,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
     {
         "whoami.read",
         "worklist.read",
+        "staff.read",
         "case.read",
         "events.read",
         "handoff.read",
@@ -224,8 +225,8 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
     }
 )
 """What a suspended organisation may ask: duties outlive rights. It stops uses, by a restriction
-that it also ends, and answers for what it holds; it opens, gives and takes no content. Policies
-state it too, and that it does not end an embargo."""
+that it also ends, and answers for what it holds, by persons of its register, which it reads; it
+opens, gives and takes no content. Policies state it too, and that it does not end an embargo."""
 
 SCOPES_WHILE_SUSPENDED = frozenset(
     {"cases.read", "cases.write", "events.read", "handoffs.answer", "handoffs.read", RELAY_SCOPE}

@@ -16,7 +16,18 @@ from gateway.registry import staff
 from tests import founding
 from tests.authenticator import Authenticator
 from tests.journeys import browser
-from tests.journeys.harness import OFMIN, casegate, check_log, config_of, offered, running
+from tests.journeys.harness import (
+    HOTLINE,
+    OFMIN,
+    accepted,
+    case_content,
+    casegate,
+    check_log,
+    config_of,
+    offered,
+    running,
+)
+from tests.journeys.test_living_case import corrected
 
 if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -30,6 +41,7 @@ pytestmark = [
 
 DAY = date(2026, 1, 15)
 OFFICER, KEEPER, HEADS = "ofmin-1", "ofmin-2", ("ofmin-2", "ofmin-3")
+CHIEFS = ("pdc-1", "pdc-3")
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +61,13 @@ def chromium() -> Iterator["Browser"]:
         yield started
 
 
-def invited(stage: DemoEnvironment, slug: str, person: str, keeper: str) -> str:
+def invited(
+    stage: DemoEnvironment, slug: str, person: str, keeper: str, heads: tuple[str, str] = HEADS
+) -> str:
     """Invite a person, as who keeps the staff register; the token."""
     token = secrets.token_urlsafe(32)
     digest = base64url.digest(token.encode())
-    asked = staff.PasskeyInvitation(keeper, digest, approved_by=HEADS)
+    asked = staff.PasskeyInvitation(keeper, digest, approved_by=heads)
     gateway = wiring.connect(config_of(stage))
     try:
         staff.invite(gateway.ports, founding.caller(slug), secrets.token_urlsafe(), person, asked)
@@ -113,6 +127,42 @@ def test_an_officer_is_invited_accepts_and_the_receipt_verifies_offline(
     assert page.locator("h1 .tlp").count() or "hxxps" in page.locator("main").inner_text()
     assert seen.silent()
     _read_without_scripts(chromium, context, address, handoff)
+    check_log(stage)
+    context.close()
+
+
+def test_an_update_is_signed_in_a_browser_and_a_bundle_says_who_confirmed_it(
+    console: tuple[DemoEnvironment, str], chromium: "Browser", tmp_path: Path
+) -> None:
+    stage, address = console
+    content = case_content()
+    handoff = accepted(stage, content)
+    corrected(stage, content["case"], "The account uploaded it once.")
+    context = chromium.new_context(locale="fr", viewport={"width": 360, "height": 740})
+    page = entered(context, address, invited(stage, HOTLINE, "pdc-2", "pdc-1", CHIEFS))
+    seen = _Listener(page)
+    page.goto(f"{address}/handoffs/{handoff}")
+    page.locator(f'main a[href="/handoffs/{handoff}/handoff.update"]').first.click()
+    page.locator("main button.main").click()
+    assert "Version" in page.locator("main").inner_text()
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{address}/done/*")
+    page.goto(f"{address}/handoffs/{handoff}")
+    confirmed = "Attesté par la passerelle et confirmé par une clé d’accès"
+    assert confirmed in page.locator("main").inner_text()
+    connection = stage.folder / HOTLINE / "connection.toml"
+    keys, bundle = tmp_path / "keys", tmp_path / "bundle.json"
+    keys.mkdir()
+    casegate("staff", "list", "--out", keys / "persons.json", "--connection", connection)
+    with stage.client(HOTLINE) as hotline:
+        bundle.write_bytes(hotline.export(handoff))
+    trust = ("--trust", connection, "--trust", keys)
+    report = casegate("verify", bundle, *trust, "--json", status=17)
+    (told,) = (one for one in report["proved"] if one["fact"] == "recorded.confirmed")
+    assert (told["persons"], told["type"]) == ([f"{HOTLINE}/pdc-2"], "handoff.updated")
+    with stage.client(OFMIN) as office:
+        assert {one["assurance"] for one in office.handoff(handoff)["answers"]} == {"attested"}
+    assert seen.silent()
     check_log(stage)
     context.close()
 

@@ -316,6 +316,18 @@ def test_a_session_alone_does_nothing_but_read(gateway: Founded) -> None:
     assert office.read("handoffs_show", handoff=handoff)["state"] == "offered"
 
 
+def test_a_suspended_members_person_reads_who_may_sign_beside_them_and_adds_nobody(
+    gateway: Founded,
+) -> None:
+    gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    desk, before = access(gateway, HOTLINE, "liaison-1"), gateway.size()
+    assert desk.read("staff_list")["items"]
+    assert gateway.size() == before
+    with pytest.raises((Forbidden, RefusedOnRecord)):
+        desk.prepare("staff_add", "k1", added(gateway))
+        desk.write("staff_add", "k1", added(gateway))
+
+
 def test_what_no_event_keeps_of_a_signature_is_refused(
     gateway: Founded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

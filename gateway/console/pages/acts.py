@@ -111,7 +111,7 @@ class PersonAct:
         me, access = signed_in().person.name, signed_in().access
         try:
             entries = access.read("staff_list", {"limit": "100"})["items"]
-        except UNANSWERED:  # suspended: a pseudonym is typed, and signs likewise
+        except UNANSWERED:  # not now: a pseudonym is typed, and signs likewise
             return {}
         known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
         words = {one["pseudonym"]: _colleague(one) for one in known}
