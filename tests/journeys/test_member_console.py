@@ -1,6 +1,7 @@
 """A person at their organisation's own machine: by `casegate desk`, to an answer that their
 organisation signed, which verifies offline."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -89,21 +90,26 @@ class Command:
 
 
 @contextmanager
-def at_work(stage: DemoEnvironment) -> Iterator[Command]:
-    """Run `casegate desk` until Ctrl-C, which ends it well."""
+def at_work(stage: DemoEnvironment, end: int = signal.SIGINT) -> Iterator[Command]:
+    """Run `casegate desk` until Ctrl-C, or another ``end``: nothing of it is left then."""
+    temporary = stage.folder / "temporary"
+    temporary.mkdir(exist_ok=True)
     words = ["desk", "-c", str(stage.folder / OFMIN), "--by", OFFICER]
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
         text=True,
     ) as process:
         try:
             yield Command(process)
         finally:
-            process.send_signal(signal.SIGINT)
+            assert [one.stat().st_mode & 0o777 for one in temporary.iterdir()] == [0o700]
+            process.send_signal(end)
             process.wait(20)
     assert process.returncode == 0
+    assert not [*temporary.iterdir()]
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -161,7 +167,7 @@ def test_a_person_accepts_with_the_key_of_their_organisation_and_it_verifies_off
 
 
 def test_nobody_else_on_the_machine_gets_in(stage: DemoEnvironment) -> None:
-    with at_work(stage) as desk:
+    with at_work(stage, signal.SIGTERM) as desk:
         address = urlsplit(desk.address)
         assert address.hostname is not None
         assert address.port is not None
