@@ -19,7 +19,7 @@ from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.ledger import proof as tlog_proof
 from gateway.text.numbers import pluralise
-from gateway.verification import confirmations, event_table, history, steps
+from gateway.verification import approvals, confirmations, event_table, history, steps
 from gateway.verification.confirmations import Confirmable
 from gateway.verification.history import LogHistory, SignedTree
 from gateway.verification.lone_files import (
@@ -228,12 +228,14 @@ def verify_list(
         if beside is not None:
             checks(_hold_beside, found, searches, beside)
         file = Confirmable(here, joined, known, confirmed)
-        by_others = confirmations.check(checks, file, trust, require)
+        persons = checks(approvals.check_persons, here, trust) if trust.names_persons else []
+        by_others = [*persons, *confirmations.check(checks, file, trust, require)]
         if SIGNED in require:
             checks(check_own_signatures, (), None)
         return _conclude(found, searches, unjoined, by_others, beside or {})
 
     rows: list[StepRow[Any, Any]] = [*_ROWS, *([] if beside is None else [_hold_beside])]
+    rows += [approvals.check_persons] if trust.names_persons else []
     rows += required_rows(trust, require)
     return steps.run("list", rows, check)
 

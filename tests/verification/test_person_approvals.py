@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.console.access import Person
 from gateway.domain.audit_event import EventDetail
-from gateway.evidence import receipt
+from gateway.evidence import evidence_file, receipt
 from gateway.evidence.declarations import (
     PASSKEY_APPROVAL_TYP,
     change_digest,
@@ -17,7 +17,7 @@ from gateway.evidence.declarations import (
     read_approval_keys,
 )
 from gateway.evidence.receipt import Receipt
-from gateway.verification import verifier
+from gateway.verification import listing, verifier
 from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.web.hosted_access import HostedAccess
@@ -105,6 +105,13 @@ def test_of_an_act_without_a_document_the_digest_is_told():
     report = told(story()["taken"])
     assert report.code == Code.VERIFIED, report.sentence
     assert "change" in fact(report, "recorded.confirmed.digest")
+
+
+def test_a_list_of_events_says_whose_persons_confirmed_which_act():
+    file = evidence_file.encode(listing.to_file([story()["taken"]], []))
+    report = verifier.verify(file, trust())
+    assert report.code == Code.VERIFIED, report.sentence
+    assert fact(report, "recorded.confirmed.digest")["persons"] == [NAME]
 
 
 def test_without_the_keys_nothing_is_confirmed():
