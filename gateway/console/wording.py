@@ -117,6 +117,15 @@ def check(name: str, language: str) -> str:
     return _capital(catalogue.check(name, language))
 
 
+def of_file(message: str, language: str) -> str | None:
+    """Say what is wrong with a file, or what is dropped of it, at its place where it names one;
+    None where the language has no words for it."""
+    place, mark, rest = message.partition(": ")
+    wrong = mark and catalogue.why(rest, language)
+    at_place = say("problem_at", language, label=place, fault=wrong) if wrong else None
+    return catalogue.why(message, language) or at_place
+
+
 def refusal(detail: str, language: str) -> str | None:
     """Say why something was refused, at which field where it names one; None where the language has
     no words for it."""

@@ -48,6 +48,12 @@ def test_a_report_becomes_a_case_whose_losses_are_shown_before_the_person_signs(
     assert len(hosted.register.access(analyst.person, "", "").read("cases_list")["items"]) == 1
 
 
+def test_what_is_dropped_of_a_report_is_said_in_french(hosted):
+    page = brought(hosted.signed_in(HOTLINE, "analyst-1", "fr"), REPORT.read_bytes())
+    assert "Écarté" in read(page)
+    assert '<span lang="en">' not in page.text
+
+
 def test_the_json_of_a_case_needs_no_profile(hosted, analyst):
     content = case_content(hosted.gateway.new_id())
     page = brought(analyst, json.dumps(content).encode(), "case.json", b"")

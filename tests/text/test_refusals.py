@@ -104,13 +104,14 @@ def test_every_refusal_and_every_policy_has_its_french_and_no_french_is_without_
 
 
 IN_FORMS = re.compile(
-    r"(domain/(answers|case|fields|handoff|interest|item_value|json_values|mandate|measure|"
-    r"organisation|outcome|retention|revision|searched_item|staff|succession|vocabulary)|"
+    r"(domain/(answers|case|case_media|fields|handoff|interest|item_value|json_values|mandate|"
+    r"measure|organisation|outcome|retention|revision|sealed|searched_item|staff|succession|"
+    r"vocabulary)|console/pages/importing|formats/|"
     r"exchange/(case|handoffs)/|exchange/oversight/audit|kernel/(changes|fields|transact)|"
-    r"registry/(change_table|keys|mandates|members|peers|staff|systems)|schemas/schema_fields|"
+    r"registry/(change_table|keys|mandates|members|peers|staff|systems)|schemas/|"
     r"web/partners/(cases|events|searches))"
 )
-"""Where the fields of forms are judged; elsewhere those of documents, of files and of gateways."""
+"""Where fields of forms, of cases and of imported files are judged; elsewhere other documents."""
 
 FAULT = re.compile(
     r"(must|is|are|has|goes|lies|does|may|was|stays|lacks|says?|names?|give|cannot) |one contact"

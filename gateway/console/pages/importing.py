@@ -51,8 +51,14 @@ def check() -> Response:
     except ProfileInvalid as refused:
         faults = [*refused.errors]
     except ValidationFailed as refused:
-        faults = [f"{at} {why}" for at, why in refused.errors]
-    return make_response(_ask(faults), 422)
+        faults = [f"{at}: {why}" for at, why in refused.errors]
+    return make_response(_ask([*map(_worded, faults)]), 422)
+
+
+def _worded(english: str) -> str:
+    """What the reader of files says, in the language of the page; else marked as English."""
+    told = wording.of_file(english, g.language)
+    return told or Markup('<span lang="en">{}</span>').format(english)
 
 
 def _read() -> Imported:
@@ -93,13 +99,12 @@ class _Missing(Exception):
 
 def _shown(made: Imported) -> list[tuple[str, Any]]:
     """Return what of a file is taken, by number, and each field that is dropped, or to be looked
-    at; why is English."""
+    at, with why."""
     case, language = made.case, g.language
     rows: list[tuple[str, Any]] = [(say("your_reference"), str(case.get("originator_ref", "")))]
     for group in ARRAYS:
         if isinstance(parts := case.get(group), list) and parts:
             rows.append((wording.coded("group", group, language), str(len(parts))))
-    english = Markup('<span lang="en">{}</span>')
-    rows += [(say("import_dropped"), english.format(one)) for one in made.dropped]
-    rows += [(say("import_noted"), english.format(one)) for one in made.notes]
+    rows += [(say("import_dropped"), _worded(one)) for one in made.dropped]
+    rows += [(say("import_noted"), _worded(one)) for one in made.notes]
     return [*rows, (say("import_content"), say("import_content_help"))]
