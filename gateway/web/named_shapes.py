@@ -11,6 +11,7 @@ from gateway.domain.audit_topics import AuditTopic
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState, RecallCode
+from gateway.domain.health import Level
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.peer import DIRECTIONS
 from gateway.kernel.fields import JWK
@@ -31,6 +32,7 @@ _LISTS: Mapping[str, Iterable[str]] = {
     "ElementGroup": GROUPS,
     "EmbargoReason": words.EMBARGO_REASONS,
     "Handling": words.Handling,
+    "HealthLevel": Level,
     "HandoffState": HandoffState,
     "Matter": words.Matter,
     "MembershipClass": organisation.MembershipClass,

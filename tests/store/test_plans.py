@@ -89,7 +89,7 @@ SORTED: Mapping[str, str] = {
 }
 """What may sort what it reads a page of, and why: a page costs all that is sorted."""
 
-SMALL = {"log_head", "registry", "log_hold", "sweep", "key_ring", "mark"}
+SMALL = {"log_head", "registry", "log_hold", "sweep", "key_ring", "mark", "health_report"}
 """Tables of a row, or of a few."""
 
 ALIKE = {"origin"}
