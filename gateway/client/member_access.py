@@ -298,11 +298,7 @@ class MemberPersons:
     def invitation(self, _token: str, /) -> None:
         """None: who is invited makes a passkey at the gateway's console."""
 
-    def registration(self, _token: str, _jwk: Mapping[str, Any], /) -> str:
-        """Refuse, likewise."""
-        raise refusals.InvalidInvitation
-
-    def administrators_registration(self, _name: str, _jwk: Mapping[str, Any], /) -> str:
+    def registration(self, _person: Person, _jwk: Mapping[str, Any], /) -> str:
         """Refuse, likewise."""
         raise refusals.InvalidInvitation
 

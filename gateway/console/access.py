@@ -146,12 +146,9 @@ class Persons(Protocol):
     def invitation(self, token: str, /) -> PersonInvitation | None:
         """The open invitation of a token."""
 
-    def registration(self, token: str, jwk: Mapping[str, Any], /) -> str:
-        """Draft what a new passkey signs about itself; InvalidInvitation."""
-
-    def administrators_registration(self, name: str, jwk: Mapping[str, Any], /) -> str:
-        """Draft likewise what the passkey of an administrator signs, whom two persons let use it;
-        whether there is one of this id is not told."""
+    def registration(self, person: Person, jwk: Mapping[str, Any], /) -> str:
+        """Draft what a new passkey of a person signs about itself; of an administrator, whom two
+        others let use it, without telling whether there is one of this id."""
 
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
         """Register a passkey and use up its invitation; ``statement`` is the draft with the

@@ -55,6 +55,15 @@ def _force(stated: Part, language: str) -> str:
     return wording.screen("named", language, name=force, value=defang_text(stated["reference"]))
 
 
+def worded(values: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """Return each value in words after its name; what is empty is left out."""
+    return [
+        (wording.label(name, language), text_of(name, value, language))
+        for name, value in values.items()
+        if value not in (None, [], {})
+    ]
+
+
 def text_of(name: str, value: Any, language: str) -> str:
     """A value of a field: its codes in words, what a person wrote as it is, its addresses dead."""
     match value:

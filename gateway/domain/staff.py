@@ -25,6 +25,9 @@ class RegisterRole(StrEnum):
     OPERATOR = "operator"
 
 
+REGISTER_PASSKEY = "staff.register_passkey"
+"""The one action of a person who has an invitation and no passkey yet."""
+
 ALL_ROLES = frozenset(RegisterRole)
 OF_MEMBERS = ALL_ROLES - {RegisterRole.OPERATOR}
 """Roles in the work of a member; who operates the gateway has no part in it."""
@@ -72,7 +75,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
     "staff.invite": ENTERING,
-    "staff.register_passkey": ALL_ROLES,
+    REGISTER_PASSKEY: ALL_ROLES,
     "staff.revoke_passkey": ALL_ROLES,
 }
 """For each action that names a person, the roles of which the person has one."""

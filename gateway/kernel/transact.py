@@ -33,7 +33,7 @@ from gateway.domain.organisation import (
     Status,
     may_act,
 )
-from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
+from gateway.domain.staff import REGISTER_PASSKEY, ROLES_OF, NamedPerson, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical, declarations
 from gateway.evidence import event as event_document
@@ -55,8 +55,6 @@ T = TypeVar("T")
 
 INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
-
-REGISTER_PASSKEY = "staff.register_passkey"
 
 AHEAD = (
     "the clock of this host was moved ahead while the gateway ran: set it right by NTP, or, where "

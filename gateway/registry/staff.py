@@ -29,7 +29,6 @@ from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
 from gateway.kernel.transact import (
-    REGISTER_PASSKEY,
     ActionRequest,
     RequestContext,
     WriteResult,
@@ -236,7 +235,7 @@ def register_passkey(
         raise ValidationFailed((("/by", "is not the person who was invited"),))
     digest = base64url.digest(wanted.token.encode())
     asked = {**proved(person, wanted.jwk), "proof": wanted.proof, "token_sha256": digest}
-    request = ActionRequest(REGISTER_PASSKEY, person, key, asked, registry=True)
+    request = ActionRequest(staff.REGISTER_PASSKEY, person, key, asked, registry=True)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         entry = _in_force(context, person)
@@ -287,8 +286,8 @@ def _prove(context: RequestContext, person: str, wanted: NewPasskey) -> str:
         )
     except DocumentError as error:
         raise ValidationFailed((("/proof", str(error)),)) from None
-    digest = declarations.change_digest(REGISTER_PASSKEY, slug, proved(person, wanted.jwk))
-    if (said.action, said.change) != (REGISTER_PASSKEY, digest):
+    digest = declarations.change_digest(staff.REGISTER_PASSKEY, slug, proved(person, wanted.jwk))
+    if (said.action, said.change) != (staff.REGISTER_PASSKEY, digest):
         raise ValidationFailed((("/proof", "is about another person, or another key"),))
     return kid
 

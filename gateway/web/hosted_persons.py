@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.console.access import Access, Person, PersonInvitation
 from gateway.domain.refusals import InvalidInvitation
-from gateway.domain.staff import StaffInvitation
+from gateway.domain.staff import REGISTER_PASSKEY, StaffInvitation
 from gateway.evidence import base64url
 from gateway.evidence.declarations import change_digest
 from gateway.evidence.passkey import Passkey
@@ -14,7 +14,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.approvals import draft_approval
 from gateway.kernel.authentication import NotAuthenticated, authenticate_person, passkeys_of
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import REGISTER_PASSKEY, RecordedRefusal
+from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller, PersonCredentials
 from gateway.registry import staff
 
@@ -51,20 +51,15 @@ class HostedPersons:
         invited, by = found
         return PersonInvitation(_invited(invited), by, invited.expires_at)
 
-    def registration(self, token: str, jwk: Mapping[str, Any], /) -> str:
-        """Draft what a new passkey signs about itself; InvalidInvitation."""
-        person = self._person(token)
-        signer = PersonCredentials("", str(jwk["kid"]), person.name)
+    def registration(self, person: Person, jwk: Mapping[str, Any], /) -> str:
+        """Draft what a new passkey of a person signs about itself."""
+        action, organisation = REGISTER_PASSKEY, person.organisation or GATEWAY
         values = staff.proved(person.name, jwk)
-        change = change_digest(REGISTER_PASSKEY, person.organisation, values)
-        named = (REGISTER_PASSKEY, change)
-        return draft_approval(self.ports, signer, person.organisation, named)
-
-    def administrators_registration(self, name: str, jwk: Mapping[str, Any], /) -> str:
-        """Draft what the passkey of an administrator signs about itself."""
-        signer, action = PersonCredentials("", str(jwk["kid"]), name), "admin.add_passkey"
-        change = change_digest(action, GATEWAY, {"person": name, "jwk": dict(jwk)})
-        return draft_approval(self.ports, signer, GATEWAY, (action, change))
+        if not person.organisation:
+            action, values = "admin.add_passkey", {"person": person.name, "jwk": dict(jwk)}
+        signer = PersonCredentials("", str(jwk["kid"]), person.name)
+        change = change_digest(action, organisation, values)
+        return draft_approval(self.ports, signer, organisation, (action, change))
 
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
         """Register a passkey and use up its invitation. Raises Refusal."""

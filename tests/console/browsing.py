@@ -55,13 +55,9 @@ class Register:
     def invitation(self, token):
         return self.invitations.get(token)
 
-    def registration(self, token, jwk):
-        if token not in self.invitations:
-            raise InvalidInvitation("there is no such invitation")
-        return passkey.draft("casegate-approval+passkey", jwk["kid"], {"iss": "me", "aud": "it"})
-
-    def administrators_registration(self, name, jwk):
-        return passkey.draft("casegate-approval+passkey", jwk["kid"], {"iss": name, "aud": "it"})
+    def registration(self, person, jwk):
+        by = "me" if person.organisation else person.name
+        return passkey.draft("casegate-approval+passkey", jwk["kid"], {"iss": by, "aud": "it"})
 
     def register(self, token, jwk, statement, key):
         kid, registered = passkey.read_passkey(jwk)

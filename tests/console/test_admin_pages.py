@@ -18,7 +18,7 @@ from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from tests.authenticator import CONSOLE, Authenticator
 from tests.console.browsing import Browser, Console
-from tests.founding import ALICE, BENOIT, HOTLINE, check_log, founded
+from tests.founding import ALICE, BENOIT, HOTLINE, OCRVP, OFMIN, check_log, founded
 from tests.registry.test_passkeys import registration
 
 ENTRY = f"/admin/organisations/{HOTLINE}"
@@ -102,6 +102,23 @@ def test_a_change_that_one_may_make_is_made_by_one_passkey(administrators, gatew
     done = sign(alice, page)
     assert "confirmed by your passkey" in read(done)
     assert "suspended" in read(alice.get(ENTRY))
+
+
+def test_what_a_change_answers_is_shown_with_its_receipt(administrators, gateway):
+    alice, _ = administrators
+    desk = {"role": "duty", "name": "The desk", "address": "+33 1 00 00 00 00"}
+    gateway.administer("contact.set", HOTLINE, **desk)
+    path = f"{ENTRY}/contact.consult"
+    told = read(sign(alice, alice.send(alice.get(path), path, reason="a call was not answered")))
+    assert "The desk" in told
+    path = f"/admin/organisations/{OFMIN}/succession.preview"
+    fields = {"successor": OCRVP, "competence": "receive/csam/FR"}
+    for name, year in (("effective_on", "2027"), ("read_until", "2028")):
+        parts = {"part_day": "1", "part_month": "1", "part_year": year}
+        fields |= {f"{name}.{part}": value for part, value in parts.items()}
+    page = alice.send(alice.get(path), path, **fields)
+    assert page.status_code == 200, read(page)
+    assert OCRVP in read(sign(alice, page))
 
 
 def test_a_fault_stands_at_its_field(administrators):

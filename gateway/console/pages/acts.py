@@ -22,7 +22,7 @@ from flask import (
     request,
 )
 
-from gateway.console import passkeys, wording
+from gateway.console import passkeys, sections, wording
 from gateway.console.access import UNANSWERED, Access, Done, Prepared
 from gateway.console.context import console, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
@@ -301,7 +301,11 @@ def finish(
     confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
     how = "done_confirmed" if confirmed else "done_signed" if _signed(done) else "done_attested"
     held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how}
-    held["waits"] = "proposal" in done.result and kept["endpoint"] == "changes_submit"
+    changed = kept["endpoint"] == "changes_submit"
+    held["waits"] = changed and "proposal" in done.result
+    if changed and not held["waits"]:
+        answered = {name: one for name, one in done.result.items() if name != "event"}
+        held["told"] = sections.worded(answered, g.language)
     hold, session = console().sessions.hold, signed_in().session
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""

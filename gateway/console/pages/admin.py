@@ -132,21 +132,14 @@ def organisation(organisation: str) -> str:
         "organisation.html",
         name=organisation,
         entry=entry,
-        rows=worded({name: one for name, one in entry.items() if name != "admission"}),
+        rows=sections.worded(
+            {name: one for name, one in entry.items() if name != "admission"}, g.language
+        ),
         steps=[_AdminLine.of(one) for one in steps if not one["proposal"]],
         proposals=waiting,
         signs=sum(one["proposer"] != signed_in().person.name for one in waiting),
         changes=_changes(organisation),
     )
-
-
-def worded(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return each value in words after its name; what is empty is left out."""
-    return [
-        (wording.label(name, g.language), sections.text_of(name, value, g.language))
-        for name, value in values.items()
-        if value not in (None, [], {})
-    ]
 
 
 def proposed(organisation: str) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
-from gateway.console import passkeys, wording
+from gateway.console import passkeys, sections, wording
 from gateway.console.access import Prepared, RefusedOnRecord
 from gateway.console.context import console, sent_key, signed_in
 from gateway.console.forms import BodyForm, Problem
@@ -144,7 +144,7 @@ def applied(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     names = ("name", "kind", "country", "public_authority", "regimes")
     told = {**{one: entry[one] for one in names}, **entry["application"]}
-    return admin.worded(told)
+    return sections.worded(told, g.language)
 
 
 @pages.post("/admin/organisations/<organisation>/admission")

@@ -145,7 +145,10 @@ def prove_passkey() -> Response:
     try:
         answer = passkeys.read_answer(sent("credential"))
         jwk = passkeys.read_new(answer)
-        draft = console().persons.registration(sent("token"), jwk)
+        invitation = console().persons.invitation(sent("token"))
+        if invitation is None:
+            raise InvalidInvitation("no open invitation has this token")
+        draft = console().persons.registration(invitation.person, jwk)
     except (DocumentError, InvalidInvitation) as error:
         return _refuse_invitation(str(error))
     return _prove("/invitation/proof", answer, jwk, draft)
@@ -238,7 +241,7 @@ def prove_administrator() -> Response:
         return make_response(_administrator(wrong=True), 403)
     if not _ADMINISTRATOR.fullmatch(sent("token")):
         return make_response(_administrator(wrong=True), 422)
-    draft = console().persons.administrators_registration(sent("token"), jwk)
+    draft = console().persons.registration(Person("", sent("token")), jwk)
     return _prove("/administrator/proof", answer, jwk, draft)
 
 
