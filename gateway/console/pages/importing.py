@@ -56,7 +56,7 @@ def check() -> Response:
 
 
 def _worded(english: str) -> str:
-    """What the reader of files says, in the language of the page; else marked as English."""
+    """Say in the language of the page what the reader of files says; else mark it as English."""
     told = wording.of_file(english, g.language)
     return told or Markup('<span lang="en">{}</span>').format(english)
 
