@@ -96,6 +96,15 @@ def month(browser):
     return browser.get(done.headers["Location"])
 
 
+def test_kinds_of_events_are_listed_to_who_asks_for_them_and_searched_by(auditor, handoff):
+    assert 'name="filters.actions"' not in auditor.get("/audit").text
+    asked = auditor.get("/audit?events=all")
+    assert 'name="filters.actions"' in asked.text
+    done = auditor.send(asked, "/audit", **SEARCH, **{"filters.actions": "handoff.accept"})
+    page = auditor.get(done.headers["Location"])
+    assert page.text.count("<tr>") == 2, "a head, and one event"
+
+
 def test_months_lead_to_this_one_and_to_the_one_that_was_chosen(auditor):
     assert auditor.get("/audit/months").headers["Location"] == MONTH
     asked = auditor.get("/audit/months?month=2&year=2025")
@@ -180,5 +189,5 @@ def test_pages_of_an_audit_are_small(hosted, auditor):
     shown = month(auditor)
     every = found(auditor)
     event = auditor.get(re.search(r'href="(/audit/searches/[^"]+/[^"]+page=1)"', every.text)[1])
-    for one in (shown, every, event):
+    for one in (auditor.get("/audit"), shown, every, event):
         assert (one.status_code, len(one.data) < 15_000) == (200, True), one.request.path

@@ -82,7 +82,18 @@ def _form(errors: Sequence[tuple[str, str]] = (), without: Sequence[str] = _WHY)
     if not given and (search := request.args.get("search", type=UUID)):
         told = _summary(search)  # the same purpose and reason, as they may be sent again
         given = {name: [told[name]] for name in ("reason_code", "reason")}
+    if "events" not in request.args and "filters.actions" not in request.form:
+        schema = _without_actions(schema)
     return BodyForm.of(schema, g.language, sent=given, errors=errors, without=without)
+
+
+def _without_actions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a search less the actions, of which there are too many for most searches."""
+    fields = schema["properties"]
+    filters = dict(fields["filters"]["properties"])
+    del filters["actions"]
+    pruned = {**fields["filters"], "properties": filters}
+    return {**schema, "properties": {**fields, "filters": pruned}}
 
 
 def _inquiry() -> _Inquiry:
