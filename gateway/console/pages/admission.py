@@ -91,7 +91,7 @@ def _show(entry: Mapping[str, Any], errors: Sequence[tuple[str, str]] = ()) -> s
             {**one, "what": admin.changed(one["step"]), "stands": _stands(one)}
             for one in entry["admission"]
         ],
-        signs=len(_waiting(slug)),
+        signs=len(_of_others(slug)),
         invites="staff.establish",
     )
 
@@ -207,9 +207,15 @@ def show_all(organisation: str) -> str:
 
 def _waiting(organisation: str) -> list[Mapping[str, Any]]:
     """The proposals of others about an organisation, each whole, the oldest first."""
-    access, me = signed_in().access, signed_in().person.name
-    found = [UUID(one["proposal"]) for one in admin.proposed(organisation) if one["proposer"] != me]
-    return [access.read("changes_show", proposal=one) for one in sorted(found)[:MOST_CHANGES]]
+    read = signed_in().access.read
+    return [read("changes_show", proposal=one) for one in _of_others(organisation)]
+
+
+def _of_others(organisation: str) -> list[UUID]:
+    """Their ids: as many as one list of changes has."""
+    me, found = signed_in().person.name, admin.proposed(organisation)
+    ids = sorted(UUID(one["proposal"]) for one in found if one["proposer"] != me)
+    return ids[:MOST_CHANGES]
 
 
 def _decision(
@@ -233,7 +239,7 @@ def ask_refusal(organisation: str) -> str:
 
 
 def _ask_refusal(organisation: str, errors: Sequence[tuple[str, str]] = ()) -> str:
-    number = len(_waiting(organisation)) or abort(404)
+    number = len(_of_others(organisation)) or abort(404)
     return render_template("refusal.html", name=organisation, form=_reason(errors), number=number)
 
 
