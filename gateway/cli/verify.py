@@ -199,14 +199,12 @@ def report_command(
         def command(
             context: click.Context, /, language: str, page: Path | None, **given: Any
         ) -> None:
-            from gateway.verification import court_file  # noqa: PLC0415
+            from gateway.verification import report_page  # noqa: PLC0415
 
             report = function(**given)
-            checked = court_file.identify(_typed(context), name, None, given["trust"])
+            checked = report_page.identify(_typed(context), name, None, given["trust"])
             if page is not None:
-                from gateway.verification.report_page import render  # noqa: PLC0415
-
-                text = render({name: report}, {name: checked}, language)
+                text = report_page.render({name: report}, {name: checked}, language)
                 output.write_new(page, text.encode())
             if not output.reply({**checked, **report.to_json()}):
                 print_report(report, language)
@@ -355,7 +353,7 @@ def verify(
     Example: casegate verify handoff.json --trust trust
     """
     # Long: a parameter for each option; below, one output after the other.
-    from gateway.verification import court_file, verifier  # noqa: PLC0415
+    from gateway.verification import report_page, verifier  # noqa: PLC0415
 
     try:
         known = verifier.remembered_history(trust)
@@ -375,14 +373,13 @@ def verify(
         for name, data, beside in files
     }
     checked = {
-        name: court_file.identify(_typed(context), court_file.name_of(name, beside), data, trust)
+        name: report_page.identify(_typed(context), report_page.name_of(name, beside), data, trust)
         for name, data, beside in files
     }
     code = max((report.code for report in reports.values()), key=_gravity)
     if page is not None:
-        from gateway.verification.report_page import render  # noqa: PLC0415
-
-        output.write_new(page, render(reports, checked, language, content=content).encode())
+        text = report_page.render(reports, checked, language, content=content)
+        output.write_new(page, text.encode())
     if output.for_machines():
         told = [{**checked[name], **report.to_json()} for name, report in reports.items()]
         output.print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})

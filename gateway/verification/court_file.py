@@ -1,20 +1,15 @@
 """What an auditor hands on: evidence, a table, a page to print and the log's checkpoint."""
 
-import hashlib
 import io
 import shlex
 import zipfile
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-from gateway import __version__
 from gateway.evidence import canonical
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.verification import event_table, verifier
 from gateway.verification.listing import CHECKPOINT, EVIDENCE, PAGE, TABLE
-from gateway.verification.report_page import render
+from gateway.verification.report_page import identify, name_of, render
 from gateway.verification.trust import TrustAnchors
 
 
@@ -55,22 +50,3 @@ def page_of(
         report = verifier.verify(data, trust)
         checked = identify("casegate audit search", "search", None, trust)
     return render({folder: report}, {folder: checked}, language).encode()
-
-
-def name_of(name: str, beside: Mapping[str, bytes] | None) -> str:
-    """A file by its name alone; no path, which would name persons and cases."""
-    name = Path(name).name
-    return name if beside is None else f"{name}/{EVIDENCE}"
-
-
-def identify(command: str, name: str, data: bytes | None, trust: TrustAnchors) -> dict[str, Any]:
-    """Return what identifies a report: the file, or the command on a folder, the day, the version,
-    the command and the keys."""
-    return {
-        "file": name,
-        **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),
-        "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
-        "casegate": __version__,
-        "command": command,
-        "keys": trust.named_keys(),
-    }

@@ -1,13 +1,38 @@
 """A verification report as one HTML page to print: nothing in it is loaded or can be followed."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from gateway import __version__
 from gateway.domain.item_value import defang_text
 from gateway.text import catalogue
 from gateway.text.html_page import frame
+from gateway.verification.listing import EVIDENCE
 from gateway.verification.report import VerificationReport
+from gateway.verification.trust import TrustAnchors
+
+
+def name_of(name: str, beside: Mapping[str, bytes] | None) -> str:
+    """A file by its name alone; no path, which would name persons and cases."""
+    name = Path(name).name
+    return name if beside is None else f"{name}/{EVIDENCE}"
+
+
+def identify(command: str, name: str, data: bytes | None, trust: TrustAnchors) -> dict[str, Any]:
+    """Return what identifies a report: the file, or the command on a folder, the day, the version,
+    the command and the keys."""
+    return {
+        "file": name,
+        **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),
+        "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
+        "casegate": __version__,
+        "command": command,
+        "keys": trust.named_keys(),
+    }
 
 
 def render(

@@ -141,8 +141,9 @@ def test_a_list_that_is_sent_again_is_done_once(administrators, gateway, applied
 
 def test_a_fault_stands_at_its_field_and_nothing_is_proposed(administrators, applied):
     alice, _ = administrators
-    page = post(alice, alice.get(ADMISSION), {"membership.grant.decision_ref": ""})
-    assert page.status_code == 422
+    wrong = {"membership.grant.decision_ref": "", "invite": "yes"}
+    page = post(alice, alice.get(ADMISSION), wrong)
+    assert (page.status_code, 'value="yes" checked' in page.text) == (422, True)
     assert 'href="#f-membership.grant.decision_ref"' in page.text
     empty = post(alice, alice.get(ADMISSION), {}, decided={})
     assert (empty.status_code, "Nothing was filled in" in read(empty)) == (422, True)

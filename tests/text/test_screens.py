@@ -20,8 +20,8 @@ from gateway.domain.standing import Closed
 from gateway.domain.steps import STEPS
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.exchange.lifecycle import worklist
+from gateway.kernel.approvals import APART
 from gateway.registry.change_table import CHANGES
-from gateway.registry.worklist import APART
 from gateway.text import catalogue
 from gateway.web import problems
 
