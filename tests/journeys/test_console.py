@@ -1,6 +1,7 @@
 """People at work in a browser: from an invitation to an answer that verifies offline."""
 
 import secrets
+import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -195,6 +196,40 @@ def test_two_administrators_change_an_entry_in_two_browsers_and_the_receipt_veri
     check_log(stage)
     for page in (one, other):
         page.context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_an_auditor_reads_a_month_and_the_file_for_the_court_verifies_offline(
+    console: tuple[DemoEnvironment, str], chromium: "Browser", tmp_path: Path, language: str
+) -> None:
+    stage, address = console
+    term = {"from": "2026-01-01", "until": "2026-02-01", "decision_ref": "board 2026-01"}
+    stage.administer("audit_access.grant", OFMIN, {"coverage": "all", **term})
+    context = chromium.new_context(locale=language, viewport={"width": 360, "height": 740})
+    page = entered(context, address, invited(stage, OFMIN, OFFICER, KEEPER))
+    seen = _Listener(page)
+    page.goto(f"{address}/audit/months")
+    page.locator("[name=reason_code]").first.check()
+    page.locator("[name=reason]").fill("yearly check")
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{address}/audit/searches/*/month")
+    assert page.locator("main section").count() == 6
+    assert not browser.scrolls_sideways(page)
+    with page.expect_download() as saved:
+        page.locator("main a[href$='file.zip']").click()
+    archive = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(archive)
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(tmp_path)
+    trust = stage.folder / OFMIN / "connection.toml"
+    report = casegate("verify", tmp_path / archive.stem, "--trust", trust, "--json", status=18)
+    assert "searched" in {one["fact"] for one in report["proved"]}
+    page.locator("main a[href*='topic=members']").click()
+    page.locator("main table a").first.click()
+    assert page.locator("main h3").count() >= 3, "the report of the gateway's own check"
+    assert seen.silent()
+    check_log(stage)
+    context.close()
 
 
 def _administrator(stage: DemoEnvironment, chromium: "Browser", address: str, name: str) -> "Page":

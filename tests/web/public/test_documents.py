@@ -52,6 +52,7 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
             "staff",
             "relay",
             "admin",
+            "health",
         ],
         "protected_resources": [PARTNERS],
     }
