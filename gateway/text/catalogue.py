@@ -143,10 +143,16 @@ def _forms(table: str) -> Sequence[tuple[str, str, Any]]:
     ]
 
 
+_LONGEST, _MOST_SENTENCES = 1000, 12
+"""Of a text that is compared with forms: a part of it may be anybody's, and would keep us busy."""
+
+
 def _find(table: str, english: str) -> tuple[Any, Sequence[str]] | None:
     """Return what stands by a sentence in a table, with its values; None for one of no form."""
     if (said := _tables()[table].get(english)) is not None:
         return said, ()
+    if len(english) > _LONGEST:
+        return None
     for start, form, said in _forms(table):
         if english.startswith(start) and (found := re.fullmatch(form, english)):
             return said, found.groups()
@@ -168,11 +174,11 @@ def matched(table: str, english: str, language: str) -> str | None:
         text = _typeset(pair[LANGUAGES.index(language)], language)
         given = (_Value(one, language) for one in values)
         return english if text is english else text.format(*given)
-    for end in re.finditer(r"(?<=\.) (?=[A-Z])", english):
-        parts = (english[: end.start()], english[end.end() :])
-        told = [matched(table, one, language) for one in parts]
-        if all(told):
-            return " ".join(filter(None, told))
+    ends = [*re.finditer(r"(?<=\.) (?=[A-Z])", english)]
+    for end in ends if len(ends) < _MOST_SENTENCES else ():
+        first, rest = english[: end.start()], english[end.end() :]
+        if _find(table, first) and (others := matched(table, rest, language)):
+            return f"{matched(table, first, language)} {others}"
     return None
 
 

@@ -184,3 +184,8 @@ def test_every_name_in_the_details_of_an_event_has_its_words() -> None:
     found = {name for kind, value in details() for name in names(kind, value)}
     assert len(found) > 40
     assert found - TABLES["fields"].keys() - TABLES["labels"].keys() == set()
+
+
+@each("anybodys", [": is " * 20000, "of\n" + "A is required. " * 40 + "B"])
+def test_a_text_of_anybody_s_is_not_compared_with_forms_for_long(anybodys: str) -> None:
+    assert catalogue.why(anybodys, catalogue.FRENCH) is None

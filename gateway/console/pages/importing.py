@@ -22,6 +22,9 @@ pages = Blueprint("importing", __name__)
 
 SUBMIT = "case.submit"
 
+_LARGEST_PROFILE = 16 * 1024
+"""Bytes: some texts of TOML take time by the square of their length."""
+
 
 @pages.get("/cases/import")
 def ask() -> str:
@@ -71,9 +74,11 @@ def _read() -> Imported:
     if isinstance(case, dict) and "case" in case:
         return Imported(case, (), (), ())
     _, text = _sent("profile")
+    if len(text) > _LARGEST_PROFILE:
+        raise ImportRefused(f"the file is larger than {_LARGEST_PROFILE} bytes")
     try:
         profile = read_profile(tomllib.loads(text.decode()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ImportRefused(f"the profile is not TOML in UTF-8: {error}") from None
     settings = ImportSettings(profile, None, console().new_id, console().now())
     ((_, made),) = read_reports(name, data, settings)
