@@ -1,4 +1,4 @@
-"""How a gateway is: what its maintenance found last, for who operates it."""
+"""How a gateway is: what its maintenance found last, for those who operate it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -85,7 +85,7 @@ SEPARATE_SCOPES = frozenset({STAFF_SCOPE, "cases.write"})
 """Never both for one system: who submits cases must not also say who the second person is."""
 
 HEALTH_SCOPE = "health"
-"""The scope of who operates the gateway: it reads how that is, and nothing else."""
+"""The scope of those who operate the gateway: it reads how that is, and nothing else."""
 
 ADMIN_SCOPES = ("admin", HEALTH_SCOPE)
 """Scopes for systems of the operator; two persons grant them (R10)."""

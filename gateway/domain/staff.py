@@ -30,7 +30,7 @@ REGISTER_PASSKEY = "staff.register_passkey"
 
 ALL_ROLES = frozenset(RegisterRole)
 OF_MEMBERS = ALL_ROLES - {RegisterRole.OPERATOR}
-"""Roles in the work of a member; who operates the gateway has no part in it."""
+"""Roles in the work of a member; whoever operates the gateway has no part in it."""
 
 WORKING = OF_MEMBERS - {RegisterRole.DPO}
 """Roles that decide something: a data protection officer has no part in it (GDPR Art. 38(6))."""

@@ -1,4 +1,4 @@
-"""How the gateway is, for who operates it: what maintenance found last, and what ends when."""
+"""How the gateway is, for those who operate it: what maintenance found last, and what ends when."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -530,7 +530,7 @@ TAGS_SAY: Mapping[str, str] = {
     "conformance": "Test runs by which a system proves that it works.",
     "directory": "Who takes part, with competences and keys; who calls.",
     "events": "One's own events and receipts, and searches of the log.",
-    "health": "How the gateway is, for who operates it.",
+    "health": "How the gateway is, for those who operate it.",
     "handoffs": "Handoffs received and sent: read, answer, update, consult.",
     "items": "Searches by an item, among what one has oneself.",
     "log": "The log's checkpoints, tiles and keys; whether the gateway runs.",

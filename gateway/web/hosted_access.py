@@ -1,6 +1,5 @@
 """The console's way to the declared endpoints in the gateway's own process, for one person."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,13 +39,6 @@ _DRAFTED = frozenset(
 )
 """Acts that make a document, which the person is shown before; not the tries of a conformance
 run."""
-
-_ACTING: Mapping[tuple[str | None, frozenset[str]], str] = {
-    (one.action, frozenset(re.findall(r"<(?:\w+:)?(\w+)>", one.path))): one.name
-    for one in reversed(PARTNERS)
-    if one.writes and one.body is not None
-}
-"""The endpoints of acts."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""
@@ -188,7 +180,7 @@ class HostedAccess:
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for."""
-        return _ACTING.get((action, frozenset(ids)))
+        return interface().acting(action, ids)
 
     def reaches(self, *endpoints: str) -> bool:
         """Tell whether the person's roles reach one of these endpoints."""

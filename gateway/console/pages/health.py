@@ -1,4 +1,4 @@
-"""How the gateway is, for who operates it: what is wrong, and what to do; what ends."""
+"""How the gateway is, for those who operate it: what is wrong, and what to do; what ends."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

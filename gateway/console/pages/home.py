@@ -24,7 +24,7 @@ MOST_DANGERS = 3
 
 @pages.get("/")
 def show() -> str | Response:
-    """The worklist; of who operates the gateway alone, how that is."""
+    """The worklist; how the gateway is, for those who only operate it."""
     if not signed_in().person.organisation:
         return admin.worklist()
     if not signed_in().access.reaches("handoffs_list"):
