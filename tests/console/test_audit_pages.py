@@ -1,4 +1,4 @@
-"""An auditor reads the log in a browser: one inquiry on record, its events in words, receipts."""
+"""An auditor reads the log in a browser: one search on record, its events in words, receipts."""
 
 import io
 import json
@@ -34,13 +34,13 @@ def auditor(hosted, handoff):
 
 
 def found(browser, **fields):
-    """The page that an inquiry leads to."""
+    """The page that a search leads to."""
     done = browser.send(browser.get("/audit"), "/audit", **SEARCH, **fields)
     assert done.status_code == 303, read(done)
     return browser.get(done.headers["Location"])
 
 
-def test_an_inquiry_without_a_reason_is_not_made(auditor):
+def test_a_search_without_a_reason_is_not_made(auditor):
     page = auditor.send(auditor.get("/audit"), "/audit", reason_code="lawfulness")
     assert page.status_code == 422
     assert 'href="#f-reason"' in page.text
@@ -69,7 +69,7 @@ def test_an_event_is_told_in_words_and_its_receipt_is_saved(hosted, auditor, han
     assert document["type"] == "handoff.accepted"
 
 
-def test_an_inquiry_of_another_is_not_there(hosted, auditor, handoff):
+def test_a_search_of_another_is_not_there(hosted, auditor, handoff):
     page = found(auditor)
     search = re.search(r"/audit/searches/([0-9a-f-]+)/", page.text)[1]
     officer = hosted.signed_in()
@@ -90,7 +90,7 @@ MONTH = "/audit/months/2026-03"
 
 
 def month(browser):
-    """The page of a month's inquiry."""
+    """The page of the search of a month."""
     done = browser.send(browser.get(MONTH), MONTH, **SEARCH)
     assert done.status_code == 303, read(done)
     return browser.get(done.headers["Location"])

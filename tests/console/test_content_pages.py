@@ -1,4 +1,4 @@
-"""Content: a reason, a quarter of an hour in one session, hard texts folded, addresses dead."""
+"""Content: a reason, a quarter of an hour in one session, strong texts folded, addresses dead."""
 
 import re
 from uuid import UUID

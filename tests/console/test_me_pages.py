@@ -43,7 +43,7 @@ def test_each_page_says_when_the_session_ends_and_another_tab_prolongs_it(consol
 
 def test_a_person_sees_their_own_numbers_by_day(console, browser):
     browser.sign_in()
-    assert "You opened no hard text" in read(browser.get("/me"))
+    assert "You opened no strong text" in read(browser.get("/me"))
     day = console.now.date()
     for what, times in ((STRONG, 3), (LIVE, 1)):
         for _ in range(times):

@@ -191,7 +191,7 @@ def check_body(
     whole: bool = True,
 ) -> Response:
     """Show what a body would do, to be signed, with what was ``answered``; ``told`` is that in each
-    language, for the other persons who sign it. What is not shown ``whole`` has hard content.
+    language, for the other persons who sign it. What is not shown ``whole`` has strong texts.
     Raises ValidationFailed."""
     key = sent_key()
     given = act.preview(act, body) if act.preview else []

@@ -1,6 +1,6 @@
-"""What an auditor reads: one inquiry with purpose and reason, its events in words, their receipts.
+"""What an auditor reads: one search with purpose and reason, its events in words, their receipts.
 
-An inquiry is one event of the log, for all of its pages, its topics and the file that is saved of
+A search is one event of the log, for all of its pages, its topics and the file that is saved of
 it; each member whose events it found hears of it once.
 """
 
@@ -48,7 +48,7 @@ _WHY = (*_NOT_ASKED, "filters")
 
 
 @dataclass(frozen=True)
-class _Inquiry:
+class _SearchForm:
     """A form that asks for purpose and reason: its address, its words, and what is found by it
     beside what is typed."""
 
@@ -60,7 +60,7 @@ class _Inquiry:
 
     def show(self) -> str:
         """The form."""
-        return render_template("inquiry.html", one=self, form=self.form)
+        return render_template("search.html", one=self, form=self.form)
 
     def search(self) -> Response:
         """Search; the person, the purpose, the reason and what was found are recorded."""
@@ -71,7 +71,7 @@ class _Inquiry:
             done = signed_in().access.write("events_search", sent_key(), body)
         except ValidationFailed as refused:
             form = _form(refused.errors, _WHY if self.filters else _NOT_ASKED)
-            shown = _Inquiry(self.path, self.title, self.about, form, self.filters)
+            shown = _SearchForm(self.path, self.title, self.about, form, self.filters)
             return make_response(shown.show(), 422)
         place = "/month" if "topics" in self.filters else ""
         return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
@@ -96,24 +96,24 @@ def _without_actions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "properties": {**fields, "filters": pruned}}
 
 
-def _inquiry() -> _Inquiry:
+def _search_of_log() -> _SearchForm:
     form = _form(without=_NOT_ASKED)
-    return _Inquiry("/audit", say("inquiry"), say("inquiry_help"), form, {})
+    return _SearchForm("/audit", say("read_log"), say("search_help"), form, {})
 
 
 @pages.get("/audit")
 def ask() -> str:
     """Ask for what, and why, the log is read."""
-    return _inquiry().show()
+    return _search_of_log().show()
 
 
 @pages.post("/audit")
 def search() -> Response:
     """Search by the filters that were chosen."""
-    return _inquiry().search()
+    return _search_of_log().search()
 
 
-def _inquiry_of_month(year: int, number: int) -> _Inquiry:
+def _search_of_month(year: int, number: int) -> _SearchForm:
     if not (2000 <= year < 9999 and 1 <= number <= 12):
         abort(404)
     since = datetime(year, number, 1, tzinfo=UTC)
@@ -125,7 +125,7 @@ def _inquiry_of_month(year: int, number: int) -> _Inquiry:
     }
     title = month.title(since, until, g.language)
     path = f"/audit/months/{year}-{number:02}"
-    return _Inquiry(path, title, say("month_help"), _form(), filters)
+    return _SearchForm(path, title, say("month_help"), _form(), filters)
 
 
 @pages.get("/audit/months")
@@ -140,52 +140,52 @@ def months() -> Response:
 @pages.get("/audit/months/<int:year>-<int:number>")
 def ask_month(year: int, number: int) -> str:
     """Ask why the log of a month is read."""
-    return _inquiry_of_month(year, number).show()
+    return _search_of_month(year, number).show()
 
 
 @pages.post("/audit/months/<int:year>-<int:number>")
 def search_month(year: int, number: int) -> Response:
     """Search the six topics of a month."""
-    return _inquiry_of_month(year, number).search()
+    return _search_of_month(year, number).search()
 
 
-def _inquiry_of_handoff(handoff: UUID) -> _Inquiry:
+def _search_of_handoff(handoff: UUID) -> _SearchForm:
     title = say("events_of_handoff", id=sections.short(handoff))
     path, filters = f"/audit/handoffs/{handoff}", {"handoff": str(handoff)}
-    return _Inquiry(path, title, say("inquiry_help"), _form(), filters)
+    return _SearchForm(path, title, say("search_help"), _form(), filters)
 
 
 @pages.get("/audit/handoffs/<uuid:handoff>")
 def ask_handoff(handoff: UUID) -> str:
     """Ask why the events of a handoff are read."""
-    return _inquiry_of_handoff(handoff).show()
+    return _search_of_handoff(handoff).show()
 
 
 @pages.post("/audit/handoffs/<uuid:handoff>")
 def search_handoff(handoff: UUID) -> Response:
     """Search the events of a handoff."""
-    return _inquiry_of_handoff(handoff).search()
+    return _search_of_handoff(handoff).search()
 
 
-def _inquiry_of_case(originator: str, case: UUID) -> _Inquiry:
+def _search_of_case(originator: str, case: UUID) -> _SearchForm:
     if not NAME.fullmatch(originator):
         abort(404)
     title = say("events_of_case", originator=originator, id=sections.short(case))
     path = f"/audit/cases/{originator}/{case}"
     filters = {"case": {"originator": originator, "case": str(case)}}
-    return _Inquiry(path, title, say("inquiry_help"), _form(), filters)
+    return _SearchForm(path, title, say("search_help"), _form(), filters)
 
 
 @pages.get("/audit/cases/<originator>/<uuid:case>")
 def ask_case(originator: str, case: UUID) -> str:
     """Ask why the events of a case, and of its handoffs, are read."""
-    return _inquiry_of_case(originator, case).show()
+    return _search_of_case(originator, case).show()
 
 
 @pages.post("/audit/cases/<originator>/<uuid:case>")
 def search_case(originator: str, case: UUID) -> Response:
     """Search the events of a case, and of its handoffs."""
-    return _inquiry_of_case(originator, case).search()
+    return _search_of_case(originator, case).search()
 
 
 # --- What was found ---
