@@ -192,6 +192,8 @@ def _value(one: Question, sent: Sent, repeated: Mapping[str, Any]) -> Any:
             value = _json(text)
         case Widget.RADIOS if one.words == _YES_NO:
             value = _json(text)
+    if one.required and one.widget is Widget.BOXES and not one.words:
+        return []  # there is nothing to choose: that is the answer
     return None if value in _NOTHING else value
 
 

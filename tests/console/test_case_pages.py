@@ -48,6 +48,15 @@ def test_a_step_is_taken_in_three_pages(hosted):
     assert "It is closed" in read(browser.get(f"/cases/{case}"))
 
 
+def test_a_case_without_an_automated_match_is_assessed_too(hosted):
+    case = case_of(submitted(hosted.gateway, clearance=None))
+    browser, path = hosted.signed_in(HOTLINE, "analyst-1"), f"/cases/{case}/case.assess"
+    page = browser.get(path)
+    assert "none" in read(page)
+    assert sign(browser, browser.send(page, path)).status_code == 303
+    assert "assessed" in read(browser.get(f"/cases/{case}"))
+
+
 OFFER = {
     "to.competence.matter": "csam",
     "to.competence.territory": "FR",

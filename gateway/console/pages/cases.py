@@ -74,7 +74,7 @@ def _act(case: UUID, action: str) -> acts.PersonAct:
         ids,
         f"/cases/{case}",
         "act_on_case",
-        choices={"confirmed_matches": matches} if matches else {},
+        choices={"confirmed_matches": matches},
         urgency=view["urgency"],
         about="offer_help" if action == OFFER else "",
         drawn={"handoff": str(console().new_id())} if action == OFFER else {},
