@@ -104,7 +104,7 @@ def _console(gateway: wiring.GatewayRuntime) -> ConsoleContext:
         raise ConfigError("there is no console: set [console] url")
     return ConsoleContext(
         origin=config.console_url,
-        persons=HostedPersons(gateway.ports, config.console_url, HostedAccess),
+        persons=HostedPersons(gateway.ports, HostedAccess),
         sessions=wiring.open_sessions(config),
         log=SecurityLog(sys.stderr, wiring.now),
         now=wiring.now,

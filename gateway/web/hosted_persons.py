@@ -21,11 +21,12 @@ from gateway.registry import staff
 
 @dataclass(frozen=True)
 class HostedPersons:
-    """The persons of the staff registers, and the administrators; ``origin`` is the console's.
-    ``endpoints`` makes the access of one of them."""
+    """The persons of the staff registers, and the administrators.
+
+    ``endpoints`` makes the access of one of them: it is given, so that the chain of imports does
+    not grow."""
 
     ports: Ports
-    origin: str
     endpoints: Callable[[Ports, Caller, Person], Access]
 
     def passkeys(self, person: Person, /) -> Mapping[str, Passkey]:
@@ -53,9 +54,10 @@ class HostedPersons:
 
     def registration(self, person: Person, jwk: Mapping[str, Any], /) -> str:
         """Draft what a new passkey of a person signs about itself."""
-        action, organisation = REGISTER_PASSKEY, person.organisation or GATEWAY
-        values = staff.proved(person.name, jwk)
-        if not person.organisation:
+        organisation = person.organisation or GATEWAY
+        if person.organisation:
+            action, values = REGISTER_PASSKEY, staff.proved(person.name, jwk)
+        else:
             action, values = "admin.add_passkey", {"person": person.name, "jwk": dict(jwk)}
         signer = PersonCredentials("", str(jwk["kid"]), person.name)
         change = change_digest(action, organisation, values)

@@ -16,7 +16,7 @@ from gateway.registry.results import Entry
 from gateway.text import catalogue
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
-from tests.authenticator import CONSOLE, Authenticator
+from tests.authenticator import Authenticator
 from tests.console.browsing import Browser, Console
 from tests.founding import ALICE, BENOIT, HOTLINE, OCRVP, OFMIN, check_log, founded
 from tests.registry.test_passkeys import registration
@@ -37,7 +37,7 @@ def gateway():
 def administrators(tmp_path, gateway):
     """The two administrators, each signed in on a browser of their own."""
     console = Console(tmp_path)
-    persons = HostedPersons(gateway.ports, CONSOLE, HostedAccess)
+    persons = HostedPersons(gateway.ports, HostedAccess)
     console.app = create_console_app(replace(console.context, persons=persons))
     found = []
     for name in (ALICE, BENOIT):

@@ -111,7 +111,7 @@ def opened(port: int) -> Iterator[Place]:
     gateway, origin = founded(), f"http://localhost:{port}"
     with tempfile.TemporaryDirectory() as folder:
         console = Console(Path(folder), origin)
-        persons = HostedPersons(gateway.ports, origin, HostedAccess)
+        persons = HostedPersons(gateway.ports, HostedAccess)
         app = create_console_app(replace(console.context, persons=persons))
         taken = accepted(gateway)
         waiting = UUID(offered(gateway, submitted(gateway)).result["handoff"])

@@ -17,7 +17,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from gateway.web.security_log import SecurityLog
-from tests.authenticator import CONSOLE, Authenticator
+from tests.authenticator import Authenticator
 from tests.console.browsing import Browser, Console, make_passkey
 from tests.founding import ALICE, HOTLINE, founded, signed_in
 from tests.registry.test_staff_passkeys import TOKEN, enter, invite
@@ -35,7 +35,7 @@ def console(tmp_path, gateway):
     made = Console(tmp_path)
     context = replace(
         made.context,
-        persons=HostedPersons(gateway.ports, CONSOLE, HostedAccess),
+        persons=HostedPersons(gateway.ports, HostedAccess),
         log=SecurityLog(io.StringIO(), lambda: made.now),
     )
     made.app = create_console_app(context)
@@ -75,7 +75,7 @@ def test_an_administrator_signs_in_under_one_name_with_a_passkey(console, gatewa
 def test_who_is_invited_registers_a_passkey_and_signs_in_with_it(gateway):
     enter(gateway)
     invite(gateway)
-    persons, key = HostedPersons(gateway.ports, CONSOLE, HostedAccess), Authenticator()
+    persons, key = HostedPersons(gateway.ports, HostedAccess), Authenticator()
     found = persons.invitation(TOKEN)
     assert (found.person, found.by) == (Person(HOTLINE, "p"), "k")
     draft = persons.registration(found.person, key.jwk)
