@@ -35,8 +35,10 @@ PAGE = 50
 _OFFER, _UPDATE = "handoff.offer", "handoff.update"
 _SUBMIT, _ENTER = "case.submit", "staff.add"
 _CONSULT, _PREVIEWS = "handoffs_consult", ("cases_preview", "handoffs_preview_update")
-_PLAIN = frozenset({"cases_list", "cases_show", "cases_show_coverage", "staff_list"})
-"""What a member's own entries are, which no document or event confirms."""
+_PLAIN = frozenset(
+    {"cases_list", "cases_show", "cases_show_coverage", "directory_list", "staff_list"}
+)
+"""A member's own entries and the directory's, which no document or event confirms."""
 
 _READ = _PLAIN | {"worklist_show", "handoffs_list", "handoffs_show"}
 """What is read here."""

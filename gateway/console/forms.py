@@ -266,8 +266,9 @@ class Problem:
 class BodyForm:
     """A form in one language: its questions, what was sent, and what is wrong with it.
 
-    ``choices`` are what a field may be where only the page knows: values with their texts.
-    ``repeated`` are what is sent as it was shown.
+    ``choices`` are what a field may be where only the page knows: values with their texts;
+    ``known`` likewise, of which one is proposed, and another may be typed. ``repeated`` are what is
+    sent as it was shown.
     """
 
     questions: Sequence[Question]
@@ -276,6 +277,7 @@ class BodyForm:
     errors: Sequence[tuple[str, str]] = ()
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     repeated: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: Mapping[str, Any], language: str, **more: Any) -> "BodyForm":
@@ -423,6 +425,10 @@ class BodyForm:
                 label = wording.label(name, self.language) if name else ""
                 told.append(Problem("", label, wording.fault(message, self.language)))
         return told
+
+    def asks(self, field_name: str) -> bool:
+        """Tell whether it asks for a field of this name, anywhere."""
+        return any(one.field == field_name for one in self._every(self.questions))
 
     def _every(self, questions: Sequence[Question]) -> Iterator[Question]:
         for one in questions:

@@ -65,6 +65,15 @@ OFFER = {
 }
 
 
+def test_an_offer_proposes_who_takes_handoffs_by_their_names(hosted, hotline):
+    case = case_of(submitted(hosted.gateway))
+    page = hotline.get(f"/cases/{case}/handoff.offer")
+    assert 'name="to.organisation"' in page.text
+    assert 'list="known-to.organisation"' in page.text
+    assert f'<option value="{OFMIN}">' in page.text
+    assert f'<option value="{HOTLINE}">' not in page.text
+
+
 def test_an_offer_shows_what_it_would_give_before_it_is_signed(hosted, hotline):
     case = case_of(submitted(hosted.gateway))
     path = f"/cases/{case}/handoff.offer"

@@ -60,7 +60,9 @@ PICTURES = (
     "offer",
     "organisation",
     "proposal",
-    "audit",
+    "admission",
+    "health",
+    "month",
     "event",
 )
 """What the guides show."""
@@ -169,6 +171,8 @@ def _officer(chromium: "Browser", place: Place, window: dict[str, Any]) -> Itera
     page.locator("main textarea, main input[type=text]").first.fill("to identify the victim")
     page.locator("main button.main").click()
     yield "content", page
+    page.locator('main a[href*="/address/"]').first.click()
+    yield "live-address", page
     page.context.close()
 
 
@@ -177,9 +181,11 @@ def _analyst(chromium: "Browser", place: Place, window: dict[str, Any]) -> Itera
     go = _goer(page, place)
     go("/sent")
     yield "sent", page
+    go("/cases/import")
+    yield "import", page
     go("/cases")
     yield "cases", page
-    case = page.locator('main a[href^="/cases/"]').first.get_attribute("href")
+    case = page.locator('main table a[href^="/cases/"]').first.get_attribute("href")
     go(f"{case}")
     yield "case", page
     acts = page.locator(f'main a[href^="{case}/"]').all()
@@ -269,15 +275,29 @@ def fill_admission(page: "Page", **changes: str) -> None:
 
 def _auditor(chromium: "Browser", place: Place, window: dict[str, Any]) -> Iterator[Stop]:
     page = place.sign_in(chromium, ABROAD, "auditor-1", **window)
-    _goer(page, place)("/audit")
+    go = _goer(page, place)
+    go("/audit/months")
+    yield "month-asked", page
+    _give_reason(page)
+    yield "month", page
+    go(f"/audit/handoffs/{place.accepted}")
+    yield "handoff-asked", page
+    _give_reason(page)
+    yield "handoff-in-time", page
+    go("/audit")
     yield "audit", page
+    _give_reason(page)
+    yield "found", page
+    page.locator("main table a").last.click()
+    yield "event", page
+    page.context.close()
+
+
+def _give_reason(page: "Page") -> None:
+    """Say why the log is read, and read it."""
     page.locator('[name="reason_code"]').first.check()
     page.locator('[name="reason"]').first.fill("the yearly review")
     page.locator("main button.main").click()
-    yield "found", page
-    page.locator("main table a").first.click()
-    yield "event", page
-    page.context.close()
 
 
 def _oneself(chromium: "Browser", place: Place, window: dict[str, Any]) -> Iterator[Stop]:
@@ -308,6 +328,7 @@ def main(folder: Path) -> None:
     with browser.chromium() as chromium, opened(free_ports()[0]) as place:
         for name, page in walk(chromium, place, **window):
             if name in PICTURES:
+                page.evaluate("scrollTo(0, 0)")
                 page.screenshot(path=folder / f"{name}.png")
 
 

@@ -83,7 +83,7 @@ class PersonAct:
 
     def form(self, errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
         """Its form, with what was sent of it."""
-        return BodyForm.of(
+        form = BodyForm.of(
             self.schema,
             g.language,
             sent=dict(request.form.lists()),
@@ -92,6 +92,8 @@ class PersonAct:
             repeated=self.repeated,
             without=(*NEVER_ASKED, *self.drawn),
         )
+        known = self._recipients() if form.asks("organisation") else {}
+        return replace(form, known={"organisation": known} if known else {})
 
     @property
     def persons(self) -> list[str]:
@@ -116,6 +118,16 @@ class PersonAct:
         known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
         words = {one["pseudonym"]: _colleague(one) for one in known}
         return dict.fromkeys(named, words)
+
+    def _recipients(self) -> dict[str, str]:
+        """Which organisations take handoffs: their ids, each with its name."""
+        person, access = signed_in().person, signed_in().access
+        try:
+            listed = access.read("directory_list", {"limit": "100"})["items"]
+        except UNANSWERED:  # not now, or not to an administrator: an id is typed
+            return {}
+        others = (one for one in listed if one["organisation"] != person.organisation)
+        return {one["organisation"]: one["name"] for one in others if one["addressable"]}
 
     def others(self, body: Mapping[str, Any]) -> list[str]:
         """The persons whom a body names so."""
