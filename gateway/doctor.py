@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import confirming, keys, maintenance, wiring
-from gateway.cedar import policy_folder
-from gateway.cedar.policy_tests import check as check_policies
 from gateway.config import Config
 from gateway.domain import refusals
 from gateway.domain.duty import LONGEST_PAUSE
@@ -52,7 +51,7 @@ from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
-from gateway.store.proved import RowsProof
+from gateway.store.proved import Proved
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
 
 if TYPE_CHECKING:
@@ -81,6 +80,9 @@ Check = Callable[..., Findings]
 Told = Callable[[int, int], None]
 """Hears how much of a long check is done, and of how much."""
 
+Before = Callable[[], Proved | None]
+"""What maintenance proved last, where a check goes on from it."""
+
 
 def run_checks(
     config: Config, now: datetime, *, tell: Told | None = None, without: Iterable[str] = ()
@@ -89,15 +91,15 @@ def run_checks(
 
     With ``tell`` the whole log is proved, too, and all rows are compared with it.
     """
-    deep: dict[Check, dict[str, Any]] = {}
-    if tell is not None:
-        deep = {registry: {"whole": True}, handoffs: {"whole": True}, whole_log: {"tell": tell}}
-    for check in dict.fromkeys((*CHECKS, *deep)):
+    proved = cache(lambda: maintenance.proved_before(config, now) if tell is None else None)
+    asked: dict[Check, dict[str, Any]] = {one: {"proved": proved} for one in _FROM_PROVED}
+    asked[whole_log] = {"tell": tell}
+    for check in CHECKS if tell is None else (*CHECKS, whole_log):
         name = check.__name__
         if name in without:
             continue
         try:
-            found = check(config, now, **deep.get(check, {}))
+            found = check(config, now, **asked.get(check, {}))
             yield from (Finding(name, level, sentence) for level, sentence in found)
         except OlderTables:
             yield Finding(name, Level.OK, "is checked once the database is upgraded")
@@ -574,31 +576,25 @@ def whole_log(config: Config, now: datetime, *, tell: Told) -> Findings:
     yield Level.OK, f"all {head.size} entries have their documents, streams and search words"
 
 
-def registry(config: Config, now: datetime, *, whole: bool = False) -> Findings:
+def registry(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether the registry's rows are what the log's events say."""
     with _read_rows(config) as work:
-        told = _proof(config, work, now, whole).registry().sentences()
+        told = maintenance.rows_proof(config, work, proved()).registry().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "the registry is what the log's events say"
 
 
-def handoffs(config: Config, now: datetime, *, whole: bool = False) -> Findings:
+def handoffs(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether cases, handoffs and what stands beside them are what log and documents say."""
     keyring = wiring.connect_keyring(config)
     with closing(keyring), _read_rows(config, keyring=keyring) as work:
-        told = _proof(config, work, now, whole).handoffs().sentences()
+        told = maintenance.rows_proof(config, work, proved()).handoffs().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "cases and handoffs are what the log and their documents say"
-
-
-def _proof(config: Config, work: SqlUnitOfWork, now: datetime, whole: bool) -> RowsProof:
-    """The comparison of the rows; from what maintenance proved last on, where not the ``whole``."""
-    before = None if whole else maintenance.proved_before(config, now)
-    return maintenance.rows_proof(config, work, before)
 
 
 def notifications(config: Config, now: datetime) -> Findings:
@@ -727,13 +723,13 @@ def _inventory(found: KeyInventory) -> Findings:
         yield Level.OK, f"encrypted cases: {found.readable}; each has its key"
 
 
-def policies(config: Config, now: datetime) -> Findings:
+def policies(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether the rules hold in all their cases."""
-    report = check_policies(policy_folder())
-    for problem in report.problems:
+    held, problems = maintenance.policies_held(proved())
+    for problem in problems:
         yield Level.ERROR, f"a policy test fails: {problem}"
-    if not report.problems:
-        yield Level.OK, f"{report.policies} rules hold in {report.cases} cases"
+    for rules, cases in held.values():
+        yield Level.OK, f"{rules} rules hold in {cases} cases"
 
 
 def administrators(config: Config, now: datetime) -> Findings:
@@ -784,6 +780,9 @@ CHECKS: tuple[Check, ...] = (
     disk,
     policies,
 )
+
+
+_FROM_PROVED = (registry, handoffs, policies)
 
 
 # --- What maintenance keeps of it, for who is not on the host ---

@@ -9,9 +9,9 @@ records.
 import errno
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -22,6 +22,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway import confirming, files
+from gateway.cedar import policy_digest, policy_folder
+from gateway.cedar.policy_tests import check_once
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
@@ -362,6 +364,8 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
             why = type(failure).__name__
             told = (f"cases and handoffs are not compared with the log: {why}",)
         proved = rows.proved(now if before is None else before.since)
+    with suppress(Exception):  # whatever stops this check: the doctor tells
+        proved = replace(proved, policies=policies_held(before)[0])
     out |= found.differing
     out |= {(EntryKind.ORGANISATION, change.organisation) for _, change, _ in _suspensions(gateway)}
     if before_out != out:
@@ -448,6 +452,18 @@ def rows_proof(config: Config, work: SqlUnitOfWork, proved: Proved | None = None
     """The rows of a gateway, to be compared with its log from what was ``proved`` on."""
     rebuild = Rebuild(config.issuer, _civil_day(config))
     return RowsProof(work, rebuild, _civil_day(config), proved)
+
+
+def policies_held(proved: Proved | None) -> tuple[Mapping[str, Sequence[int]], Sequence[str]]:
+    """Return the policies of this program, as `Proved` has them, where they hold in all their
+    cases; else what is wrong. Those that are ``proved`` are not tried again."""
+    folder = policy_folder()
+    digest = policy_digest(folder)
+    if proved and digest in proved.policies:
+        return {digest: proved.policies[digest]}, ()
+    report = check_once(folder, digest)
+    held = {} if report.problems else {digest: (report.policies, report.cases)}
+    return held, report.problems
 
 
 def _civil_day(config: Config) -> Callable[[datetime], date]:

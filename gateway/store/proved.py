@@ -13,9 +13,9 @@ import hmac
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from hashlib import blake2b, sha256
@@ -68,7 +68,7 @@ class Proved:
 
     ``edge`` is the tree's right edge then. ``index`` and ``registry`` are digests, under ``salt``,
     of the log's index and of the registry's rows; ``cases`` has one of each case. What was not
-    whole has none.
+    whole has none. ``policies`` are those that hold: by their digest, how many rules and cases.
     """
 
     since: datetime
@@ -78,6 +78,7 @@ class Proved:
     index: str
     registry: str | None
     cases: Mapping[str, int]
+    policies: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def keep(self, file: Path, key: bytes) -> None:
         """Put it in a file; OSError."""

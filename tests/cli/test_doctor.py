@@ -10,7 +10,6 @@ from collections import namedtuple
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway import doctor, maintenance, wiring
+from gateway.cedar import policy_folder
 from gateway.cli.backup import digest
 from gateway.doctor import CHECKS, Finding, Level, run_checks
 from gateway.domain import duty
@@ -41,18 +41,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def proven_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All tests here have the same policies, whose proof takes longer than all other checks."""
-    monkeypatch.setattr(doctor, "check_policies", _proof)
-
-
-@pytest.fixture(autouse=True)
 def synchronised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine's clock is."""
     monkeypatch.setattr(doctor, "_is_unsynchronised", lambda: False)
-
-
-_proof = cache(doctor.check_policies)
 
 
 def findings(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
@@ -471,22 +462,43 @@ def test_little_room_is_told(
     assert "free at" in sentences(gw, "disk", level)
 
 
-def test_a_rule_that_does_not_hold_is_an_error(
-    gw: Operator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("problems", [(), ("R1 has no case",)])
+def test_policies_are_tried_again_unless_maintenance_found_these_whole(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problems: tuple[str, ...]
 ) -> None:
-    broken = SimpleNamespace(problems=("R1 has no case",), policies=1, cases=0)
-    monkeypatch.setattr(doctor, "check_policies", lambda folder: broken)
-    assert "R1 has no case" in sentences(gw, "policies", Level.ERROR)
+    folder = shutil.copytree(policy_folder(), tmp_path / "policies")
+    tried = list[str]()
+
+    def check(_: Path, digest: str) -> SimpleNamespace:
+        tried.append(digest)
+        return SimpleNamespace(problems=problems, policies=7, cases=9)
+
+    monkeypatch.setattr(maintenance, "policy_folder", lambda: folder)
+    monkeypatch.setattr(maintenance, "check_once", check)
+    (gw.folder / maintenance.PROVED).unlink(missing_ok=True)
+    with closing(wiring.connect(gw.config)) as gateway:
+        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        maintenance.compare_registry(upkeep, wiring.now())
+    told = "R1 has no case" if problems else "7 rules hold in 9 cases"
+    level = Level.ERROR if problems else Level.OK
+    assert told in sentences(gw, "policies", level)
+    assert len(tried) == (2 if problems else 1)
+    tried.clear()
+    list(run_checks(gw.config, wiring.now(), tell=lambda done, of: None))
+    (folder / "tests/more.json").write_text("[]")
+    assert told in sentences(gw, "policies", level)
+    monkeypatch.setattr("gateway.cedar.version", lambda name: "another")
+    assert told in sentences(gw, "policies", level)
+    assert len(set(tried)) == len(tried) == 3
 
 
 def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(folder: object) -> None:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    monkeypatch.setattr(doctor, "policy_folder", lambda: None)
-    monkeypatch.setattr(doctor, "check_policies", denied)
+    monkeypatch.setattr(maintenance, "policy_digest", denied)
     found = findings(gw)
     assert "/somewhere: Permission denied" in the(found, "policies", Level.ERROR)
     assert the(found, "log", Level.OK)
