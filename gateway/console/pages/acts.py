@@ -357,9 +357,14 @@ def save_receipt(name: str) -> Response:
 def receipt_file(told: Mapping[str, Any]) -> Response:
     """A receipt to save, under a name of its event."""
     event = json.loads(told["document"])["id"]
-    response = make_response(json.dumps(told))
-    response.headers["Content-Type"] = "application/json"
-    response.headers["Content-Disposition"] = f'attachment; filename="{short(event)}.receipt.json"'
+    return as_file(json.dumps(told).encode(), f"{short(event)}.receipt.json", "application/json")
+
+
+def as_file(data: bytes, name: str, media: str) -> Response:
+    """Answer with what a browser saves under a name, and does not show."""
+    response = make_response(data)
+    response.headers["Content-Type"] = media
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 

@@ -18,6 +18,7 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 from gateway.console import sections, wording
 from gateway.console.context import console, say, sent_key, signed_in
 from gateway.console.forms import BodyForm
+from gateway.console.pages import acts
 from gateway.domain.audit_topics import AuditTopic, EventFacts
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import NAME
@@ -352,8 +353,7 @@ def _trust() -> TrustAnchors:
 @pages.get("/audit/searches/<uuid:search>/<uuid:event>/receipt.json")
 def save_receipt(search: UUID, event: UUID) -> Response:
     """The receipt, as a file."""
-    name = f"{sections.short(event)}.receipt.json"
-    return _file(json.dumps(_entry(search, event)["receipt"]).encode(), name, "application/json")
+    return acts.receipt_file(_entry(search, event)["receipt"])
 
 
 def _entry(search: UUID, event: UUID) -> Mapping[str, Any]:
@@ -362,13 +362,6 @@ def _entry(search: UUID, event: UUID) -> Mapping[str, Any]:
             found: Mapping[str, Any] = one
             return found
     return abort(404)
-
-
-def _file(data: bytes, name: str, media: str) -> Response:
-    response = make_response(data)
-    response.headers["Content-Type"] = media
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
 
 
 # --- What is handed on ---
@@ -392,7 +385,7 @@ def save_file(search: UUID) -> Response:
     parts = court_file.parts_of(
         evidence_file.encode(file), _confirm(events, trust), trust, g.language, name
     )
-    return _file(court_file.archive(name, parts), f"{name}.zip", "application/zip")
+    return acts.as_file(court_file.archive(name, parts), f"{name}.zip", "application/zip")
 
 
 def _read_page(search: UUID, number: str, size: str) -> Sequence[Mapping[str, Any]]:
