@@ -23,6 +23,10 @@ VERSION = 1
 PARTY = "party"
 """The one kind of disclosure that may repeat: an organisation, its role, its stream number."""
 
+APPROVALS = "approvals"
+"""What persons signed of it; `compose` keeps a place for it, so that their own side alone sees
+whether they did."""
+
 SUBJECT = "subject"
 """The kind of the detail that says what was changed, as canonical JSON."""
 
@@ -113,11 +117,13 @@ def compose(
     ``log`` is the log's origin, ``at`` an aware time, ``policy`` the revision that decided,
     ``stream_numbers`` the place of the event in each party's own stream (1, 2, 3...), ``random(n)``
     gives n unpredictable bytes. The number of digests is padded to 4, 8, 16... so that it does
-    not tell how many took part. Raises EventError when the document is longer than 16 KiB.
+    not tell how many took part, nor whether persons signed. Raises EventError when the document is
+    longer than 16 KiB.
     """
     # Long: all members of an event document, from one draw of random bytes.
     count = len(fact.parties) + len(fact.details)
-    decoys = sd_jwt.padded_size(count) - count
+    places = count + all(one.kind != APPROVALS for one in fact.details)
+    decoys = sd_jwt.padded_size(places) - count
     needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
     random = BytesIO(random(needed)).read  # one draw for all
     told = list[tuple[str, Any, frozenset[str]]]()

@@ -28,7 +28,7 @@ from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.out_of_service import EntryKind
 from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import APPROVAL_LIFE, Approval
-from gateway.evidence.event import KEY
+from gateway.evidence.event import APPROVALS, KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.approvals import APART
@@ -36,7 +36,6 @@ from gateway.kernel.fields import NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
-    APPROVALS,
     ActionRequest,
     OnHost,
     RequestContext,

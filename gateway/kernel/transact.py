@@ -246,11 +246,8 @@ class RequestContext:
         act = person_approvals.ApprovedAct(owner, action, change, named, self.event, self.now)
         keys_of = partial(passkeys_in, self.ports, self.work, owner)
         person_approvals.confirm(self.ports.issuer, self.work, act, shown.approvals, keys_of)
-        return (EventDetail(APPROVALS, shown.approvals, frozenset({owner})),)
+        return (EventDetail(event_document.APPROVALS, shown.approvals, frozenset({owner})),)
 
-
-APPROVALS = "approvals"
-"""The detail of an event that has what persons signed of it."""
 
 _OF_VERSIONS = frozenset(ACTION_OF[one] for one in VERSIONS)
 """The actions whose event names the document by the digest of its case."""

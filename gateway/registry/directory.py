@@ -17,7 +17,7 @@ from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
 from gateway.evidence import membership_attestation
 from gateway.evidence.dated_statement import KEY_STATUS_TYP, issue_dated
-from gateway.evidence.event import KEY, SUBJECT
+from gateway.evidence.event import APPROVALS, KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
@@ -339,9 +339,7 @@ def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) 
     reader = context.organisation
     action = _APPROVED[event_document.read(logged.event.document)["type"]]
     own = reader.slug == slug
-    approvals = (
-        (transact.APPROVALS,) if may_read_approvals(context, reader, action, concerned=own) else ()
-    )
+    approvals = (APPROVALS,) if may_read_approvals(context, reader, action, concerned=own) else ()
     return _Shown(logged, (SUBJECT, *approvals))
 
 

@@ -28,7 +28,7 @@ from gateway.kernel.approvals import APART
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
-from gateway.kernel.transact import APPROVALS, ActionRequest, RequestContext
+from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import enrolment, remote_members, staff, witnessing
 from gateway.registry.change_table import CHANGES
@@ -64,7 +64,7 @@ class Rebuild:
         context = RequestContext(
             ports=self._ports,
             work=work,
-            actor=Administrators(tuple(details.get(APPROVALS, ()))),
+            actor=Administrators(tuple(details.get(event.APPROVALS, ()))),
             request=ActionRequest(action),
             now=now,
             today=ReferenceDate(day),

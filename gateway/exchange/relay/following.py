@@ -39,6 +39,7 @@ from gateway.domain.revision import ChangeKind
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.event import APPROVALS
 from gateway.evidence.handoff_moves import TYPES
 from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs import offers
@@ -52,7 +53,7 @@ from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import APPROVALS, RequestContext, deny_as_not_found
+from gateway.kernel.transact import RequestContext, deny_as_not_found
 from gateway.kernel.values import SentAct
 
 KINDS: Mapping[str, AnswerKind] = {kind.event: kind for kind in ANSWERS.values()}
