@@ -183,6 +183,20 @@ def test_what_is_sealed_to_the_member_opens_folded_and_is_counted(tmp_path):
     assert sum(console.sessions.counted(console.person, "strong").values()) == 1
 
 
+def test_an_address_is_copied_for_a_reason_where_nobody_has_a_passkey(stage, office):
+    handoff, browser = offer(client(stage, HOTLINE), stage), office.signed_in()
+    office.context.persons.gateway.accept(
+        office.context.persons.gateway.handoff(handoff), "officer-1"
+    )
+    page = browser.get(opened(browser, handoff).location)
+    path = re.search(r'href="(/opened/[^"]+/address/[^"]+)"', page.text)[1]
+    asked = browser.get(path)
+    assert "data-passkey" not in asked.text
+    shown = browser.send(asked, path, reason_code="evidence", reason="to preserve it")
+    assert shown.status_code == 200, read(shown)
+    assert 'readonly value="https://' in shown.text
+
+
 def test_what_does_not_verify_is_not_shown(stage, office):
     handoff, browser = offer(client(stage, HOTLINE), stage), office.signed_in()
     gateway = office.context.persons.gateway
