@@ -343,9 +343,9 @@ def _id(text: str) -> UUID | str:
 def show_done(name: str) -> str:
     """Show what was done: its event, the receipt to save, and once what is secret."""
     kept = _done(name)
-    event = json.loads(kept["receipt"]["document"])["id"]
+    recorded = json.loads(kept["receipt"]["document"])["id"]
     secret = console().sessions.take(signed_in().session, kept["secret"])
-    return render_template("done.html", done=kept, name=name, event=event, secret=secret)
+    return render_template("done.html", done=kept, name=name, event=recorded, secret=secret)
 
 
 @pages.get("/done/<name>/receipt.json")
@@ -356,8 +356,8 @@ def save_receipt(name: str) -> Response:
 
 def receipt_file(told: Mapping[str, Any]) -> Response:
     """A receipt to save, under a name of its event."""
-    event = json.loads(told["document"])["id"]
-    return as_file(json.dumps(told).encode(), f"{short(event)}.receipt.json", "application/json")
+    recorded = json.loads(told["document"])["id"]
+    return as_file(json.dumps(told).encode(), f"{short(recorded)}.receipt.json", "application/json")
 
 
 def as_file(data: bytes, name: str, media: str) -> Response:
