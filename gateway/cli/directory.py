@@ -380,8 +380,8 @@ def register_passkey(
         "--approved-by",
         multiple=True,
         metavar="PSEUDONYM",
-        help="Who agrees, in force as approver or head, where fewer than two of them would have a "
-        "passkey.",
+        help="Who agrees, in force as approver or head, where fewer than two others would have "
+        "a passkey.",
     ),
 )
 def revoke_passkey(

@@ -281,7 +281,7 @@ class StaffClient(ClientBase):
         self, pseudonym: str, kid: str, by: str, *, approved_by: Sequence[str] = ()
     ) -> ConfirmedWrite:
         """Revoke a passkey of a person: they may, and who keeps the register; ``approved_by`` names
-        who agrees where fewer than two approvers or heads would have one."""
+        who agrees where fewer than two other approvers or heads would have one."""
         address = f"/staff/{pseudonym}/passkeys/{kid}/revocation"
         agreed = list(approved_by) or None
         return self._write("staff.revoke_passkey", address, by=by, approved_by=agreed)

@@ -54,11 +54,11 @@ create table if not exists held(id text primary key, session text not null
   references session(id) on delete cascade, made integer not null, value blob not null,
   expires real not null) strict, without rowid;
 create index if not exists held_of on held(session, made);
-create table if not exists waiting(id text primary key, organisation text not null,
+create table if not exists waiting_act(id text primary key, organisation text not null,
   name text not null, value blob not null, expires real not null, recorded integer not null)
   strict, without rowid;
-create index if not exists waiting_of on waiting(organisation, expires);
-create table if not exists signature(waiting text not null references waiting(id)
+create index if not exists waiting_act_of on waiting_act(organisation, expires);
+create table if not exists signature(waiting text not null references waiting_act(id)
   on delete cascade, name text not null, value blob not null, primary key(waiting, name))
   strict, without rowid;
 create table if not exists attempt(name text primary key, minute integer not null,
@@ -303,12 +303,12 @@ class Sessions:
         """Keep an act that a person has signed until others did, too; returns its name."""
         name = secrets.token_urlsafe(18)
         row = (name, *person, self._locked(name, value), (self._now() + life).timestamp())
-        self._database.execute("insert into waiting values (?, ?, ?, ?, ?, 0)", row)
+        self._database.execute("insert into waiting_act values (?, ?, ?, ?, ?, 0)", row)
         self._database.execute(
-            "delete from waiting where id in (select id from (select id, number,"
+            "delete from waiting_act where id in (select id from (select id, number,"
             " sum(size) over (order by number, expires desc) bytes from (select id, expires,"
             " length(value) size, row_number() over (partition by name order by expires desc)"
-            " number from waiting where organisation = ?)) where number > ? or bytes > ?)",
+            " number from waiting_act where organisation = ?)) where number > ? or bytes > ?)",
             (person.organisation, MOST_WAITING, MOST_WAITING_BYTES),
         )
         self.sign_waiting(name, person, signature)
@@ -317,8 +317,8 @@ class Sessions:
     def waiting(self, organisation: str) -> dict[str, UnsignedAct]:
         """All acts that wait in an organisation, the oldest first."""
         rows = self._database.execute(
-            "select id, name, value, recorded from waiting where organisation = ? and expires > ?"
-            " order by expires",
+            "select id, name, value, recorded from waiting_act where organisation = ?"
+            " and expires > ? order by expires",
             (organisation, self._now().timestamp()),
         ).fetchall()
         found = {}
@@ -334,19 +334,19 @@ class Sessions:
         was ended meanwhile is signed by nobody."""
         value = self._locked(f"{name}/{person.name}", signature)
         self._database.execute(
-            "insert into signature select id, ?, ? from waiting where id = ? and organisation = ?"
-            " on conflict do nothing",
+            "insert into signature select id, ?, ? from waiting_act where id = ?"
+            " and organisation = ? on conflict do nothing",
             (person.name, value, name, person.organisation),
         )
 
     def note_recorded(self, name: str) -> None:
         """Note of an act that it is in the log: who asked for it has its receipt to fetch."""
-        self._database.execute("update waiting set recorded = 1 where id = ?", (name,))
+        self._database.execute("update waiting_act set recorded = 1 where id = ?", (name,))
 
     def end_waiting(self, organisation: str, name: str) -> None:
         """Let go of an act: it was done, or refused."""
         ended = (name, organisation)
-        self._database.execute("delete from waiting where id = ? and organisation = ?", ended)
+        self._database.execute("delete from waiting_act where id = ? and organisation = ?", ended)
 
     def _locked(self, name: str, value: Any) -> bytes:
         return _encrypt(self._lock, name, json.dumps(value).encode())
@@ -396,7 +396,7 @@ class Sessions:
         self._pruned = now = self._now()
         limits = {
             "held where expires <= ?": now.timestamp(),
-            "waiting where expires <= ?": now.timestamp(),
+            "waiting_act where expires <= ?": now.timestamp(),
             "used_challenge where expires <= ?": now.timestamp(),
             "session where seen <= ?": (now - IDLE).timestamp(),
             "session where began <= ?": (now - LONGEST).timestamp(),

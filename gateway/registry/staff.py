@@ -67,7 +67,7 @@ _NEED_ANOTHER_TO_INVITE = (
 )
 _NEED_ANOTHER_TO_REVOKE = (
     "another person, in force as approver or head, agrees to this (approved_by): fewer than two "
-    "approvers or heads would have a passkey, and two invite those who were shut out"
+    "other approvers or heads would have a passkey, and two invite those who were shut out"
 )
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
@@ -305,9 +305,8 @@ def revoke_passkey(
     ports: Ports, caller: Caller, key: str, person: str, wanted: PasskeyRevocation
 ) -> WriteResult:
     """Let nothing count any more that a passkey signs, at once; the person may, and who keeps the
-    register, with another one where two who approve would no longer have a passkey:
-    SecondPersonRequired. So one person shuts out whom they must, and never everybody who could
-    undo it."""
+    register, with another one where two others who approve would no longer have a passkey:
+    SecondPersonRequired. So one person shuts out whom they must, and two others can undo it."""
     approved_by = () if wanted.by == person else wanted.approved_by
     asked = {"pseudonym": person, "kid": wanted.kid, "approved_by": list(approved_by)}
     own = wanted.by == person
@@ -323,7 +322,7 @@ def revoke_passkey(
         if not found.in_force:
             raise WrongState("the passkey is revoked already")
         agreed = own or {*approved_by} - {wanted.by, person}
-        if not agreed and _leaves_fewer_than_two(context, entry, wanted.kid):
+        if not agreed and _leaves_fewer_than_two(context, entry, wanted):
             raise SecondPersonRequired(_NEED_ANOTHER_TO_REVOKE)
         context.work.staff.revoke_passkey(wanted.kid, context.event)
         _record_beside(context, entry, asked, passkey=entry.commits(found))
@@ -332,16 +331,18 @@ def revoke_passkey(
     return transact(ports, caller, request, act)
 
 
-def _leaves_fewer_than_two(context: RequestContext, entry: staff.StaffEntry, kid: str) -> bool:
-    """Tell whether fewer than two approvers or heads would have a passkey without this one."""
+def _leaves_fewer_than_two(
+    context: RequestContext, entry: staff.StaffEntry, wanted: PasskeyRevocation
+) -> bool:
+    """Tell whether fewer than two approvers or heads beside the keeper would have a passkey."""
     work, day, now = context.work, context.today.day, context.now
     rows = partial(work.staff.page, entry.organisation)
     able = {
         one.pseudonym
         for one in iterate(rows, attrgetter("pseudonym"), "")
-        if one.roles & staff.APPROVING and one.in_force(day, now)
+        if one.roles & staff.APPROVING and one.in_force(day, now) and one.pseudonym != wanted.by
         for made in work.staff.passkeys(one.organisation, one.pseudonym)
-        if made.in_force and made.kid != kid
+        if made.in_force and made.kid != wanted.kid
     }
     counted = entry.roles & staff.APPROVING and entry.in_force(day, now)
     return bool(counted) and entry.pseudonym not in able and len(able) < _TWO

@@ -187,6 +187,13 @@ def test_one_who_keeps_the_register_shuts_out_one_who_approves_and_never_all(gat
     assert registry_compared(gateway) == SAME
 
 
+def test_a_keeper_who_approves_does_not_count_among_those_who_could_undo_it(gateway):
+    keys = with_heads(gateway)
+    asked = staff.PasskeyRevocation("h1", keys["h2"].jwk["kid"])
+    named = (staff.revoke_passkey, caller(HOTLINE), "revocation", "h2", asked)
+    refused_on_record(gateway, SecondPersonRequired, *named)
+
+
 def test_who_approves_revokes_their_own_passkey_whoever_is_left(gateway):
     keys = with_heads(gateway)
     for person, key in keys.items():

@@ -145,7 +145,7 @@ def acts() -> str:
     access = signed_in().access
     head = access.read("events_list", {"limit": "1"})["head"]
     asked = request.args.get("before", "")
-    before = min(int(asked), head + 1) if asked.isdecimal() else head + 1
+    before = min(max(int(asked), 1), head + 1) if asked.isdecimal() else head + 1
     after = max(before - 1 - SCANNED, 0)
     query = {"after": str(after), "limit": str(SCANNED)}
     found = access.read("events_list", query)["events"] if head else []

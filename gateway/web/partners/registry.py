@@ -292,7 +292,7 @@ def staff_revoke_passkey(call: Call, pseudonym: str, kid: str) -> WriteResult:
     """Revoke a passkey at once: the person whose it is may, and who keeps the register.
 
     Nothing counts any more that it signs; what was done with it before stays as it is. Where fewer
-    than two approvers or heads would have a passkey, another one agrees in `approved_by`.
+    than two other approvers or heads would have a passkey, another one agrees in `approved_by`.
     """
     asked = call.read_body(staff.PasskeyRevocation, kid=kid)
     return staff.revoke_passkey(call.ports, call.caller, call.key, _staff(pseudonym), asked)
