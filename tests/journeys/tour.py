@@ -115,6 +115,8 @@ def opened(port: int) -> Iterator[Place]:
         console = Console(Path(folder), origin)
         persons = HostedPersons(gateway.ports, HostedAccess)
         app = create_console_app(replace(console.context, persons=persons))
+        # The server gives each request a thread of its own, and so a connection to the store.
+        app.teardown_request(lambda _: console.sessions.close())
         taken = accepted(gateway)
         waiting = UUID(offered(gateway, submitted(gateway)).result["handoff"])
         submitted(gateway)
