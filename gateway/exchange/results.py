@@ -123,7 +123,8 @@ class ItemSearchResult:
 class Submitted:
     """A case version that was taken: the signed document, and its digests by group.
 
-    ``known`` are up to five cases and handoffs of one's own that have an item of it already.
+    ``known`` are up to five cases and handoffs of one's own that have an item of it already; a
+    repetition may name one more that was being recorded at the same time.
     """
 
     case: UUID

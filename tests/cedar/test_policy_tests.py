@@ -41,9 +41,10 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(policy_folder(), tmp_path / "policies"))
 
 
-def test_the_products_policies_pass_their_check():
+def test_the_products_policies_pass_their_check_and_log_no_defect_of_a_case(caplog):
     report = check(policy_folder())
     assert report.problems == ()
+    assert caplog.records == []
     assert report.policies == len(EVERY.rules)
     assert report.actions == len(POLICY.actions)
     own, added = read_cases(policy_folder()), read_cases(policy_folder(), OPTIONAL / "signed")

@@ -134,7 +134,8 @@ def check_repeated(node: DemoEnvironment, submissions: Sequence[Submission]) -> 
     before = check_log(node).size
     for one in submissions:
         again = submit(node, one.content, one.key)
-        assert again.result == one.written.result
+        # Which cases have its items already is looked up again: others were being recorded, too.
+        assert {**again.result, "known": None} == {**one.written.result, "known": None}
         assert again.receipt.document == one.written.receipt.document
         assert again.receipt.nonce == one.written.receipt.nonce
         assert again.receipt.disclosures == one.written.receipt.disclosures

@@ -131,8 +131,8 @@ def known(
     context: RequestContext, version: CaseVersion, items: Collection[str]
 ) -> Sequence[FoundItem] | None:
     """Find what the caller has already that has an item of a new case; not that case itself. None
-    where nothing is known, and of a further version. What came later is left out, so that a
-    repetition gets the same."""
+    where nothing is known, and of a further version. What was begun later is left out; what
+    was being recorded at the same time may come in a repetition alone."""
     if version.version > 1:
         return None
     rows = context.work.items.having_any(context.caller.organisation, items, _LOOKED_AT)
