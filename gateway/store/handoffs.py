@@ -129,7 +129,7 @@ _CASE_OF = (
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
-# Of two answers that end handoffs of one case at the same moment PostgreSQL refuses one as busy.
+# Of two answers that end handoffs of one case at the same moment PostgreSQL gives one up.
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _HOLD_CASE = _CASE_OF.with_for_update(of=case_file)
 _offer_of = handoff.alias("offer_of")

@@ -163,12 +163,14 @@ def test_a_handoff_read_to_be_changed_is_read_by_one_at_a_time(store, offered):
 
 
 def test_two_recipients_of_one_case_do_not_wait_for_each_other(store, offered):
-    """Each reads its handoff and then the case: neither may ask for more than a shared lock."""
+    """Each reads its handoff and then the case: neither may ask for more than a shared lock, but
+    one that comes again alone."""
     made, (first, second) = offered
-    with store.begin(TransactionMode.WRITE) as work:
+    shared = TransactionMode.SHARED
+    with store.begin(shared) as work:
         work.handoffs.get(first.id)
         other = in_work(
-            store, lambda w: (w.handoffs.get(second.id), w.cases.get("hotline", made.id))
+            store, lambda w: (w.handoffs.get(second.id), w.cases.get("hotline", made.id)), shared
         )
         assert work.cases.get("hotline", made.id) == made
         assert other.join() == (second, made)
