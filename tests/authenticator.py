@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from gateway.evidence import base64url, passkey
+from gateway.evidence import base64url, declarations, passkey
 from gateway.evidence.signature import jwk_of, thumbprint
 from tests.evidence.ingredients import rsa_key
 
@@ -63,6 +65,25 @@ class Authenticator:
         """A statement of these claims; ``changes`` as `answer` takes them."""
         drafted = passkey.draft(typ, self.jwk["kid"], claims)
         return passkey.complete(drafted, self.answer(passkey.challenge(drafted), **changes))
+
+    def approve(
+        self,
+        issuer: str,
+        person: str,
+        change: tuple[str, str, Mapping[str, Any]],
+        at: datetime,
+        jti: UUID,
+    ) -> str:
+        """What an administrator signs of one change: its action, its organisation, its values."""
+        claims = {
+            "action": change[0],
+            "aud": issuer,
+            "change": declarations.change_digest(*change),
+            "iat": int(at.timestamp()),
+            "iss": declarations.person_uri(issuer, person),
+            "jti": str(jti),
+        }
+        return self.sign(declarations.PASSKEY_APPROVAL_TYP, claims)
 
     def _sign(self, message: bytes) -> bytes:
         match self.private:

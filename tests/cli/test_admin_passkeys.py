@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from gateway.evidence import declarations
 from gateway.kernel.actors import GATEWAY
 from tests.authenticator import Authenticator
 from tests.operating import DUBOIS, ISSUER, MARTIN, Operator, operator
@@ -21,15 +20,8 @@ def gw(tmp_path: Path) -> Operator:
 def words(person: str, key: Authenticator) -> tuple[str, ...]:
     """What the page prints after `administrator`."""
     values = {"person": person, "jwk": key.jwk}
-    claims = {
-        "action": "admin.add_passkey",
-        "aud": ISSUER,
-        "change": declarations.change_digest("admin.add_passkey", GATEWAY, values),
-        "iat": int(wiring.now().timestamp()),
-        "iss": declarations.person_uri(ISSUER, person),
-        "jti": str(wiring.new_id()),
-    }
-    proof = key.sign(declarations.PASSKEY_APPROVAL_TYP, claims)
+    about = ("admin.add_passkey", GATEWAY, values)
+    proof = key.approve(ISSUER, person, about, wiring.now(), wiring.new_id())
     return "add-passkey", person, "--jwk", json.dumps(key.jwk), "--proof", proof
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import wiring
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
-from gateway.evidence import base64url, declarations
+from gateway.evidence import base64url
 from gateway.kernel.actors import GATEWAY
 from gateway.registry import staff
 from tests import founding
@@ -236,15 +236,8 @@ def _administrator(stage: DemoEnvironment, chromium: "Browser", address: str, na
     """An administrator who registered a passkey, and signed in with it."""
     key, issuer = Authenticator(origin=address), config_of(stage).issuer
     values = {"person": name, "jwk": key.jwk}
-    claims = {
-        "action": "admin.add_passkey",
-        "aud": issuer,
-        "change": declarations.change_digest("admin.add_passkey", GATEWAY, values),
-        "iat": int(wiring.now().timestamp()),
-        "iss": declarations.person_uri(issuer, name),
-        "jti": str(wiring.new_id()),
-    }
-    proof = key.sign(declarations.PASSKEY_APPROVAL_TYP, claims)
+    about = ("admin.add_passkey", GATEWAY, values)
+    proof = key.approve(issuer, name, about, wiring.now(), wiring.new_id())
     stage.administer("admin.add_passkey", GATEWAY, {**values, "proof": proof})
     page = chromium.new_context(locale="fr").new_page()
     browser.add_authenticator(page, key, f"/{name}")

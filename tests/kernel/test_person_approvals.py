@@ -3,6 +3,7 @@ exactly that, once; whatever else is refused by its name, and no changed text of
 
 import json
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ OLDER = Authenticator()
 
 
 @dataclass
-class Signing:
+class Signing(ABC):
     """Persons who sign one change, and who takes it: by `judge`."""
 
     organisation: str
@@ -53,9 +54,9 @@ class Signing:
         )
         return SimpleNamespace(retries=kept, organisations=SimpleNamespace(person=_administrator))
 
+    @abstractmethod
     def judge(self, *texts: str) -> None:
         """Take the texts as approvals of the first two persons, or of what one of them signed."""
-        raise NotImplementedError
 
     def sign(
         self,

@@ -28,16 +28,8 @@ REINSTATE = Change("organisation.reinstate", HOTLINE, {"reason": "test"})
 
 def approval(gateway: Founded, person: str, change: Change, key: Authenticator = KEY) -> str:
     """What a person signs in a browser of one change."""
-    digest = declarations.change_digest(change.action, change.organisation, change.values)
-    claims = {
-        "action": change.action,
-        "aud": ISSUER,
-        "change": digest,
-        "iat": int(gateway.clock().timestamp()),
-        "iss": declarations.person_uri(ISSUER, person),
-        "jti": str(gateway.new_id()),
-    }
-    return key.sign(declarations.PASSKEY_APPROVAL_TYP, claims)
+    about = (change.action, change.organisation, change.values)
+    return key.approve(ISSUER, person, about, gateway.clock(), gateway.new_id())
 
 
 def registration(gateway: Founded, person: str, key: Authenticator = KEY) -> dict[str, Any]:

@@ -16,4 +16,7 @@ def test_no_file_holds_a_private_key() -> None:
 
 
 def test_a_private_key_is_recognised() -> None:
-    assert KEY.search(b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 64)
+    marked = b"-----BEGIN %b-----\n" % b" ".join((b"PRIVATE", b"KEY"))  # no file shows the mark
+    assert KEY.search(marked + b"A" * 64)
+    assert KEY.search(marked.replace(b"BEGIN", b"BEGIN EC") + b"A" * 64)
+    assert not KEY.search(marked)
