@@ -162,6 +162,7 @@ def test_tokens_are_drawn_and_shown_once_to_who_proposed(administrators, gateway
     file = json.loads(unescape(re.search(r'<p class="mono">({.*?})</p>', done.text)[1]))
     assert file["proposal"] in alice.get("/admin/changes").text
     assert file["token"] not in alice.get(location).text
+    assert sign(alice, check).status_code == 409, "what is sent again shows no token"
     benoit.get(sign(benoit, benoit.get(f"{ENTRY}/proposals")).location)
     assert "to be done by the organisation" in read(alice.get(ADMISSION))
     applied.use(file["token"])

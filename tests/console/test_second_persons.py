@@ -80,7 +80,8 @@ def test_what_waits_ends_after_three_days(hosted):
     assert "Nothing waits" in read(browser.get("/waiting"))
 
 
-def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
+def recall_asked(hosted):
+    """One who asks for a recall, which is a document, with the handoff that it is about."""
     made = submitted(hosted.gateway)
     handoff = accepted(hosted.gateway, offered(hosted.gateway, made))
     browser = hosted.signed_in(HOTLINE, "liaison-1")
@@ -90,6 +91,21 @@ def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
     assert page.status_code == 200, read(page)
     assert "Digest of the document" in read(page)
     assert sign(browser, page).location == "/waiting"
+    return browser, handoff
+
+
+def test_a_document_waits_for_a_day_alone(hosted):
+    browser, _ = recall_asked(hosted)
+    hosted.later(hours=23)
+    browser.sign_in()
+    assert "Nothing waits" not in read(browser.get("/waiting"))
+    hosted.later(hours=2)
+    browser.sign_in()
+    assert "Nothing waits" in read(browser.get("/waiting"))
+
+
+def test_a_recall_by_two_persons_is_signed_by_both_over_its_document(hosted):
+    browser, handoff = recall_asked(hosted)
     assert "/done/" in second(hosted, "approver-1")[1].location
     assert "recalled" in read(browser.get(f"/handoffs/{handoff}"))
 

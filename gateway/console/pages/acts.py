@@ -40,8 +40,9 @@ RECEIPT_KEPT = timedelta(hours=1)
 NEVER_ASKED = ("by", "offer", "approval", "digests")
 """What nobody types: who they are, what they were shown, what a passkey signs, and digests."""
 
-WAITS_FOR = timedelta(hours=72)
-"""How long an act waits for the other persons whom it names."""
+WAITS_FOR, DOCUMENT_WAITS_FOR = timedelta(hours=72), timedelta(hours=24)
+"""How long an act waits for the other persons whom it names: a document has the date of its
+preparation, and is taken for a day."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,8 @@ def sign(name: str) -> Response:
         return done
     require_signed(kept["draft"], approvals[0])
     waiting = {**kept, "kid": signed_in().session.kid}
-    console().sessions.wait(signed_in().person, waiting, approvals[0], WAITS_FOR)
+    life = DOCUMENT_WAITS_FOR if "document" in kept["body"] else WAITS_FOR
+    console().sessions.wait(signed_in().person, waiting, approvals[0], life)
     return make_response(redirect("/waiting", 303))
 
 

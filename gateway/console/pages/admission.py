@@ -320,8 +320,9 @@ def sign(name: str) -> Response:
     rows = list(_done(kept["listed"], acts.signed_draft(kept["draft"])))
     shown = [one for row in rows for one in row.pop("secrets")]
     held = {"rows": rows, "back": kept["back"], "secrets": ""}
-    if shown:
+    if shown:  # once: what is sent again shows none
         held["secrets"] = console().sessions.hold(session, shown, SECRETS_KEPT)
+        console().sessions.take(session, name)
     made = console().sessions.hold(session, held, acts.RECEIPT_KEPT)
     return make_response(redirect(f"/admin/signed/{made}", 303))
 
