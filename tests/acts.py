@@ -16,7 +16,7 @@ from gateway.domain.standing import Standing
 from gateway.exchange.handoffs import answers
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.results import Answered
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 
 OTHERWISE = {
     "the new time must be in the future, and later": "the time that it names",

@@ -20,7 +20,8 @@ from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.request import ActionRequest, RequestContext
+from gateway.kernel.transact import read
 from gateway.kernel.values import Caller, PersonCredentials
 
 _TERMS = frozenset(EMBARGO_TERMS)

@@ -13,7 +13,7 @@ from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey
 from gateway.kernel.actors import GATEWAY, signed_in
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import IdempotencyRecord, PersonCredentials
 
 APART: Mapping[str, frozenset[str]] = {

@@ -34,18 +34,15 @@ from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.approvals import APART
 from gateway.kernel.fields import NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import Page, collect_page, iterate
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     OnHost,
     RequestContext,
-    WriteResult,
     authorize,
     deny_as_not_found,
-    read,
-    read_on_host,
-    transact,
 )
+from gateway.kernel.results import Page, collect_page, iterate
+from gateway.kernel.transact import WriteResult, read, read_on_host, transact
 from gateway.kernel.values import Caller, Host, Proposal, Reader
 
 T = TypeVar("T")

@@ -23,6 +23,7 @@ from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG, may_read_approvals
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
 from gateway.registry import results
@@ -53,8 +54,8 @@ class DirectoryFilter:
 def whoami(ports: Ports, caller: Caller) -> results.Whoami:
     """The caller as the gateway sees it: organisation, system, scopes, certificates."""
 
-    def query(context: transact.RequestContext) -> results.Whoami:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> results.Whoami:
+        authorize(context, LOG)
         certificates = context.work.organisations.certificates(caller.organisation, caller.system)
         return results.Whoami(
             organisation=_view(context.organisation, context),
@@ -76,7 +77,7 @@ def whoami(ports: Ports, caller: Caller) -> results.Whoami:
             conformance_passed=context.work.conformance.passed(caller.organisation),
         )
 
-    return transact.read(ports, caller, transact.ActionRequest("whoami.read"), query)
+    return transact.read(ports, caller, ActionRequest("whoami.read"), query)
 
 
 def page(
@@ -88,8 +89,8 @@ def page(
 ) -> Page[results.ListedOrganisation]:
     """A page of the directory, by organisation id: applicants are not listed."""
 
-    def query(context: transact.RequestContext) -> Page[results.ListedOrganisation]:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> Page[results.ListedOrganisation]:
+        authorize(context, LOG)
 
         def view(one: Organisation) -> results.ListedOrganisation | None:
             return _view(one, context) if wanted.fits(one, context.today.day) else None
@@ -97,18 +98,18 @@ def page(
         rows = partial(context.work.organisations.page, seen=True)
         return collect_page(rows, attrgetter("slug"), view, after, limit)
 
-    return transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    return transact.read(ports, caller, ActionRequest("directory.read"), query)
 
 
 def look_up(ports: Ports, caller: Caller, slug: str) -> results.ListedOrganisation:
     """One organisation of the directory."""
 
-    def query(context: transact.RequestContext) -> results.ListedOrganisation:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> results.ListedOrganisation:
+        authorize(context, LOG)
         found = context.see(slug)
-        return transact.deny_as_not_found() if found is None else _view(found, context)
+        return deny_as_not_found() if found is None else _view(found, context)
 
-    return transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    return transact.read(ports, caller, ActionRequest("directory.read"), query)
 
 
 def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.MembershipStatement:
@@ -119,12 +120,12 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.Member
     HighWaterMarkUnavailable.
     """
 
-    def query(context: transact.RequestContext) -> tuple[TreeHead, dict[str, Any]]:
-        transact.authorize(context, LOG)
-        found = context.see(slug) or transact.deny_as_not_found()
+    def query(context: RequestContext) -> tuple[TreeHead, dict[str, Any]]:
+        authorize(context, LOG)
+        found = context.see(slug) or deny_as_not_found()
         return context.work.log.head(), stated_of(context, found)
 
-    head, stated = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    head, stated = transact.read(ports, caller, ActionRequest("directory.read"), query)
     ports.checkpoint_signer.sign(head)  # a frozen gateway states nothing
     mark = membership_attestation.issue(
         issuer=ports.issuer, organisation=slug, signer=ports.attester, **stated
@@ -132,7 +133,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.Member
     return results.MembershipStatement(slug, mark, stated["ends"])
 
 
-def stated_of(context: transact.RequestContext, organisation: Organisation) -> dict[str, Any]:
+def stated_of(context: RequestContext, organisation: Organisation) -> dict[str, Any]:
     """Return what is stated of an organisation, and until when; WrongState."""
     membership = organisation.membership_on(context.today.day)
     if not organisation.active:
@@ -150,7 +151,7 @@ def stated_of(context: transact.RequestContext, organisation: Organisation) -> d
 
 
 def _end_of(
-    context: transact.RequestContext,
+    context: RequestContext,
     organisation: Organisation,
     membership: MembershipClass,
     at: datetime,
@@ -181,19 +182,19 @@ def look_up_key(
         return _told_by_peer(ports, caller, slug, kid)
 
     def query(
-        context: transact.RequestContext,
+        context: RequestContext,
     ) -> tuple[_Shown, LoggedEvent | None, list[LoggedEvent]]:
-        transact.authorize(context, LOG)
+        authorize(context, LOG)
         key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
-            transact.deny_as_not_found()
+            deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
         shown = _as_shown(context, slug, registered)
         return shown, ended, events_of(context, slug, *SIGNING)
 
     registered, revoked, locks = transact.read(
-        ports, caller, transact.ActionRequest("directory.read"), query
+        ports, caller, ActionRequest("directory.read"), query
     )
     receipt, head = registered.receipt(ports), registered.logged.head
     note = ports.checkpoint_signer.sign(head)
@@ -211,12 +212,12 @@ def _told_by_peer(ports: Ports, caller: Caller, member: str, name: str) -> Mappi
     """Return what the gateway of a remote member said of one of its keys or mandates, proved by its
     own log."""
 
-    def query(context: transact.RequestContext) -> Mapping[str, Any]:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, LOG)
         found = context.work.organisations.proof(context.require(member).slug, name)
-        return transact.deny_as_not_found() if found is None else dict(json.loads(found.answer))
+        return deny_as_not_found() if found is None else dict(json.loads(found.answer))
 
-    told = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    told = transact.read(ports, caller, ActionRequest("directory.read"), query)
     return {**told, "organisation": member}
 
 
@@ -248,20 +249,20 @@ def look_up_mandate(
     if "@" in slug:
         return _told_by_peer(ports, caller, slug, str(event))
 
-    def query(context: transact.RequestContext) -> tuple[_Shown, list[_Shown]]:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> tuple[_Shown, list[_Shown]]:
+        authorize(context, LOG)
         held = {one.registration_event: one.key for one in context.require(slug).mandates}
         planned = context.work.successions.of(slug)
         held |= {one.id: one.competence for one in planned if one.successor == slug}
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
-            transact.deny_as_not_found()
+            deny_as_not_found()
         ends = events_of(context, slug, ENDED)
         over = [one for one in ends if one.subject["competence"] == held[event]]
         shown, *others = (_as_shown(context, slug, one) for one in (logged, *over))
         return shown, others
 
-    logged, ends = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    logged, ends = transact.read(ports, caller, ActionRequest("directory.read"), query)
     over = [one.receipt(ports) for one in ends]
     return results.MandateRegistration(slug, event, logged.receipt(ports), over)
 
@@ -270,15 +271,15 @@ def list_peers(ports: Ports, caller: Caller) -> results.PeerReceipts:
     """The events by which two persons recorded the keys of peer gateways that they had compared:
     whom the members here are to believe there (gateway.verification.peers)."""
 
-    def query(context: transact.RequestContext) -> list[LoggedEvent]:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> list[LoggedEvent]:
+        authorize(context, LOG)
         return [
             one
             for peer in context.work.organisations.peers()
             for one in events_of(context, peer, _TRUSTED)
         ]
 
-    found = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    found = transact.read(ports, caller, ActionRequest("directory.read"), query)
     found.sort(key=attrgetter("index"))
     return results.PeerReceipts([showing(ports, one, SUBJECT) for one in found])
 
@@ -301,7 +302,7 @@ SIGNING = tuple(
 
 
 def events_of(
-    context: transact.RequestContext, slug: str, *types: str, head: TreeHead | None = None
+    context: RequestContext, slug: str, *types: str, head: TreeHead | None = None
 ) -> list[LoggedEvent]:
     """The events of these types by which something of an organisation changed, in order; with a
     ``head`` those that it holds, proved by it."""
@@ -334,7 +335,7 @@ class _Shown:
         return showing(ports, self.logged, *self.kinds)
 
 
-def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) -> _Shown:
+def _as_shown(context: RequestContext, slug: str, logged: LoggedEvent) -> _Shown:
     """An event that registered something of an organisation, or ended it, for the caller."""
     reader = context.organisation
     action = _APPROVED[event_document.read(logged.event.document)["type"]]
@@ -349,9 +350,7 @@ def showing(ports: Ports, logged: LoggedEvent, *kinds: str) -> Receipt:
     return replace(transact.receipt_for(ports, logged, GATEWAY), disclosures=shown)
 
 
-def _view(
-    organisation: Organisation, context: transact.RequestContext
-) -> results.ListedOrganisation:
+def _view(organisation: Organisation, context: RequestContext) -> results.ListedOrganisation:
     day = context.today.day
     return shown(
         results.ListedOrganisation,

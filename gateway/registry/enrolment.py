@@ -34,14 +34,8 @@ from gateway.kernel.changes import Change, ChangeContext, described
 from gateway.kernel.events import gateway_and, shared, subject
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Authority, Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    spend_enrolment_refusal,
-    transact,
-)
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
+from gateway.kernel.transact import WriteResult, spend_enrolment_refusal, transact
 from gateway.kernel.values import (
     Caller,
     CertificateOrder,

@@ -9,7 +9,7 @@ from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import HEALTH_SCOPE
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import OnHost, RequestContext
+from gateway.kernel.request import OnHost, RequestContext
 from gateway.kernel.values import Reader
 from gateway.registry import worklist
 from gateway.registry.results import GatewayHealth, HealthEnding, HealthFinding, NodeHealth

@@ -28,13 +28,8 @@ from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import REQUIRED
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    receipt_for,
-    transact,
-)
+from gateway.kernel.request import ActionRequest, RequestContext
+from gateway.kernel.transact import WriteResult, receipt_for, transact
 from gateway.kernel.values import IdempotencyRecord, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger.note import parse_checkpoint
 from gateway.ledger.tiles import InclusionProofs

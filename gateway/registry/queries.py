@@ -17,12 +17,8 @@ from gateway.domain.peer import PeerGateway
 from gateway.evidence.declarations import recorded_keys
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.request import OnHost, RequestContext, deny_as_not_found
 from gateway.kernel.results import Page, collect_page, iterate, shown
-from gateway.kernel.transact import (
-    OnHost,
-    RequestContext,
-    deny_as_not_found,
-)
 from gateway.kernel.values import Reader
 from gateway.registry import admission, results
 from gateway.registry.admission import COMING

@@ -27,8 +27,8 @@ from gateway.kernel.actors import Administrators
 from gateway.kernel.approvals import APART
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.request import ActionRequest, RequestContext
 from gateway.kernel.results import iterate
-from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import enrolment, remote_members, staff, witnessing
 from gateway.registry.change_table import CHANGES

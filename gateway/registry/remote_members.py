@@ -44,18 +44,12 @@ from gateway.kernel import transact
 from gateway.kernel.changes import LOG
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.results import iterate
 from gateway.kernel.values import Caller, LoggedEvent, MemberProof, TreeHead
 from gateway.ledger.note import VerificationKey
 from gateway.registry import results
-from gateway.registry.directory import (
-    ENDED,
-    SIGNING,
-    events_of,
-    key_status,
-    showing,
-    stated_of,
-)
+from gateway.registry.directory import ENDED, SIGNING, events_of, key_status, showing, stated_of
 
 FRESH = timedelta(hours=12)
 """How long before its end an attestation is recorded anew: what nobody confirms ends in a day."""
@@ -110,8 +104,8 @@ def list_shown(ports: Ports, caller: Caller, size: int | None) -> ShownMembers:
     it is not told yet.
     """
 
-    def query(context: transact.RequestContext) -> ShownMembers:
-        transact.authorize(context, LOG)
+    def query(context: RequestContext) -> ShownMembers:
+        authorize(context, LOG)
         head = context.work.log.head_at(size)
         rows = iterate(context.work.organisations.page, attrgetter("slug"), "")
         shown = [one for one in rows if caller.organisation in one.shown_to]
@@ -122,10 +116,10 @@ def list_shown(ports: Ports, caller: Caller, size: int | None) -> ShownMembers:
         told.append([f"{context.now:%Y%m%d}", context.now.hour // 6])
         return ShownMembers(ports, head, found, sha256(canonical.encode(told)).hexdigest())
 
-    return transact.read(ports, caller, transact.ActionRequest("relay.members"), query)
+    return transact.read(ports, caller, ActionRequest("relay.members"), query)
 
 
-def _read(context: transact.RequestContext, one: Organisation, head: TreeHead) -> _ReadMember:
+def _read(context: RequestContext, one: Organisation, head: TreeHead) -> _ReadMember:
     log = context.work.log
     try:
         stated = stated_of(context, one)

@@ -27,16 +27,9 @@ from gateway.evidence.sd_jwt import DocumentError
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    deny_as_not_found,
-    read,
-    transact,
-)
+from gateway.kernel.transact import WriteResult, read, transact
 from gateway.kernel.values import Caller
 from gateway.registry.results import (
     PasskeyChanged,

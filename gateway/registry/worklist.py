@@ -27,8 +27,8 @@ from gateway.evidence.declarations import APPROVAL_LIFE
 from gateway.kernel.approvals import APART
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.request import OnHost, RequestContext
 from gateway.kernel.results import Page, collect_page, iterate
-from gateway.kernel.transact import OnHost, RequestContext
 from gateway.kernel.values import Proposal, Reader
 from gateway.registry import admission
 from gateway.registry.admission import COMING

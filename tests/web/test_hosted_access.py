@@ -9,16 +9,11 @@ from uuid import UUID
 import pytest
 
 from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
-from gateway.domain.refusals import (
-    EditConflict,
-    Forbidden,
-    NotFound,
-    ValidationFailed,
-)
+from gateway.domain.refusals import EditConflict, Forbidden, NotFound, ValidationFailed
 from gateway.evidence import declarations, passkey, sd_jwt
 from gateway.evidence.declarations import change_digest
 from gateway.kernel.approvals import draft_approval
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
 from tests.founding import (

@@ -46,18 +46,15 @@ from gateway.exchange.standing.duties import close_of_case
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import Page, collect_page
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     RequestContext,
-    Write,
-    WriteResult,
     allows,
     authorize,
     deny_as_not_found,
-    read,
-    transact,
 )
+from gateway.kernel.results import Page, collect_page
+from gateway.kernel.transact import Write, WriteResult, read, transact
 from gateway.kernel.values import (
     EVERY_CASE,
     Caller,

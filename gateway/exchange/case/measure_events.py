@@ -22,7 +22,7 @@ from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 
 END = "case.end_measure"
 

@@ -36,15 +36,14 @@ from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     RequestContext,
-    WriteResult,
     allows,
     authorize,
     deny_as_not_found,
-    transact,
 )
+from gateway.kernel.transact import WriteResult, transact
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 LIFT = "case.lift_embargo"

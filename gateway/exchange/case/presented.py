@@ -22,7 +22,7 @@ from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.case.cases import check_qualifications, reference, regimes_of
 from gateway.exchange.standing.case_version import submitted_entity
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext, authorize
+from gateway.kernel.request import RequestContext, authorize
 from gateway.kernel.values import CaseVersion
 
 

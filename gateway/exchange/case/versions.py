@@ -34,7 +34,7 @@ from gateway.exchange.standing.conditions import is_released
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.request import RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
 

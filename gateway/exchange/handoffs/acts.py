@@ -12,7 +12,7 @@ from gateway.domain.standing import Opens, Standing
 from gateway.exchange.case.measures import facts_of_end
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.results import ActView
-from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.request import RequestContext, allows
 
 _FIELDS: Mapping[str, Any] = {
     "conditions": {},

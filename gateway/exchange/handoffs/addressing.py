@@ -17,7 +17,7 @@ from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import EmergencyContact, ItemElsewhere
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 
 MOST_NAMED = 3
 """Organisations named beside the refusal of an offer about an imminent danger."""

@@ -9,7 +9,7 @@ from gateway.domain.handoff import AGREEMENTS, Handoff, HandoffAction
 from gateway.domain.moves import move
 from gateway.domain.standing import Standing
 from gateway.exchange import signed_requests
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,8 @@ from gateway.exchange.standing import access, duties
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    Write,
-    authorize,
-    deny_as_not_found,
-)
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import Write
 from gateway.kernel.values import LoggedEvent
 
 

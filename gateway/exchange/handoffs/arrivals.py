@@ -16,8 +16,9 @@ from gateway.exchange.results import Arrival, Referred, Seen, Taken
 from gateway.exchange.standing import access
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
+from gateway.kernel.transact import WriteResult, transact
 from gateway.kernel.values import Caller, TakenHandoff
 
 MOST = 500

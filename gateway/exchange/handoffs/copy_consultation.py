@@ -17,7 +17,7 @@ from gateway.exchange.standing.conditions import BindingConditions
 from gateway.exchange.standing.consultations import OpenedContent
 from gateway.exchange.standing.differences import is_copy_kept_as_stated, refuse_differing
 from gateway.exchange.standing.disclosure import Reader, select_disclosures
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.domain.decision import Value
 from gateway.domain.organisation import EEA, Organisation, OrganisationName
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 
 
 def facts_of_crossing(

@@ -12,15 +12,9 @@ from gateway.exchange.results import FoundItem, ItemSearchResult
 from gateway.exchange.standing import item_index
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.results import collect_page
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    read,
-    transact,
-)
+from gateway.kernel.transact import WriteResult, read, transact
 from gateway.kernel.values import Caller, IndexedItem
 
 ACTION = "item.search"

@@ -57,14 +57,8 @@ from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    Write,
-    authorize,
-    deny_as_not_found,
-    read,
-)
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import Write, read
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 PREVIEWS_PER_MINUTE = 60

@@ -19,6 +19,7 @@ from gateway.exchange.standing.duties import is_holder
 from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.values import Caller
 
 # --- Coverage: the holders of a case, and what is owed to and by each after a change of it ---
@@ -30,25 +31,25 @@ from gateway.kernel.values import Caller
 def coverage(ports: Ports, caller: Caller, case: UUID) -> results.CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
-    def query(context: transact.RequestContext) -> results.CaseCoverage:
+    def query(context: RequestContext) -> results.CaseCoverage:
         found = own_case(context, case)
         erased = found.state is CaseState.ERASED
         if erased:
             resource = erased_entity(context, found)
         else:
             resource = own_entity(context, found, read_version(context.work, found.digest))
-        transact.authorize(context, resource)
+        authorize(context, resource)
         context.about = EventSubject.of_case(found)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
         lines = [_line(context, one, told, erased=erased) for one in handoffs]
         return results.CaseCoverage(found.id, found.version, found.state, lines)
 
-    return transact.read(ports, caller, transact.ActionRequest("case.read"), query)
+    return transact.read(ports, caller, ActionRequest("case.read"), query)
 
 
 def _line(
-    context: transact.RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+    context: RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
 ) -> results.HolderCoverage:
     """One handoff; of an erased case no document is left, and no package follows."""
     answers = context.work.handoffs.answers(handoff.id, documents=not erased)
@@ -88,7 +89,7 @@ def _line(
 
 
 def _recall(
-    context: transact.RequestContext, handoff: Handoff, answers: Sequence[HandoffAnswer]
+    context: RequestContext, handoff: Handoff, answers: Sequence[HandoffAnswer]
 ) -> results.RecallCoverage | None:
     """The recall of a handoff, and its holder's final answer as the originator may read it; its
     days are in a document, of which an erasure leaves nothing."""

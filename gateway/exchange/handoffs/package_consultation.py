@@ -28,14 +28,9 @@ from gateway.exchange.standing.disclosure import Reader, select_disclosures, wit
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    transact,
-)
+from gateway.kernel.transact import WriteResult, transact
 from gateway.kernel.values import Caller, LoggedEvent
 
 

@@ -8,7 +8,7 @@ from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.exchange.handoffs import addressing
 from gateway.kernel.ports import UnitOfWork
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import HeldRemoval
 
 RULE = "R7.police_first"

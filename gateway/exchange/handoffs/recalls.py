@@ -49,16 +49,9 @@ from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.results import shown, to_json
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    Write,
-    WriteResult,
-    authorize,
-    deny_as_not_found,
-    transact,
-)
+from gateway.kernel.transact import Write, WriteResult, transact
 from gateway.kernel.values import Caller, LoggedEvent
 
 

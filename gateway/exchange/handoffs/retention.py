@@ -26,7 +26,7 @@ from gateway.exchange.standing.leaving import left_on
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.request import RequestContext, allows
 
 ENDED = "handoff.end_retention"
 

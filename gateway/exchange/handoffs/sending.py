@@ -7,7 +7,7 @@ from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import OrganisationName
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.kernel import events
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import SentAct
 
 SEND = "handoff.send"

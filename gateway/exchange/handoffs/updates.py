@@ -32,6 +32,7 @@ from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.exchange.standing.item_index import index_package
 from gateway.kernel import transact
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 
@@ -54,7 +55,7 @@ class UpdateRequest(Asked):
     signed: signed_requests.VerifiedRequest | None = None
     draft: str | None = None
     persons: int | None = None
-    present: Callable[[transact.RequestContext], object] | None = None
+    present: Callable[[RequestContext], object] | None = None
 
 
 def stale(handoff: Handoff) -> refusals.EditConflict:
@@ -74,7 +75,7 @@ def stale_notice(newest: str | None) -> refusals.EditConflict:
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """Show what an update would give; nothing is kept. Raises TooManyPreviews."""
-    request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
+    request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
     return offers.preview_package(
         ports,
         caller,
@@ -92,12 +93,12 @@ def update(key: str, handoff: UUID, wanted: UpdateRequest) -> transact.Write:
     """
     content = {"handoff": str(handoff), **wanted.asked()}
     signed = signed_requests.digest_of(wanted.signed)
-    request = transact.ActionRequest("handoff.update", wanted.by, key, content, document=signed)
+    request = ActionRequest("handoff.update", wanted.by, key, content, document=signed)
     return transact.Write(request, lambda context: take(context, handoff, wanted), _updated_again)
 
 
 def _draft(
-    context: transact.RequestContext, found: Handoff, wanted: UpdateRequest, word: str
+    context: RequestContext, found: Handoff, wanted: UpdateRequest, word: str
 ) -> offers.PreparedOffer:
     own_rules = context.rules
     case, version = find(context, found.case)
@@ -124,12 +125,12 @@ def _draft(
     return replace(draft, updated=found, change=change)
 
 
-def _own(context: transact.RequestContext, handoff: UUID) -> Standing:
+def _own(context: RequestContext, handoff: UUID) -> Standing:
     """Read how the caller's own handoff stands, once policy lets it be updated."""
     standing = standing_of(context, handoff)
     if standing.side is not AnswerAuthor.ORIGINATOR:
-        transact.deny_as_not_found()
-    transact.authorize(context, entity_of(context, standing.handoff))
+        deny_as_not_found()
+    authorize(context, entity_of(context, standing.handoff))
     return standing
 
 
@@ -154,7 +155,7 @@ def _check_signed_terms(
 
 
 def _terms(
-    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
 ) -> offers.OfferRequest:
     """The update as an offer of the parts that it selects.
 
@@ -165,7 +166,7 @@ def _terms(
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
         raise refusals.ValidationFailed((("/expires_at", "may only shorten the handoff"),))
-    offer = context.work.handoffs.offer(found.id, 1) or transact.deny_as_not_found()
+    offer = context.work.handoffs.offer(found.id, 1) or deny_as_not_found()
     said = sd_jwt.read_stored(offer.document).content
     return offers.OfferRequest(
         handoff=found.id,
@@ -186,9 +187,7 @@ def _terms(
     )
 
 
-def _given_before(
-    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt
-) -> frozenset[str]:
+def _given_before(context: RequestContext, found: Handoff, now: VerifiedSdJwt) -> frozenset[str]:
     before = read_version(context.work, found.case_digest).said
     permitted = found.permitted_disclosures
     given = {identity(p): p.value for p in before.placed if p.digest in permitted}
@@ -203,7 +202,7 @@ def _other_person(said: Mapping[str, Any], by: str) -> str | None:
 
 
 def _selected(
-    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
 ) -> tuple[str, ...]:
     """The digests that are selected of the new version, in groups that were offered, and accepted
     where only some were."""
@@ -232,7 +231,7 @@ def _selected(
 
 
 def _inputs(
-    context: transact.RequestContext,
+    context: RequestContext,
     found: Handoff,
     case: Case,
     version: CaseVersion,
@@ -252,7 +251,7 @@ def _inputs(
     )
 
 
-def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
+def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
     """Decide and store an update; where another gateway decides, it is sent there."""
     standing = _own(context, handoff)
     found = standing.handoff
@@ -286,7 +285,7 @@ def take(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest)
     return _updated(context, stored, moved.package, version)
 
 
-def _updated_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
+def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
     stored = context.work.handoffs.answer_of(logged.event.id)
     if stored is None:
         return _sent_again(context, logged)
@@ -297,16 +296,16 @@ def _updated_again(context: transact.RequestContext, logged: LoggedEvent) -> Upd
     return _updated(context, stored, number, version)
 
 
-def _sent_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
-    sent = context.work.handoffs.sent_by(logged.event.id) or transact.deny_as_not_found()
-    found = context.work.handoffs.get(sent.handoff) or transact.deny_as_not_found()
+def _sent_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
+    sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
+    found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
     offer = handoff_documents.read_offer(sd_jwt.read_stored(sent.document))
     stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
     return _updated(context, stored, found.package, read_version(context.work, offer.case_digest))
 
 
 def _updated(
-    context: transact.RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
+    context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     return UpdateResult(
@@ -322,7 +321,7 @@ def _updated(
     )
 
 
-def _acknowledge_by(context: transact.RequestContext, stored: HandoffAnswer) -> datetime | None:
+def _acknowledge_by(context: RequestContext, stored: HandoffAnswer) -> datetime | None:
     """Tell when an acknowledgement was due right after an update, whatever came later."""
     for one in context.work.duties.of(stored.handoff):
         owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at

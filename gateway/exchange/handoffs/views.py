@@ -40,8 +40,9 @@ from gateway.exchange.standing.disclosure import PERSONS, outcome_for, reads_act
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
+from gateway.kernel.transact import read
 from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, ListedHandoff
 
 # --- The handoffs that an organisation received or sent, by what is due first ---

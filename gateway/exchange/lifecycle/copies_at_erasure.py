@@ -22,9 +22,7 @@ from gateway.exchange.standing import access
 from gateway.exchange.standing.disclosure import shown_document, with_strictest_marking
 from gateway.kernel import results
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import (
-    deny_as_not_found,
-)
+from gateway.kernel.request import deny_as_not_found
 from gateway.kernel.values import RetainedCopy
 
 

@@ -42,14 +42,8 @@ from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.events import NOTHING, EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    deny_as_not_found,
-    transact,
-)
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import WriteResult, transact
 from gateway.kernel.values import Caller, CaseVersion, Erasure, RetainedCopy
 
 ERASE = "case.erase"

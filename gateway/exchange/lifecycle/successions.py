@@ -32,18 +32,16 @@ from gateway.exchange.standing.case_version import has_key
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import shown, to_json
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     OnHost,
     RequestContext,
-    WriteResult,
     allows,
     authorize,
     deny_as_not_found,
-    read,
-    transact,
 )
+from gateway.kernel.results import shown, to_json
+from gateway.kernel.transact import WriteResult, read, transact
 from gateway.kernel.values import Caller, LoggedEvent, Reader
 
 

@@ -40,8 +40,9 @@ from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
 from gateway.kernel.results import Page, collect_page, iterate
-from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
+from gateway.kernel.transact import read
 from gateway.kernel.values import Caller, CaseToDo, HeldRemoval, WorkRow
 
 HELD_AT_MOST = 100

@@ -35,17 +35,14 @@ from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG, read_as_operator
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     OnHost,
     RequestContext,
-    WriteResult,
     authorize,
     deny_as_not_found,
-    read,
-    receipt_for,
-    transact,
 )
+from gateway.kernel.transact import WriteResult, read, receipt_for, transact
 from gateway.kernel.values import (
     Caller,
     Confirmation,

@@ -31,16 +31,9 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.results import encode, shown
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
-    deny_as_not_found,
-    read,
-    transact,
-)
+from gateway.kernel.transact import WriteResult, read, transact
 from gateway.kernel.values import Caller, LoggedEvent
 from gateway.ledger import proof, tiles
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint

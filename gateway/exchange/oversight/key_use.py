@@ -13,8 +13,9 @@ from gateway.domain.organisation import MemberDocumentKey
 from gateway.domain.refusals import CaseErased, NotFound
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.request import OnHost
 from gateway.kernel.results import iterate
-from gateway.kernel.transact import OnHost, read_on_host
+from gateway.kernel.transact import read_on_host
 from gateway.kernel.values import HandoffFilter
 
 

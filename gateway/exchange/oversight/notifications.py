@@ -28,16 +28,14 @@ from gateway.exchange.standing.interests import is_barred
 from gateway.kernel.changes import LOG, read_as_operator
 from gateway.kernel.events import gateway_and
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
+from gateway.kernel.request import (
     ActionRequest,
     OnHost,
     RequestContext,
-    WriteResult,
     authorize,
     deny_as_not_found,
-    read,
-    transact,
 )
+from gateway.kernel.transact import WriteResult, read, transact
 from gateway.kernel.values import Caller, LoggedEvent, Reader
 
 MOST = 100

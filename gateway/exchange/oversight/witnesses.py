@@ -13,7 +13,8 @@ from gateway.exchange.oversight.results import KeptCosignature
 from gateway.kernel.changes import LOG
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
+from gateway.kernel.request import ActionRequest, RequestContext, authorize
+from gateway.kernel.transact import read
 from gateway.kernel.values import Caller, Confirmation, ConfirmationKind, TreeHead
 from gateway.ledger import cosignature, note, tiles
 from gateway.ledger.note import VerificationKey

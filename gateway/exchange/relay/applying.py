@@ -43,7 +43,7 @@ from gateway.exchange.standing import duties
 from gateway.exchange.standing.differences import check_case
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion, HeardEvent
 
 T = TypeVar("T")

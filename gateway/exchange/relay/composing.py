@@ -22,7 +22,8 @@ from gateway.exchange.handoffs.views import shown_answer
 from gateway.exchange.standing.case_version import in_force, read_version
 from gateway.exchange.standing.disclosure import PERSONS
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.request import ActionRequest, RequestContext
+from gateway.kernel.transact import read
 from gateway.kernel.values import HOST, Caller, LoggedEvent
 
 ANSWERED = "handoff.recall_answered"

@@ -17,7 +17,7 @@ from gateway.exchange.relay.incoming import RelayedEvent, open_event
 from gateway.exchange.results import Heard
 from gateway.exchange.signed_requests import OFFER, attesting
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import LoggedEvent
 
 NOBODY = "nobody-of-that-name"

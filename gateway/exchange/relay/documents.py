@@ -15,7 +15,7 @@ from gateway.evidence.signature import PublicKey, read_document_key
 from gateway.exchange.relay.incoming import TakenEvent
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest
 from gateway.exchange.standing.disclosure import PERSONS
-from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.request import RequestContext, deny_as_not_found
 
 ANY = "any"
 """The assurance of an agreement by which a peer gateway may attest for its members."""

@@ -28,13 +28,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.refusals import (
-    Busy,
-    InvalidDocument,
-    NotFound,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import Busy, InvalidDocument, NotFound, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
@@ -53,7 +47,7 @@ from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.request import RequestContext, deny_as_not_found
 from gateway.kernel.values import SentAct
 
 KINDS: Mapping[str, AnswerKind] = {kind.event: kind for kind in ANSWERS.values()}

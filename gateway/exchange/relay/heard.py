@@ -7,7 +7,8 @@ from gateway.evidence import receipt
 from gateway.exchange.results import PeerHandoffReceipts
 from gateway.exchange.standing import access
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.request import ActionRequest, RequestContext
+from gateway.kernel.transact import read
 from gateway.kernel.values import Caller
 
 

@@ -24,7 +24,7 @@ from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
-from gateway.kernel.transact import RequestContext, authorize, deny_as_not_found
+from gateway.kernel.request import RequestContext, authorize, deny_as_not_found
 from gateway.kernel.values import Caller, HeardEvent
 from gateway.ledger.note import NoteError, VerificationKey
 

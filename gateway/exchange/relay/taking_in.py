@@ -23,14 +23,8 @@ from gateway.exchange.relay.incoming import (
 )
 from gateway.exchange.results import Heard
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import (
-    ActionRequest,
-    RecordedRefusal,
-    RequestContext,
-    perform,
-    read,
-    receipt_for,
-)
+from gateway.kernel.request import ActionRequest, RequestContext
+from gateway.kernel.transact import RecordedRefusal, perform, read, receipt_for
 from gateway.kernel.values import Caller
 
 Act = Callable[[RequestContext, TakenEvent], Any]

@@ -19,31 +19,31 @@ from gateway.exchange.standing.case_version import OWN, elements, has_key, read_
 from gateway.exchange.standing.conditions import BindingConditions, binding_conditions
 from gateway.exchange.standing.disclosure import with_strictest_marking
 from gateway.exchange.standing.interests import has_conflict
-from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.request import RequestContext, allows, authorize, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
 
-def party_to(context: transact.RequestContext, handoff: UUID) -> Handoff:
+def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when the caller is one of its two parties; else there is none."""
-    found = context.work.handoffs.get(handoff) or transact.deny_as_not_found()
+    found = context.work.handoffs.get(handoff) or deny_as_not_found()
     require_party(context, found)
     return found
 
 
-def require_party(context: transact.RequestContext, handoff: Handoff) -> None:
+def require_party(context: RequestContext, handoff: Handoff) -> None:
     """Refuse who is none of its two parties as if there were no such handoff."""
     if context.caller.organisation not in (handoff.originator, handoff.recipient):
-        transact.deny_as_not_found()
+        deny_as_not_found()
 
 
-def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
+def authorized(context: RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when policy allows one of its parties what the request asks; it is what the
     event, or the denial, is about."""
     found = party_to(context, handoff)
     context.about = EventSubject.of_handoff(found)
-    transact.authorize(
+    authorize(
         context,
         entity_of(context, found),
         barriers(context, found),
@@ -52,13 +52,13 @@ def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
     return found
 
 
-def reads(context: transact.RequestContext, handoff: Handoff) -> bool:
+def reads(context: RequestContext, handoff: Handoff) -> bool:
     """Tell whether the caller may read the handoff, whatever it asks for now."""
     facts = barriers(context, handoff, "handoff.read")
-    return transact.allows(context, entity_of(context, handoff), facts, "handoff.read")
+    return allows(context, entity_of(context, handoff), facts, "handoff.read")
 
 
-def is_listed(context: transact.RequestContext, handoff: Handoff) -> bool:
+def is_listed(context: RequestContext, handoff: Handoff) -> bool:
     """Tell whether a list shows the caller a handoff: policy lets it, and the case's key is there.
 
     Raises CaseKeysUnavailable when the key store does not answer.
@@ -83,7 +83,7 @@ _BARRED = {
 
 
 def entity_of(
-    context: transact.RequestContext, handoff: Handoff, *, read_access: bool = False
+    context: RequestContext, handoff: Handoff, *, read_access: bool = False
 ) -> PolicyEntity:
     """Describe a handoff and its two parties to policy, as they are now."""
     originator = context.entity(context.require(handoff.originator))
@@ -92,7 +92,7 @@ def entity_of(
 
 
 def barriers(
-    context: transact.RequestContext, handoff: Handoff, action: str | None = None
+    context: RequestContext, handoff: Handoff, action: str | None = None
 ) -> Mapping[str, Value]:
     """Interests (R9) and third countries (R15) of the caller as the recipient, for the request's
     action or another; an originator meets none."""
@@ -135,7 +135,7 @@ def at_package(work: UnitOfWork, handoff: Handoff, number: int) -> Handoff:
     """A handoff as it is at one of its packages, by number: what that gave, of which version."""
     if number == handoff.package:
         return handoff
-    offer = work.handoffs.offer(handoff.id, number) or transact.deny_as_not_found()
+    offer = work.handoffs.offer(handoff.id, number) or deny_as_not_found()
     given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
     return replace(
         handoff,

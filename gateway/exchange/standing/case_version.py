@@ -13,7 +13,7 @@ from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import RequestContext, deny_as_not_found
+from gateway.kernel.request import RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion, ListedCase
 
 OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}

@@ -14,7 +14,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.standing.conditions import BindingConditions
 from gateway.kernel.events import EventSubject
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion, Consultation, LoggedEvent
 
 

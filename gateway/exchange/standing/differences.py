@@ -19,7 +19,7 @@ from gateway.evidence.case_events import CaseEvent, case_differences
 from gateway.evidence.handoff_moves import ENDED, ToldEvent, read_course
 from gateway.exchange.standing.case_version import in_force
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion
 
 

@@ -14,7 +14,7 @@ from gateway.domain.vocabulary import Marking, marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.exchange.standing.case_version import elements, identity
 from gateway.kernel.ports import Policy
-from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.request import RequestContext, allows
 from gateway.kernel.values import CaseVersion
 
 

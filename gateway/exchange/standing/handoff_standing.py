@@ -19,14 +19,12 @@ from gateway.exchange.standing.differences import (
     is_copy_kept_as_stated,
     refuse_differing,
 )
-from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.request import RequestContext, authorize, deny_as_not_found
 
 
-def standing_of(
-    context: transact.RequestContext, handoff: UUID, *, checked: bool = True
-) -> Standing:
+def standing_of(context: RequestContext, handoff: UUID, *, checked: bool = True) -> Standing:
     """The standing of a handoff for the caller, which is one of its parties; else there is none.
 
     Where an interest of its own bars the caller it is refused as policy says: state or conditions
@@ -36,11 +34,11 @@ def standing_of(
     is done by it. Raises OutOfService.
     """
     work, day = context.work, context.civil_day
-    found, case = work.handoffs.with_case(handoff) or transact.deny_as_not_found()
+    found, case = work.handoffs.with_case(handoff) or deny_as_not_found()
     access.require_party(context, found)
     barred = access.barriers(context, found)
     if barred.get("conflict"):
-        transact.authorize(context, access.entity_of(context, found), barred, "handoff.read")
+        authorize(context, access.entity_of(context, found), barred, "handoff.read")
     context.about = EventSubject.of_handoff(found)
     received = context.caller.organisation == found.recipient
     is_current = case.digest == found.case_digest
@@ -119,7 +117,7 @@ def stored_differences(ports: Ports, work: UnitOfWork, handoff: Handoff) -> Sequ
     return ("retention",)
 
 
-def _has_read_access(context: transact.RequestContext, handoff: Handoff) -> bool:
+def _has_read_access(context: RequestContext, handoff: Handoff) -> bool:
     """Tell whether a succession lets the recipient open what its mandate, which moved, gave it."""
     competence, today = handoff.address.competence, context.today.day
     reader = context.organisation

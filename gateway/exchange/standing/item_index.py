@@ -18,7 +18,7 @@ from gateway.exchange.results import FoundItem
 from gateway.exchange.standing.access import is_listed
 from gateway.exchange.standing.case_version import listed_entity, read_version
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.request import RequestContext, allows
 from gateway.kernel.values import Caller, CaseFilter, CaseVersion, HandoffFilter, IndexedItem
 
 _CASES, _HANDOFFS = "cases.read", "handoffs.read"
