@@ -132,7 +132,7 @@ class Maintenance:
     """The upkeep of one gateway, a step at a time. The caller holds the lock.
 
     ``show`` is given the gateway's state every few seconds; ``examine`` keeps what is found about
-    it (`gateway.doctor`).
+    it (`gateway.doctor.kept`).
     """
 
     gateway: GatewayRuntime

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from gateway import doctor, maintenance, wiring
+from gateway import maintenance, wiring
 from gateway.client.errors import RequestRefused
-from gateway.doctor import Finding, Level
+from gateway.doctor.checks import run_checks
 from gateway.domain.audit import AuditFilters
 from gateway.domain.handoff import HandoffState, RecallAnswer
+from gateway.domain.health import Finding, Level
 from gateway.domain.read_only import EVENTS
 from gateway.domain.refusals import Forbidden, NoCompetentOrganisation
 from gateway.exchange.case import measures
@@ -50,7 +51,7 @@ def stage(home: Operator) -> Iterator[Desks]:
 
 
 def findings(home: Operator, after: timedelta = timedelta(0)) -> list[Finding]:
-    return list(doctor.run_checks(home.config, STOPPED + after, tell=lambda _done, _all: None))
+    return list(run_checks(home.config, STOPPED + after, tell=lambda _done, _all: None))
 
 
 TOLD = {

@@ -12,7 +12,7 @@ from gateway.cli.arguments import home_option, json_option
 from gateway.cli.findings import print_findings
 from gateway.cli.wording import screen_language
 from gateway.config import ConfigError
-from gateway.doctor import run_checks
+from gateway.doctor.checks import run_checks
 from gateway.domain.health import Finding, Level, worst
 
 

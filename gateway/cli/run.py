@@ -168,7 +168,8 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    from gateway import doctor, maintenance
+    from gateway import maintenance
+    from gateway.doctor.kept import keep_findings
 
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
@@ -184,7 +185,7 @@ def _maintain(config: Config, *, once: bool) -> None:
             alarm,
             once=once,
             show=show,
-            examine=doctor.keep_findings,
+            examine=keep_findings,
             counts=counts,
         )
     )

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from gateway import doctor, wiring
+from gateway import wiring
 from gateway.apps import Audience, gate
-from gateway.doctor import Level
+from gateway.doctor import checks
+from gateway.doctor.keys import case_keys
+from gateway.domain.health import Level
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.exchange.case import cases
 from gateway.exchange.lifecycle import erasure
@@ -54,8 +56,8 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
 
 def finding(gw: Operator, level: Level) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(doctor, "CHECKS", (doctor.case_keys,))
-        found = [*doctor.run_checks(gw.config, wiring.now())]
+        patch.setattr(checks, "CHECKS", (case_keys,))
+        found = [*checks.run_checks(gw.config, wiring.now())]
     return "\n".join(one.sentence for one in found if one.level is level)
 
 

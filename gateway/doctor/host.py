@@ -1,0 +1,127 @@
+"""The host and the folder: settings, who can read what, clock, backups, room on disk."""
+
+import ctypes
+import shutil
+import sys
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.sql import func
+
+from gateway import maintenance, wiring
+from gateway.config import Config
+from gateway.doctor.reading import Findings, minute, read
+from gateway.domain.health import Level
+from gateway.domain.json_values import parse_timestamp
+from gateway.evidence import event
+from gateway.store.log_integrity import newest_document
+
+SKEW = timedelta(seconds=2)
+
+OLD_BACKUP = timedelta(days=2)
+
+OLD_REHEARSAL = timedelta(days=200)
+
+LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
+
+_TIME = select(func.clock_timestamp())
+
+_TIME_ERROR = 5
+
+
+def settings(config: Config, now: datetime) -> Findings:
+    """Return what must not be set in operation."""
+    if config.simulated_reference_date is not None:
+        yield (
+            Level.WARNING,
+            "the reference date is simulated: "
+            "remove [demo] simulated_reference_date before operation",
+        )
+    else:
+        yield Level.OK, f"the settings of {config.name} can be read"
+
+
+def permissions(config: Config, now: datetime) -> Findings:
+    """Tell who else can look into the folder."""
+    apart = (config.keys, config.issuing, config.people, config.offline, config.server)
+    private = [path for path in (config.folder, *apart) if path.exists()]
+    open_ones = [path for path in private if path.stat().st_mode & 0o077]
+    for path in open_ones:
+        yield Level.ERROR, f"other users can read {path}: run chmod 700 {path}"
+    if (config.offline / "root.key").exists():
+        yield (
+            Level.WARNING,
+            f"The root key is on this machine. Move {config.offline} to offline storage.",
+        )
+    if not open_ones:
+        yield Level.OK, "the folder and what is private in it can be read only by their owner"
+
+
+def clock(config: Config, now: datetime) -> Findings:
+    """Tell whether time would run backwards in the log."""
+    with read(config) as work:
+        document = newest_document(work)
+        there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
+    if document is not None:
+        written = parse_timestamp(event.read(document)["time"])
+        if written > now:
+            yield (
+                Level.ERROR,
+                f"the clock is behind the newest event, which is of {written:%Y-%m-%d %H:%M:%S}"
+                " UTC: set it right by NTP before the gateway writes",
+            )
+            return
+    if _is_unsynchronised():
+        yield (
+            Level.WARNING,
+            "the system calls its clock unsynchronised: run an NTP client (chrony, or `timedatectl "
+            "set-ntp true`), for the gateway believes the clock that it starts with",
+        )
+    if abs(there - now) > SKEW:
+        yield Level.WARNING, "the clocks here and of PostgreSQL's host differ: keep both by NTP"
+        return
+    yield Level.OK, "the clock is not behind the newest event"
+
+
+def _is_unsynchronised() -> bool:
+    """Return what the kernel says (adjtimex(2), TIME_ERROR); False where it does not tell."""
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == _TIME_ERROR)
+
+
+def backups(config: Config, now: datetime) -> Findings:
+    """Tell whether backups are made here, and how old the last ones are."""
+    for what in maintenance.BACKUPS:
+        made = maintenance.last_backup(config, what)
+        told = "never" if made is None else minute(made)
+        if made is None or now - made > OLD_BACKUP:
+            mend = "run deploy/systemd/back-up daily (docs/operators.md, 'Back up')"
+            yield Level.WARNING, f"the last backup of the {what} was made: {told}; {mend}"
+        else:
+            yield Level.OK, f"the last backup of the {what} was made: {told}"
+
+
+def rehearsal(config: Config, now: datetime) -> Findings:
+    """Tell when a restore was rehearsed last."""
+    made = maintenance.last_backup(config, maintenance.REHEARSAL)
+    mend = "twice a year (docs/operators.md, 'Back up')"
+    if made is None:
+        yield Level.WARNING, f"no restore was ever rehearsed: do it now, and {mend}"
+    elif now - made > OLD_REHEARSAL:
+        yield Level.WARNING, f"a restore was rehearsed last: {minute(made)}; do it {mend}"
+    else:
+        yield Level.OK, f"a restore was rehearsed last: {minute(made)}"
+
+
+def disk(config: Config, now: datetime) -> Findings:
+    """Tell whether there is room to go on."""
+    for folder in sorted({*wiring.data_folders(config).values()}):
+        free = shutil.disk_usage(folder).free
+        sentence = f"{free / 1024**3:.1f} GiB are free at {folder}"
+        if free < NO_SPACE:
+            yield Level.ERROR, f"{sentence}: make room now, or writes will fail"
+        elif free < LITTLE_SPACE:
+            yield Level.WARNING, f"{sentence}: make room"
+        else:
+            yield Level.OK, sentence

@@ -1,0 +1,106 @@
+"""The log: whether it continues what was signed, and rows and policies are as it says."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+
+from gateway import keys, maintenance, wiring
+from gateway.config import Config
+from gateway.doctor.reading import Findings, read, read_rows
+from gateway.domain import refusals
+from gateway.domain.health import Level
+from gateway.kernel.log_continuity import require_prefixes
+from gateway.ledger.note import NoteError, open_checkpoint
+from gateway.store.log_integrity import StoredLogCorrupt, verify_log
+from gateway.store.proved import Proved
+
+Told = Callable[[int, int], None]
+"""Hears how much of a long check is done, and of how much."""
+
+Before = Callable[[], Proved | None]
+"""What maintenance proved last, where a check goes on from it."""
+
+
+def log(config: Config, now: datetime) -> Findings:
+    """Tell whether the database continues what was signed, by this key."""
+    try:
+        marked = wiring.read_mark(config)
+        head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
+        with read(config, head_key=head_key) as work:
+            require_prefixes(work, marked, ())
+            size = work.log.head().size
+    except refusals.LogFrozen as frozen:
+        yield (
+            Level.ERROR,
+            f"log frozen: {frozen.detail}; see 'The log is frozen' in docs/operators.md",
+        )
+        return
+    except refusals.HighWaterMarkUnavailable as unreachable:
+        yield Level.ERROR, f"{unreachable.detail}: see [high_water_mark] url"
+        return
+    if marked is None:
+        return  # told above: without a mark the log is frozen
+    try:
+        signers = wiring.load_log_signers(config)
+        open_checkpoint(marked.note, [one.key for one in signers], config.log_origin)
+    except NoteError:
+        yield (
+            Level.ERROR,
+            "the log key is not the one that signed this log: restore the original",
+        )
+        return
+    yield Level.OK, f"the database continues what was signed ({marked.head.size} of {size})"
+    yield from _apart(config)
+
+
+def _apart(config: Config) -> Findings:
+    file, mark = config.database_file, config.mark_file
+    if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
+        yield (
+            Level.WARNING,
+            "the high-water mark is on the disk of the database: a restored image of that disk"
+            " takes both back, and goes unnoticed; put it on another one ([high_water_mark] url)",
+        )
+
+
+def whole_log(config: Config, now: datetime, *, tell: Told) -> Findings:
+    """Tell whether every document, detail, stream and search word is as the log has it: takes
+    long."""
+    person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
+    with read_rows(config, person_key=person_key) as work:
+        try:
+            head = verify_log(work, tell)
+        except StoredLogCorrupt as error:
+            yield Level.ERROR, f"the stored log is damaged: {error}"
+            return
+    yield Level.OK, f"all {head.size} entries have their documents, streams and search words"
+
+
+def registry(config: Config, now: datetime, *, proved: Before) -> Findings:
+    """Tell whether the registry's rows are what the log's events say."""
+    with read_rows(config) as work:
+        told = maintenance.rows_proof(config, work, proved()).registry().sentences()
+    for sentence in told:
+        yield Level.ERROR, sentence
+    if not told:
+        yield Level.OK, "the registry is what the log's events say"
+
+
+def handoffs(config: Config, now: datetime, *, proved: Before) -> Findings:
+    """Tell whether cases, handoffs and what stands beside them are what log and documents say."""
+    keyring = wiring.connect_keyring(config)
+    with closing(keyring), read_rows(config, keyring=keyring) as work:
+        told = maintenance.rows_proof(config, work, proved()).handoffs().sentences()
+    for sentence in told:
+        yield Level.ERROR, sentence
+    if not told:
+        yield Level.OK, "cases and handoffs are what the log and their documents say"
+
+
+def policies(config: Config, now: datetime, *, proved: Before) -> Findings:
+    """Tell whether the rules hold in all their cases."""
+    held, problems = maintenance.policies_held(proved())
+    for problem in problems:
+        yield Level.ERROR, f"a policy test fails: {problem}"
+    for rules, cases in held.values():
+        yield Level.OK, f"{rules} rules hold in {cases} cases"
