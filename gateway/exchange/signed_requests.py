@@ -159,8 +159,14 @@ DRAFT = ""
 """In place of the draft of a document: one is to be made, and nothing is signed."""
 
 
-def unsigned(heading: handoff_documents.Heading) -> handoff_documents.Heading:
-    """The heading of a draft: what somebody reads before they sign with a passkey."""
+def heading_of(
+    context: RequestContext, draft: str | None, audience: str | None = None
+) -> handoff_documents.Heading:
+    """The heading of a document that the gateway signs for the caller (see `attesting`); of a
+    `DRAFT` unsigned: what somebody reads before they sign with a passkey."""
+    heading = attesting(context.ports, context.caller.organisation, audience)
+    if draft is None:
+        return heading
     return replace(heading, signer=sd_jwt.Unsigned(heading.signer.kid, heading.signer.alg))
 
 

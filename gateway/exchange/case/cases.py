@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain import refusals
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case, CaseState, SealedElement, conditions, embargoed
+from gateway.domain.case import Case, CaseState, conditions, embargoed
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
@@ -325,8 +325,11 @@ def page(
                 matter is not None and matter not in said["matter"]
             ):
                 return None
-            ends = listed.case.id.hex.endswith(filters.ends or "")
-            return _view_in_list(context, listed) if ends else None
+            if not listed.case.id.hex.endswith(filters.ends or ""):
+                return None
+            # None: its key is lost, which keeps no other case from its originator.
+            resource = listed_entity(context, listed)
+            return _view(listed) if resource is not None and allows(context, resource) else None
 
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
@@ -418,7 +421,6 @@ def _document(
     if submission.signed is not None:
         document = signed_requests.stored_case(submission.signed)
         return document, sd_jwt.read_own(document)
-    heading = signed_requests.attesting(context.ports, context.caller.organisation)
     if submission.draft:
         content = submission.content
         binds = {name: content.get(name) for name in ("case", "version", "previous")}
@@ -427,28 +429,20 @@ def _document(
         if cases.case_from_claims(verified.content) != content:
             raise refusals.EditConflict("the case is another one than was shown: read it again")
         return document, verified
-    if submission.draft is not None:
-        heading = signed_requests.unsigned(heading)
+    heading = signed_requests.heading_of(context, submission.draft)
     return handoff_documents.issue_case(heading, submission.content)
 
 
-def _facts_of_submission(
-    context: RequestContext,
-    submission: Submission,
-    verified: VerifiedSdJwt,
-    earlier: Case | None,
+def facts_of_content(
+    context: RequestContext, content: Mapping[str, Any], *, cleared: bool
 ) -> dict[str, Value]:
-    content, cleared = submission.content, submission.clearance is not None
+    """Collect what policy is asked of the content of a version, beside the case itself."""
     forces = content["marking"].get("force", {}).values()
-    facts: dict[str, Value] = {
+    return {
         "states_law": any(one["force"] == "law" for one in forces),
         "basis": regimes_of(content),
         "findings": findings(content, context.ports.policy.matters, cleared=cleared),
     }
-    if submission.change is not None:
-        facts["loosens"] = versions.loosens_cleared(context, earlier, verified)
-        facts["two_persons"] = submission.by_two_persons()
-    return facts
 
 
 def _submit(context: RequestContext, submission: Submission) -> results.Submitted:
@@ -457,7 +451,11 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     version = _made_version(context, submission, document, verified)
     earlier = context.work.cases.get(version.originator, version.case) if change else None
     resource = submitted_entity(context, version, content, verified)
-    authorize(context, resource, _facts_of_submission(context, submission, verified, earlier))
+    facts = facts_of_content(context, content, cleared=submission.clearance is not None)
+    if change is not None:
+        facts["loosens"] = versions.loosens_cleared(context, earlier, verified)
+        facts["two_persons"] = submission.by_two_persons()
+    authorize(context, resource, facts)
     check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject.of_version(version)
@@ -659,24 +657,22 @@ def _check_dates(
 
 def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:
     """Each seal is for a valid encryption key of the organisation that its element names."""
-    errors = [
-        error for part in cases.sealed_parts(content) for error in _seal_errors(context, part)
-    ]
+    errors = []
+    for part in cases.sealed_parts(content):
+        pointer = f"/content/{part.group}/{part.place}"
+        addressee = context.see(part.sealed_to)
+        key = None if addressee is None else addressee.encryption_key(seal.key_id(part.text))
+        if addressee is None:
+            why = "no organisation of this gateway has that id"
+            errors.append((f"{pointer}/sealed_to", why))
+        elif key is None:
+            why = "is not sealed to a key of the organisation in sealed_to"
+            errors.append((f"{pointer}/sealed", why))
+        elif not key.holds(context.now):
+            why = "is sealed to a revoked key: seal it to a valid one"
+            errors.append((f"{pointer}/sealed", why))
     if errors:
         raise refusals.ValidationFailed(tuple(errors))
-
-
-def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple[str, str]]:
-    pointer = f"/content/{part.group}/{part.place}"
-    addressee = context.see(part.sealed_to)
-    if addressee is None:
-        yield f"{pointer}/sealed_to", "no organisation of this gateway has that id"
-        return
-    key = addressee.encryption_key(seal.key_id(part.text))
-    if key is None:
-        yield f"{pointer}/sealed", "is not sealed to a key of the organisation in sealed_to"
-    elif not key.holds(context.now):
-        yield f"{pointer}/sealed", "is sealed to a revoked key: seal it to a valid one"
 
 
 def _submitted(
@@ -777,15 +773,6 @@ def _authorized(
     )
     context.about = EventSubject.of_version(version)
     return found, version
-
-
-def _view_in_list(context: RequestContext, listed: ListedCase) -> results.CaseSummary | None:
-    """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
-
-    A case whose key is lost is left out as well: it keeps no other from its originator.
-    """
-    resource = listed_entity(context, listed)
-    return _view(listed) if resource is not None and allows(context, resource) else None
 
 
 def _view(listed: ListedCase) -> results.CaseSummary:

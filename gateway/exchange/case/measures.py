@@ -124,25 +124,21 @@ def on_handoff(
     """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
     and does nothing else (WrongState)."""
     request = _request(wanted, key, {"handoff": str(handoff)})
+
+    def acted(context: RequestContext) -> MeasureView:
+        # The case first, and for itself alone: a handoff would share its row with others.
+        place = context.work.handoffs.case_of(handoff) or deny_as_not_found()
+        case = context.work.cases.get(*place) or deny_as_not_found()
+        held = party_to(context, handoff)
+        context.about = EventSubject.of_handoff(held)
+        erased = held.recall_answer is RecallAnswer.COPIES_ERASED
+        if erased and not isinstance(wanted, MeasureEnd):
+            raise WrongState("you erased your copies: end what you set; you set no more")
+        return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
+
     return transact(
-        ports,
-        caller,
-        request,
-        lambda context: _act_on_handoff(context, wanted, handoff),
-        lambda context, logged: _again(wanted, context, logged),
+        ports, caller, request, acted, lambda context, logged: _again(wanted, context, logged)
     )
-
-
-def _act_on_handoff(context: RequestContext, wanted: Wanted, handoff: UUID) -> MeasureView:
-    # The case first, and for itself alone: a handoff would share its row with others.
-    place = context.work.handoffs.case_of(handoff) or deny_as_not_found()
-    case = context.work.cases.get(*place) or deny_as_not_found()
-    held = party_to(context, handoff)
-    context.about = EventSubject.of_handoff(held)
-    erased = held.recall_answer is RecallAnswer.COPIES_ERASED
-    if erased and not isinstance(wanted, MeasureEnd):
-        raise WrongState("you erased your copies: end what you set; you set no more")
-    return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
 
 
 def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionRequest:

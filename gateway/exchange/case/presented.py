@@ -13,13 +13,11 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.decision import Value
-from gateway.domain.matters import findings
 from gateway.domain.refusals import CaseErased, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
-from gateway.exchange.case.cases import check_qualifications, reference, regimes_of
+from gateway.exchange.case.cases import check_qualifications, facts_of_content, reference
 from gateway.exchange.standing.case_version import submitted_entity
 from gateway.kernel.events import EventSubject
 from gateway.kernel.request import RequestContext, authorize
@@ -61,7 +59,19 @@ def store_presented(
     if earlier is not None and content["version"] <= earlier.version:
         raise WrongState(f"version {earlier.version} of the case is here: offer the newest one")
     verified = sd_jwt.read_own(presented.document)
-    version = _version(context, presented, verified, changed=earlier is not None)
+    changed = earlier is not None
+    version = CaseVersion(
+        originator=context.caller.organisation,
+        case=UUID(content["case"]),
+        version=content["version"],
+        digest=presented.document.digest,
+        assurance=presented.assurance,
+        event=context.ports.new_id(),
+        summary=cases.summary(verified.content),
+        document=presented.document.compact(),
+        change=presented.change if changed else None,
+        reason_code=presented.reason_code if changed else None,
+    )
     _authorize(context, presented, verified, version, earlier)
     return _stored(context, presented, version, earlier), version
 
@@ -83,24 +93,6 @@ def _with_more(
     return more
 
 
-def _version(
-    context: RequestContext, presented: PresentedVersion, verified: VerifiedSdJwt, *, changed: bool
-) -> CaseVersion:
-    content = presented.content
-    return CaseVersion(
-        originator=context.caller.organisation,
-        case=UUID(content["case"]),
-        version=content["version"],
-        digest=presented.document.digest,
-        assurance=presented.assurance,
-        event=context.ports.new_id(),
-        summary=cases.summary(verified.content),
-        document=presented.document.compact(),
-        change=presented.change if changed else None,
-        reason_code=presented.reason_code if changed else None,
-    )
-
-
 def _authorize(
     context: RequestContext,
     presented: PresentedVersion,
@@ -110,14 +102,8 @@ def _authorize(
 ) -> None:
     """Ask what is asked of every case that is submitted here, as far as this one is shown."""
     content = {"legal_basis": (), "intake_channel": "", **presented.content}
-    matters = context.ports.policy.matters
     resource = submitted_entity(context, version, content, verified)
-    forces = content["marking"].get("force", {}).values()
-    facts: dict[str, Value] = {
-        "states_law": any(one["force"] == "law" for one in forces),
-        "basis": regimes_of(content),
-        "findings": findings(content, matters, cleared=presented.cleared),
-    }
+    facts = facts_of_content(context, content, cleared=presented.cleared)
     authorize(context, resource, facts, "case.submit")
     check_qualifications(context.organisation, content)
     day = context.civil_day

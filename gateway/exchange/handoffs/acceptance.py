@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain import refusals
-from gateway.domain.decision import Value
 from gateway.domain.handoff import Handoff, HandoffState
 from gateway.exchange.case.cases import conditions_digest
 from gateway.exchange.case.versions import owe_announced
@@ -31,7 +30,13 @@ def check_acceptance(given: Answering) -> None:
         if conditions_digest(ports, digest, repeated) != handoff.conditions_digest:
             _check_conditions(repeated, _versions(given))
     if "groups" in given.fields:
-        _check_groups(given)
+        offered = read_version(given.context.work, handoff.case_digest).said
+        parts = elements(offered, given.context.require(handoff.originator))
+        named = set(given.fields["groups"])
+        if not named or not named <= {parts[one].group for one in handoff.permitted_disclosures}:
+            raise refusals.ValidationFailed(
+                (("/groups", "name at least one group, of those that were offered"),)
+            )
 
 
 def _versions(given: Answering) -> access.Versions:
@@ -64,21 +69,6 @@ def _check_tightened(given: Answering, repeated: Mapping[str, Any]) -> None:
             "the case was marked more strictly after this offer, and could not be offered to you "
             "any more: decline it, and ask its originator for a new offer"
         )
-
-
-def _check_groups(given: Answering) -> None:
-    handoff, context, named = given.handoff, given.context, set(given.fields["groups"])
-    offered = read_version(context.work, handoff.case_digest).said
-    parts = elements(offered, context.require(handoff.originator))
-    if not named or not named <= {parts[one].group for one in handoff.permitted_disclosures}:
-        raise refusals.ValidationFailed(
-            (("/groups", "name at least one group, of those that were offered"),)
-        )
-
-
-def facts_of_acceptance(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """The facts of an acceptance that policy decides by."""
-    return {"conditions_accepted": "conditions" in fields}
 
 
 def follow_acceptance(given: Answering, moved: Handoff) -> None:

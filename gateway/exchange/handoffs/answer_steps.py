@@ -16,11 +16,7 @@ from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import is_place, place_of
 from gateway.domain.standing import MOST_LATE
 from gateway.exchange.case.measure_events import tell_of_removal
-from gateway.exchange.handoffs.acceptance import (
-    check_acceptance,
-    facts_of_acceptance,
-    follow_acceptance,
-)
+from gateway.exchange.handoffs.acceptance import check_acceptance, follow_acceptance
 from gateway.exchange.handoffs.answering import Answering
 from gateway.exchange.handoffs.retention import end_retention, set_retention
 from gateway.exchange.standing import duties
@@ -56,11 +52,6 @@ def check_outcome(given: Answering) -> None:
     if errors := outcome_errors(given.fields, given.context.now):
         raise refusals.ValidationFailed(errors)
     check_elements(given, "items", ("items",))
-
-
-def facts_of_outcome(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """The fact of an outcome that policy decides by."""
-    return {"code": fields["code"]}
 
 
 def outcome_as_originator_reads(given: Answering) -> Mapping[str, Any]:
@@ -165,11 +156,6 @@ def check_recall_answer(given: Answering) -> None:
         raise refusals.ValidationFailed(errors)
 
 
-def facts_of_recall_answer(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """The fact of a final answer that policy decides by."""
-    return {"done": fields["done"]}
-
-
 def move_by_recall_answer(given: Answering) -> Handoff:
     """Only one is given before the copies are erased; without a recall, only that they are."""
     done = RecallAnswer(given.fields["done"])
@@ -189,9 +175,16 @@ def follow_recall_answer(given: Answering, moved: Handoff) -> None:
 
 
 ANSWER_STEPS: Mapping[str, AnswerSteps] = {
-    "acceptance": AnswerSteps(check_acceptance, facts_of_acceptance, follow=follow_acceptance),
+    "acceptance": AnswerSteps(
+        check_acceptance,
+        lambda fields: {"conditions_accepted": "conditions" in fields},
+        follow=follow_acceptance,
+    ),
     "outcome": AnswerSteps(
-        check_outcome, facts_of_outcome, follow=follow_outcome, read=outcome_as_originator_reads
+        check_outcome,
+        lambda fields: {"code": fields["code"]},
+        follow=follow_outcome,
+        read=outcome_as_originator_reads,
     ),
     "correction_proposal": AnswerSteps(check_proposal),
     "delay": AnswerSteps(follow=follow_delay),
@@ -199,7 +192,10 @@ ANSWER_STEPS: Mapping[str, AnswerSteps] = {
     "correction_notice": AnswerSteps(check_notice),
     "retention": AnswerSteps(follow=follow_retention),
     "recall_answer": AnswerSteps(
-        check_recall_answer, facts_of_recall_answer, move_by_recall_answer, follow_recall_answer
+        check_recall_answer,
+        lambda fields: {"done": fields["done"]},
+        move_by_recall_answer,
+        follow_recall_answer,
     ),
 }
 """By the name of the kind; a kind that is not here asks for nothing more."""

@@ -126,13 +126,11 @@ def _document(context: RequestContext, given: Answering, binds: Mapping[str, Any
     request = given.request
     if request.signed is not None:
         return request.signed.document
-    decides = context.names.home(given.handoff.recipient)
-    heading = signed_requests.attesting(context.ports, context.caller.organisation, decides)
-    fields = {"by": request.by, **request.fields}
     if request.draft:
         return signed_requests.complete(context, request.draft, binds)
-    if request.draft is not None:
-        heading = signed_requests.unsigned(heading)
+    decides = context.names.home(given.handoff.recipient)
+    heading = signed_requests.heading_of(context, request.draft, decides)
+    fields = {"by": request.by, **request.fields}
     return handoff_documents.issue_answer(heading, fields=fields, **binds)
 
 

@@ -62,10 +62,7 @@ def search(ports: Ports, caller: Caller, key: str, wanted: ItemSearch) -> WriteR
             return item_index.shown(context, about)
 
         found = collect_page(rows, lambda about: about[0].about, view, wanted.after, wanted.limit)
-        return ItemSearchResult(found.items, item_index.searched(caller), _place(found.after))
+        after = found.after if isinstance(found.after, UUID) else None
+        return ItemSearchResult(found.items, item_index.searched(caller), after)
 
     return WriteResult(read(ports, caller, ActionRequest(ACTION), query), written.receipt)
-
-
-def _place(after: UUID | str | None) -> UUID | None:
-    return after if isinstance(after, UUID) else None

@@ -40,12 +40,11 @@ from gateway.exchange.signed_requests import (
     CONFIRMED,
     VerifiedRequest,
     assurance,
-    attesting,
     check_signed,
     complete,
     digest_of,
+    heading_of,
     require_not_older,
-    unsigned,
 )
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import elements, in_force, read_version
@@ -231,11 +230,13 @@ def offer(key: str, case: UUID, wanted: OfferRequest) -> Write:
     request = ActionRequest(
         "handoff.offer", wanted.by, key, asked, _second(wanted), document=signed
     )
-    return Write(
-        request,
-        lambda context: _offer(context, case, wanted),
-        lambda context, logged: _offered_again(context, logged, wanted),
-    )
+
+    def act(context: RequestContext) -> results.OfferResult:
+        draft = _draft(context, case, wanted, assurance(wanted.signed, context.caller))
+        check_signed(context, wanted.signed, draft.inputs.address.organisation)
+        return _make(context, draft, wanted)
+
+    return Write(request, act, lambda context, logged: _offered_again(context, logged, wanted))
 
 
 def _second(wanted: OfferRequest) -> tuple[NamedPerson, ...]:
@@ -280,8 +281,9 @@ def select_parts(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
     asked = _selected(parts, wanted, inputs.items.left_out)
-    of = context.ports.policy, asked, inputs.originator, _reader(wanted, inputs)
-    permitted_disclosures, withheld_groups = select_disclosures(*of)
+    permitted_disclosures, withheld_groups = select_disclosures(
+        context.ports.policy, asked, inputs.originator, _reader(wanted, inputs)
+    )
     _require_worth_offering(asked, frozenset(permitted_disclosures))
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
@@ -574,12 +576,6 @@ def _authorize_break_glass(
     context.rules = (*rules, *context.rules)
 
 
-def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results.OfferResult:
-    draft = _draft(context, case, wanted, assurance(wanted.signed, context.caller))
-    check_signed(context, wanted.signed, draft.inputs.address.organisation)
-    return _make(context, draft, wanted)
-
-
 def take(
     context: RequestContext, case: Case, version: CaseVersion, wanted: OfferRequest
 ) -> results.OfferResult:
@@ -723,9 +719,6 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
     wanted = draft.terms
     if wanted.signed is not None:
         return wanted.signed.document
-    recipient = draft.inputs.address.organisation
-    home = context.names.home(recipient)
-    heading = attesting(context.ports, context.caller.organisation, home)
     to = addressing.claimed(draft.inputs.address)
     if wanted.draft:
         binds = {
@@ -737,10 +730,9 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
             "change": draft.change,
         }
         return complete(context, wanted.draft, binds)
-    if wanted.draft is not None:
-        heading = unsigned(heading)
+    home = context.names.home(draft.inputs.address.organisation)
     return handoff_documents.issue_offer(
-        heading,
+        heading_of(context, wanted.draft, home),
         handoff=wanted.handoff,
         to=to,
         case_digest=draft.version.digest,

@@ -1,6 +1,6 @@
 """Open the content of a handoff, after its acceptance or in danger before it; review of that."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -116,7 +116,9 @@ def _shown(
     if standing.opening(reason_code) is Opens.DANGER:
         accepted = {n: p for n, p in accepted.items() if access.is_needed(p, opened.recipient)}
     originator = context.entity(context.require(opened.originator))
-    reader = _reader(context, standing, reason_code)
+    found, read_access = standing.handoff, standing.read_access
+    competence = found.address.competence
+    reader = Reader(context.entity(), competence, found.purpose, read_access, reason_code)
     permitted, _ = select_disclosures(context.ports.policy, accepted, originator, reader)
     return {digest: parts[digest] for digest in permitted}
 
@@ -161,12 +163,6 @@ def _open_package(
         withheld_groups=tuple(withheld_groups),
         beside={"retained": False, "package": opened.package, "superseded": superseded},
     )
-
-
-def _reader(context: RequestContext, standing: Standing, reason_code: str) -> Reader:
-    found, read_access = standing.handoff, standing.read_access
-    competence = found.address.competence
-    return Reader(context.entity(), competence, found.purpose, read_access, reason_code)
 
 
 def _parties(
@@ -248,7 +244,11 @@ def review(
         waiting = [one for one in owed if one.kind is kind]
         if not waiting:
             raise WrongState("nothing of this handoff waits for your review")
-        _require_reviewer(context, asked.by, {RegisterRole.DPO} if originates else WORKING)
+        entries = context.work.staff.named(context.caller.organisation, [asked.by])
+        roles = {RegisterRole.DPO} if originates else WORKING
+        named = NamedPerson("/by", asked.by, frozenset(roles))
+        if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
+            raise ValidationFailed(errors)
         others = [one for one in waiting if one.person != asked.by]
         if not others:
             raise SecondPersonRequired("who consulted does not review it: another person does")
@@ -259,11 +259,3 @@ def review(
         return to_json(Reviewed(handoff, [one.source for one in others]))
 
     return transact(ports, caller, request, act)
-
-
-def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
-    """Require a role that may review; which one depends on what is reviewed."""
-    entries = context.work.staff.named(context.caller.organisation, [by])
-    named = NamedPerson("/by", by, frozenset(roles))
-    if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
-        raise ValidationFailed(errors)

@@ -37,11 +37,10 @@ from gateway.exchange.signed_requests import (
     DRAFT,
     VerifiedRequest,
     assurance,
-    attesting,
     check_signed,
     complete,
     digest_of,
-    unsigned,
+    heading_of,
 )
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.disclosure import reads_acts_of
@@ -157,15 +156,12 @@ def _document(
     """The recall as its originator signed it, or as the gateway attests it."""
     if wanted.signed is not None:
         return wanted.signed.document
-    heading = attesting(context.ports, context.caller.organisation)
     if wanted.draft:
         binds: dict[str, Any] = {"case": str(case.id), "version": case.version}
         binds |= {} if handoff is None else {"handoff": str(handoff)}
         return complete(context, wanted.draft, binds)
-    if wanted.draft is not None:
-        heading = unsigned(heading)
     return handoff_documents.issue_recall(
-        heading,
+        heading_of(context, wanted.draft),
         case=case.id,
         version=case.version,
         code=wanted.code,
@@ -176,22 +172,19 @@ def _document(
     )
 
 
-def _named(context: RequestContext, where: Mapping[str, UUID]) -> Case:
-    """The caller's own case, by its id or by that of a handoff of it."""
-    if "case" in where:
-        return own_case(context, where["case"])
-    originator, case = context.work.handoffs.case_of(where["handoff"]) or deny_as_not_found()
-    if originator != context.caller.organisation:
-        deny_as_not_found()
-    return own_case(context, case)
-
-
 def _recalled_case(
     context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> Case:
     """The case that is recalled, once a signed recall says the same of it."""
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed, context.caller)})
-    case, handoff = _named(context, where), where.get("handoff")
+    handoff = where.get("handoff")
+    if handoff is None:
+        case = own_case(context, where["case"])
+    else:
+        originator, id_ = context.work.handoffs.case_of(handoff) or deny_as_not_found()
+        if originator != context.caller.organisation:
+            deny_as_not_found()
+        case = own_case(context, id_)
     context.about = replace(EventSubject.of_case(case), handoff=handoff)
     if wanted.reason is not None:  # its holders read it
         _refuse_words(case)

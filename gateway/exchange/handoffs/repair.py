@@ -141,7 +141,11 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
         offer = offers_of(answers)[-1]
         newest = read_move(offer.sequence, offer.document) if offer.document else None
         if newest is not None and newest.claims is not None:
-            named = replace(named, address=_address(newest.claims))
+            to, event = newest.claims["to"], newest.claims["to"].get("mandate_event")
+            named = replace(
+                named,
+                address=Addressee(to["organisation"], to.get("competence"), event and UUID(event)),
+            )
         course = read_course(named, answers, told, steps)
     except (ValueError, IndexError) as error:
         raise WrongState(f"its documents are not whole: {error}") from None
@@ -164,11 +168,6 @@ def _recall(work: UnitOfWork, found: Handoff, course: Course) -> UUID | None:
     made = work.cases.recalls(found.originator, found.case)
     same = (one.id for one in made if course.recall.digest in (None, one.digest))
     return next(same, None)
-
-
-def _address(claims: Mapping[str, Any]) -> Addressee:
-    to, event = claims["to"], claims["to"].get("mandate_event")
-    return Addressee(to["organisation"], to.get("competence"), event and UUID(event))
 
 
 def _at_package(

@@ -4,15 +4,14 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from gateway.domain import moves, refusals
 from gateway.domain.answers import AnswerAuthor
-from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
+from gateway.domain.case import ROUTING_FIELDS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
 from gateway.domain.json_values import Asked
@@ -30,9 +29,9 @@ from gateway.exchange.standing.access import entity_of
 from gateway.exchange.standing.case_version import elements, identity, read_version
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.exchange.standing.item_index import index_package
-from gateway.kernel import transact
 from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import Write
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 
@@ -84,7 +83,7 @@ def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) 
     )
 
 
-def update(key: str, handoff: UUID, wanted: UpdateRequest) -> transact.Write:
+def update(key: str, handoff: UUID, wanted: UpdateRequest) -> Write:
     """The write of a handoff's next package: the case's current version, once it is cleared.
 
     Raises WrongState (not cleared, no newer version, a handoff that takes none), EditConflict (it
@@ -94,7 +93,7 @@ def update(key: str, handoff: UUID, wanted: UpdateRequest) -> transact.Write:
     content = {"handoff": str(handoff), **wanted.asked()}
     signed = signed_requests.digest_of(wanted.signed)
     request = ActionRequest("handoff.update", wanted.by, key, content, document=signed)
-    return transact.Write(request, lambda context: take(context, handoff, wanted), _updated_again)
+    return Write(request, lambda context: take(context, handoff, wanted), _updated_again)
 
 
 def _draft(
@@ -119,7 +118,16 @@ def _draft(
     if wanted.signed is not None:
         _check_signed_terms(wanted.signed, found, change)
     terms = _terms(context, found, version.said, wanted)
-    inputs = _inputs(context, found, case, version, terms, word=word)
+    recipient, day = context.require(found.recipient), context.today.day
+    inputs = offers.SelectionInputs(
+        case,
+        context.entity(),
+        context.entity(recipient),
+        found.address,
+        word,
+        offers.by_country(context, version, terms, recipient, day),
+        offers.tool_of(context, version, terms, recipient),
+    )
     draft = offers.select_parts(context, terms, version, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     return replace(draft, updated=found, change=change)
@@ -168,6 +176,12 @@ def _terms(
         raise refusals.ValidationFailed((("/expires_at", "may only shorten the handoff"),))
     offer = context.work.handoffs.offer(found.id, 1) or deny_as_not_found()
     said = sd_jwt.read_stored(offer.document).content
+    approved_by: str | None = said.get("approved_by")
+    if approved_by == wanted.by:
+        approved_by = said.get("by")
+    before = read_version(context.work, found.case_digest).said
+    permitted = found.permitted_disclosures
+    given = {identity(p): p.value for p in before.placed if p.digest in permitted}
     return offers.OfferRequest(
         handoff=found.id,
         by=wanted.by,
@@ -179,26 +193,12 @@ def _terms(
         note=wanted.note,
         country_reason=said.get("country_reason"),
         derogation=is_derogation(found.transfer_tool),
-        approved_by=_other_person(said, wanted.by),
+        approved_by=approved_by,
         persons=wanted.persons,
-        confirmed=_given_before(context, found, now),
+        confirmed=frozenset(p.digest for p in now.placed if given.get(identity(p)) == p.value),
         signed=wanted.signed,
         draft=wanted.draft,
     )
-
-
-def _given_before(context: RequestContext, found: Handoff, now: VerifiedSdJwt) -> frozenset[str]:
-    before = read_version(context.work, found.case_digest).said
-    permitted = found.permitted_disclosures
-    given = {identity(p): p.value for p in before.placed if p.digest in permitted}
-    return frozenset(p.digest for p in now.placed if given.get(identity(p)) == p.value)
-
-
-def _other_person(said: Mapping[str, Any], by: str) -> str | None:
-    """Of the two persons of an offer the one who approved it; where that one updates it, the other:
-    None where one person made it."""
-    approved_by: str | None = said.get("approved_by")
-    return said.get("by") if approved_by == by else approved_by
 
 
 def _selected(
@@ -228,27 +228,6 @@ def _selected(
             ((where, f"{named} was not offered and accepted in this handoff: make a new offer"),)
         )
     return tuple(sorted(digests))
-
-
-def _inputs(
-    context: RequestContext,
-    found: Handoff,
-    case: Case,
-    version: CaseVersion,
-    terms: offers.OfferRequest,
-    *,
-    word: str,
-) -> offers.SelectionInputs:
-    recipient, day = context.require(found.recipient), context.today.day
-    return offers.SelectionInputs(
-        case,
-        context.entity(),
-        context.entity(recipient),
-        found.address,
-        word,
-        offers.by_country(context, version, terms, recipient, day),
-        offers.tool_of(context, version, terms, recipient),
-    )
 
 
 def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
@@ -286,28 +265,32 @@ def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> Updat
 
 
 def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
-    stored = context.work.handoffs.answer_of(logged.event.id)
+    stored, package = context.work.handoffs.answer_of(logged.event.id), None
     if stored is None:
-        return _sent_again(context, logged)
+        sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
+        found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
+        stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
+        package = found.package
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     version = read_version(context.work, offer.case_digest)
-    made = context.work.handoffs.answers(stored.handoff)
-    number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
-    return _updated(context, stored, number, version)
-
-
-def _sent_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
-    sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
-    found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
-    offer = handoff_documents.read_offer(sd_jwt.read_stored(sent.document))
-    stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
-    return _updated(context, stored, found.package, read_version(context.work, offer.case_digest))
+    if package is None:
+        made = context.work.handoffs.answers(stored.handoff)
+        package = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
+    return _updated(context, stored, package, version)
 
 
 def _updated(
     context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
+    # When an acknowledgement was due right after it, whatever came later.
+    due = (
+        one.due_at
+        for one in context.work.duties.of(stored.handoff)
+        if one.kind is DutyKind.ACKNOWLEDGEMENT
+        and one.since <= stored.at
+        and (one.closed_at is None or one.closed_at > stored.at)
+    )
     return UpdateResult(
         handoff=stored.handoff,
         state=stored.state,
@@ -317,14 +300,5 @@ def _updated(
         version=version.version,
         offer=stored.document,
         permitted_disclosures=sorted(offer.disclosures),
-        acknowledge_by=_acknowledge_by(context, stored),
+        acknowledge_by=next(due, None),
     )
-
-
-def _acknowledge_by(context: RequestContext, stored: HandoffAnswer) -> datetime | None:
-    """Tell when an acknowledgement was due right after an update, whatever came later."""
-    for one in context.work.duties.of(stored.handoff):
-        owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at
-        if owed and (one.closed_at is None or one.closed_at > stored.at):
-            return one.due_at
-    return None

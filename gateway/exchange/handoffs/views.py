@@ -116,7 +116,7 @@ def page(
         def view(listed: ListedHandoff) -> results.HandoffSummary | None:
             return in_list(context, listed) if wanted.fits(listed.handoff) else None
 
-        found = collect_page(rows, _place, view, after or "", limit)
+        found = collect_page(rows, lambda one: str(one.handoff.place), view, after or "", limit)
         waiting = None if after or wanted.ends else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
 
@@ -141,10 +141,6 @@ def _filters(context: RequestContext, box: str, wanted: HandoffQuery) -> Handoff
         ends=wanted.ends,
         reference=named if box == "in" else None,
     )
-
-
-def _place(listed: ListedHandoff) -> str:
-    return str(listed.handoff.place)
 
 
 def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:

@@ -101,27 +101,18 @@ def _index_again(ports: Ports, of: CaseId) -> bool:
         _, version = found
         work.items.drop(of, of.case, before=version.version + 1)
         work.items.put(of.originator, of, of.case, version.version, items_of(ports, version.said))
-        for one in work.handoffs.of_case(of.originator, of.case):
-            _index_handoff_again(ports, work, one, version)
+        for handoff in work.handoffs.of_case(of.originator, of.case):
+            work.items.drop(of, handoff.id, before=handoff.package + 1)
+            # The package that is held, and the newest one.
+            for number in {handoff.held or handoff.package, handoff.package}:
+                if (offer := work.handoffs.offer(handoff.id, number)) is not None:
+                    given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+                    said = read_version(work, given.case_digest, version).said
+                    items = items_of(ports, said, frozenset(given.disclosures))
+                    work.items.put(handoff.recipient, of, handoff.id, number, items)
         work.items.note_indexed(of)
         work.commit()
     return True
-
-
-def _index_handoff_again(
-    ports: Ports, work: UnitOfWork, handoff: Handoff, newest: CaseVersion
-) -> None:
-    """Index the package that is held, and the newest one."""
-    of = CaseId(handoff.originator, handoff.case)
-    work.items.drop(of, handoff.id, before=handoff.package + 1)
-    for number in {handoff.held or handoff.package, handoff.package}:
-        offer = work.handoffs.offer(handoff.id, number)
-        if offer is None:
-            continue
-        given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-        version = read_version(work, given.case_digest, newest)
-        items = items_of(ports, version.said, frozenset(given.disclosures))
-        work.items.put(handoff.recipient, of, handoff.id, number, items)
 
 
 # --- What is found, as the caller may read it ---
