@@ -40,7 +40,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.exchange.handoffs import retention
-from gateway.exchange.lifecycle import erasure, succession_execution
+from gateway.exchange.lifecycle import before_erasure, erasure, log_terms, succession_execution
 from gateway.exchange.relay import ending, following
 from gateway.exchange.standing import duties, item_index
 from gateway.files import PrivateFileError
@@ -550,7 +550,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
         missed = missed_reviews(work.log_terms.holds(), ports.civil_day(now))
-    return TaskReport(missed, more=erasure.erase_details(ports))
+    return TaskReport(missed, more=log_terms.erase_details(ports))
 
 
 def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
@@ -747,7 +747,7 @@ TIMETABLE: tuple[Task, ...] = (
     Task(
         "erasure notices",
         _HOUR,
-        _of_ports(erasure.announce),
+        _of_ports(before_erasure.announce),
         "holders do not hear of erasures",
         records=True,
     ),

@@ -22,8 +22,8 @@ from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.lifecycle import erasure
-from gateway.exchange.lifecycle.erasure import EarlyErasure
+from gateway.exchange.lifecycle import before_erasure
+from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
@@ -660,7 +660,7 @@ class Answers(RuleBasedStateMachine):
         second = "approver-2" if two else "approver-1"
         favourable = DpoAdvice.FAVOURABLE
         asked = EarlyErasure("approver-1", second, "dpo-1", favourable, day, "no longer needed")
-        advance = erasure.advance_erasure
+        advance = before_erasure.advance_erasure
         if self.attempt(case.originator, advance, case.id, asked) is not None:
             assert two and day < case.erase_on
             case.erase_on = day

@@ -11,7 +11,7 @@ from gateway.domain.refusals import Refusal
 from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureEnd, MeasureRequest
 from gateway.exchange.handoffs import retention
-from gateway.exchange.lifecycle import erasure, succession_execution, successions
+from gateway.exchange.lifecycle import before_erasure, erasure, succession_execution, successions
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.oversight import notifications
 from gateway.exchange.standing import duties
@@ -224,7 +224,7 @@ class Moves(Answers):
             succession_execution.apply(ports, due.id)
         self._see_reissued()
         self.listen()
-        erasure.announce(ports)
+        before_erasure.announce(ports)
         self.listen()
         while retention.end_due(ports):
             pass

@@ -20,7 +20,7 @@ from gateway.exchange.handoffs import (
     retention,
 )
 from gateway.exchange.handoffs.arrivals import SeenRequest, TakeRequest
-from gateway.exchange.lifecycle import erasure, succession_execution, worklist
+from gateway.exchange.lifecycle import before_erasure, erasure, succession_execution, worklist
 from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -157,7 +157,7 @@ def test_answers_to_a_recall_are_kept_after_the_erasure_of_the_case(gateway):
 
 def test_two_nodes_at_once_keep_end_and_tell_of_a_retention_once(gateway):
     kept, waiting = (accepted(gateway, offered(gateway, erased_in(gateway, 10))) for _ in range(2))
-    in_two_threads(lambda: erasure.announce(gateway.ports))
+    in_two_threads(lambda: before_erasure.announce(gateway.ports))
     assert [number for _, number in heard(gateway, OFMIN)] == [2]
     retain(gateway, kept)
     gateway.clock.advance(timedelta(days=10))

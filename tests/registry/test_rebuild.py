@@ -18,7 +18,7 @@ from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.evidence import canonical
-from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle import log_terms
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, withdrawal_of
@@ -380,7 +380,7 @@ def test_a_staff_register_is_compared_also_when_what_its_events_told_is_erased(r
     made = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in made["entries"])
     register.clock.advance(timedelta(days=800))
-    assert not erasure.erase_details(register.ports)
+    assert not log_terms.erase_details(register.ports)
     with register.ports.begin(TransactionMode.READ) as work:
         added = work.log.logged(UUID(made["event"]))
     kinds = {one.kind for one in added.event.disclosures}

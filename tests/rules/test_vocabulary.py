@@ -16,7 +16,7 @@ from gateway.exchange.handoffs import (
     updates,
     views,
 )
-from gateway.exchange.lifecycle import erasure, successions, worklist
+from gateway.exchange.lifecycle import before_erasure, successions, worklist
 from gateway.exchange.oversight import audit, conformance, notifications, witnesses
 from gateway.exchange.relay import taking_in
 from gateway.kernel import changes
@@ -99,7 +99,7 @@ REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, erasure, measures, recalls),
+    "case": (cases, before_erasure, measures, recalls),
     "handoff": (answers, arrivals, package_consultation, views, offers, updates),
     "directory": (directory,),
     "receipt": (audit,),

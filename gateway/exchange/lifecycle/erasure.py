@@ -1,50 +1,38 @@
-"""The end of a case's content, on its day by the gateway itself or before it by two persons of its
-originator; and the end of the log's terms.
+"""The end of a case's content, on its day by the gateway itself, or by hand of administrators.
 
 First the decision is made durable, with its event; then the case's key is destroyed. Whatever stops
 in between, maintenance goes on from there: the database knows which keys are doomed. The other way
 round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import ErasedDetails, EventDetail, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty
-from gateway.domain.json_values import Asked
-from gateway.domain.organisation import OrganisationName, Status
-from gateway.domain.out_of_service import SEE_HANDOFF, EntryKind
+from gateway.domain.organisation import OrganisationName
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
-from gateway.domain.retention import DpoAdvice, RetentionEnd
-from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
+from gateway.domain.retention import RetentionEnd
 from gateway.evidence.case_events import ADVANCED, fold_case
-from gateway.exchange.case.cases import find, own_entity
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import copies_at_erasure
-from gateway.exchange.results import AdvancedErasure
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import in_force
 from gateway.exchange.standing.differences import differences_of_case
-from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.handoff_standing import stored_differences
-from gateway.exchange.standing.interests import is_barred
 from gateway.exchange.standing.item_index import begin_lost_again
 from gateway.kernel import events
-from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
-from gateway.kernel.events import NOTHING, EventSubject
+from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
-from gateway.kernel.transact import WriteResult, transact
-from gateway.kernel.values import Caller, CaseVersion, Erasure, RetainedCopy
+from gateway.kernel.values import CaseVersion, Erasure, RetainedCopy
 
 ERASE = "case.erase"
 
@@ -468,253 +456,3 @@ def _destroyed_now(ports: Ports) -> str:
     except Refusal:  # what was decided stands, and its receipt is returned
         return "will be destroyed by maintenance"
     return "destroyed"
-
-
-# --- Earlier erasure: by two persons of the originator, on the advice of their DPO ---
-
-
-ADVANCE = "case.advance_erasure"
-
-
-@dataclass(frozen=True)
-class EarlyErasure(Asked):
-    """Who brings the erasure of a case forward, to which day, and why.
-
-    ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
-    decides nothing.
-    """
-
-    by: str
-    approved_by: str
-    dpo: str
-    advice: DpoAdvice
-    erase_on: date
-    reason: str
-
-
-def advance_erasure(
-    ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
-) -> WriteResult:
-    """Bring the erasure of one's own case forward (R10.early_erasure).
-
-    Each organisation that holds it, or may take it, hears of the day. Raises ValidationFailed (the
-    day), WrongState, and the policy's denials.
-    """
-    persons = (
-        NamedPerson("/approved_by", wanted.approved_by, APPROVING),
-        NamedPerson("/dpo", wanted.dpo, frozenset({RegisterRole.DPO})),
-    )
-    content = {"case": str(case), **wanted.asked()}
-    request = ActionRequest(ADVANCE, wanted.by, key, content, persons=persons)
-    done = AdvancedErasure(case, wanted.erase_on)
-
-    def act(context: RequestContext) -> AdvancedErasure:
-        _advance(context, case, wanted)
-        return done
-
-    return transact(ports, caller, request, act, lambda _context, _logged: done)
-
-
-def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
-    found, version = find(context, case)
-    context.about = EventSubject.of_case(found)
-    persons = {wanted.by, wanted.approved_by, wanted.dpo}
-    authorize(context, own_entity(context, found, version), {"persons": len(persons)})
-    moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
-    own = Party(found.originator, "originator")
-    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
-    _bring_forward(context, moved, decided, *events.reason(wanted.reason, own))
-
-
-def advance_relayed(context: RequestContext, found: Case, day: date, persons: int) -> None:
-    """Bring the erasure of a remote member's case forward, as its gateway says. The event's own
-    day may have come meanwhile: then the case is erased at once. Of one that was erased before,
-    what its originator did not hear ends on that day; where it came before, by another handoff of
-    the case, nothing follows."""
-    if found.state is CaseState.ERASED:
-        context.work.handoffs.end_unheard(found.originator, found.id, day)
-        return
-    context.about = EventSubject.of_case(found)
-    version = context.work.cases.current(found.originator, found.id)
-    if version is None:
-        deny_as_not_found()
-    if originators_day(context.work, *version) <= day:
-        return
-    authorize(context, own_entity(context, *version), {"persons": persons})
-    _bring_forward(context, replace(found, erase_on=min(day, found.erase_on), early=True), {})
-
-
-def _bring_forward(
-    context: RequestContext, moved: Case, decided: Mapping[str, str], *why: EventDetail
-) -> None:
-    """Store the earlier day, record it, and tell whoever holds the case, or may take it."""
-    found, own = moved, (Party(moved.originator, "originator"),)
-    context.work.cases.save(replace(moved, revision=moved.revision + 1))
-    told = {"erase_on": moved.erase_on.isoformat()}
-    context.record(own, *why, events.subject({**told, **decided}, *own))
-    for one in context.work.handoffs.of_case(found.originator, found.id):
-        hears = one.hears or is_holder(context.work, one)
-        if not hears or is_barred(context.work, one.id, context.today.day):
-            continue
-        event, to = context.ports.new_id(), (one.id, one.recipient, AnswerAuthor.RECIPIENT)
-        events.record_by_gateway(
-            context.ports,
-            context.work,
-            ADVANCE,
-            events.gateway_and(one.recipient, role="recipient"),
-            said=told,
-            event=event,
-            of=EventSubject.of_handoff(one),
-        )
-        arrive(context.work, ADVANCE, *to, source=event, since=context.now)
-
-
-# --- The notices before it: 14 days and one day ahead, one event a day with the number ---
-#
-# Which handoffs these are, the list by ``erase_before`` says. What a holder retains is not
-# counted.
-
-
-ANNOUNCE = "erasure.announce"
-
-DAYS_BEFORE = (14, 1)
-
-
-def announce(ports: Ports) -> None:
-    """Tell each holder how many of its handoffs are erased soon, once for each day of erasure.
-
-    After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
-    """
-    day = ports.civil_day(ports.now())
-    for days in DAYS_BEFORE:
-        last = day + timedelta(days=days)
-        with ports.begin(TransactionMode.READ) as work:
-            told = work.retentions.announced(days)
-            if told is not None and told >= last:
-                continue
-            erased = _erased_soon(work, told or day, last, day)
-        with ports.begin(TransactionMode.WRITE) as work:
-            if work.retentions.announce(days, told, last):  # no other node was faster
-                _record_notices(ports, work, erased, last + timedelta(days=1))
-                work.commit()
-
-
-def _erased_soon(
-    work: UnitOfWork, after: date, last: date, day: date
-) -> Mapping[str, Sequence[UUID]]:
-    """Return the handoffs of each holder that are erased after a day and by another one."""
-    found: dict[str, list[UUID]] = {}
-    for holder, handoff in work.retentions.unretained(after, last):
-        member = work.organisations.get(holder)
-        if member is None or member.status is Status.LEFT:
-            continue
-        if not (member.interests and is_barred(work, handoff, day)):
-            found.setdefault(holder, []).append(handoff)
-    return found
-
-
-def _record_notices(
-    ports: Ports, work: UnitOfWork, erased: Mapping[str, Sequence[UUID]], before: date
-) -> None:
-    """Tell each holder, in an event that waits at the first of these handoffs until it is seen."""
-    for holder, handoffs in sorted(erased.items()):
-        event, first = ports.new_id(), work.handoffs.get(min(handoffs))
-        if first is not None:
-            to = (first.id, holder, AnswerAuthor.RECIPIENT)
-            arrive(work, ANNOUNCE, *to, source=event, since=ports.now())
-        events.record_by_gateway(
-            ports,
-            work,
-            ANNOUNCE,
-            events.gateway_and(holder, role="recipient"),
-            said={"erase_before": before.isoformat(), "handoffs": str(len(handoffs))},
-            event=event,
-            of=NOTHING if first is None else EventSubject.of_handoff(first),
-        )
-
-
-# --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---
-
-
-STEPS = 20
-"""Transactions in one run for who acted: other duties wait."""
-
-MEMBERS_AT_ONCE = 100
-"""Organisations that are read together."""
-
-
-def erase_details(ports: Ports) -> bool:
-    """Erase details whose term is over, some steps for each who acted; whether more are left.
-
-    An organisation under a log hold is passed over, and so is one whose entry is not what its
-    events say: its regime may be forged. While a log hold is not, nothing is erased. Raises
-    LogFrozen, Busy.
-    """
-    unfinished = [
-        one
-        for one, regimes in _actors(ports)
-        if all(_erase_step(ports, one, regimes) for _ in range(STEPS))
-    ]
-    return bool(unfinished)
-
-
-def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
-    """Tell who may have acted, with its regimes: every organisation there ever was, and the
-    gateway, whose administrators and systems act under the GDPR."""
-    yield GATEWAY, frozenset()
-    last = ""
-    while True:
-        with ports.begin(TransactionMode.READ) as work:
-            found = work.organisations.page(last, MEMBERS_AT_ONCE)
-        yield from ((one.slug, one.regimes) for one in found)
-        if len(found) < MEMBERS_AT_ONCE:
-            return
-        last = found[-1].slug
-
-
-def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
-    now = ports.now()
-    terms = ports.log_terms
-    until = terms.passed(regimes, now)
-    with ports.begin(TransactionMode.WRITE) as work:
-        # Holds are set while nobody writes: none begins before this is committed.
-        holds = work.log_terms.holds()
-        differing = work.organisations.out_of_service()
-        forged = (EntryKind.ORGANISATION, actor) in differing or any(
-            kind == EntryKind.LOG_HOLD for kind, _ in differing
-        )
-        if forged or any(one.keeps_all_of(actor) for one in holds):
-            return False
-        erased = work.log_terms.erase_details(actor, until, _held_cases(holds))
-        if erased.details:
-            parties = events.gateway_and(actor)
-            years = terms.years(regimes)
-            said = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
-            events.record_by_gateway(ports, work, "log.erase_details", parties, said=said)
-        work.commit()
-    return erased.more
-
-
-def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
-    return [
-        CaseId(one.organisation, one.case)
-        for one in holds
-        if one.organisation is not None and one.case is not None
-    ]
-
-
-def _subject_of_terms(
-    actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
-) -> Mapping[str, Any]:
-    """Return what the event tells: range and number, the term that was over, why it was a longer
-    one."""
-    told = {
-        "organisation": actor,
-        "first": erased.first,
-        "last": erased.last,
-        "entries": erased.entries,
-        "details": erased.details,
-        "until": until.isoformat(),
-        "years": years,
-    }
-    return told if reason is None else {**told, "reason": reason}

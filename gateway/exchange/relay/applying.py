@@ -27,7 +27,7 @@ from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle import before_erasure
 from gateway.exchange.relay.documents import assurance_of, open_document
 from gateway.exchange.relay.incoming import DELIVER, TakenEvent
 from gateway.exchange.signed_requests import (
@@ -126,7 +126,7 @@ def advance_erasure(context: RequestContext, incoming: TakenEvent) -> Any:
     day, handoff = date.fromisoformat(told), incoming.handoff
     case = context.work.cases.get(handoff.originator, handoff.case)
     if case is not None:
-        erasure.advance_relayed(context, case, day, incoming.message.persons)
+        before_erasure.advance_relayed(context, case, day, incoming.message.persons)
     return None
 
 
@@ -234,7 +234,7 @@ def action_of(incoming: TakenEvent) -> str:
 
 
 BY_TYPE = {
-    "case.erasure_advanced": erasure.ADVANCE,
+    "case.erasure_advanced": before_erasure.ADVANCE,
     "case.restricted": "case.restrict",
     "case.measure_ended": END,
 }

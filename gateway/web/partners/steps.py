@@ -19,8 +19,8 @@ from gateway.exchange.handoffs import arrivals, package_consultation, recalls
 from gateway.exchange.handoffs.arrivals import ReferRequest, SeenRequest, TakeRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
 from gateway.exchange.handoffs.recalls import ApprovalRequest, RecallRequest
-from gateway.exchange.lifecycle import erasure, successions
-from gateway.exchange.lifecycle.erasure import EarlyErasure
+from gateway.exchange.lifecycle import before_erasure, successions
+from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.oversight import notifications
 from gateway.exchange.signed_requests import RECALL, SUCCESSION, SignedRequestType
@@ -58,7 +58,7 @@ _TAKEN: Mapping[str, _Taken] = {
         "cases_close", CaseStepRequest, {"case": cases.close}, (*CONTENT, OpenHandoffs)
     ),
     "case.advance_erasure": _Taken(
-        "cases_advance_erasure", EarlyErasure, {"case": erasure.advance_erasure}, CONTENT
+        "cases_advance_erasure", EarlyErasure, {"case": before_erasure.advance_erasure}, CONTENT
     ),
     "case.embargo": _Taken(
         "measures_embargo measures_embargo_held",

@@ -29,8 +29,8 @@ from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, views
 from gateway.exchange.handoffs.views import HandoffQuery
-from gateway.exchange.lifecycle import erasure, worklist
-from gateway.exchange.lifecycle.erasure import EarlyErasure
+from gateway.exchange.lifecycle import before_erasure, erasure, worklist
+from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.exchange.oversight import audit
 from gateway.exchange.results import WorklistRow
 from gateway.kernel.changes import Change
@@ -444,7 +444,7 @@ def wanted(gateway, days=1, **changes):
 
 
 def advanced(gateway, case, asked, **key):
-    return gateway.act(HOTLINE, erasure.advance_erasure, id_of(case), asked, **key)
+    return gateway.act(HOTLINE, before_erasure.advance_erasure, id_of(case), asked, **key)
 
 
 def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
@@ -504,7 +504,7 @@ def test_on_the_earlier_day_a_holder_opens_nothing_before_the_erasure_is_done(ga
 
 def test_one_person_does_not_do_it(gateway, case):
     asked = id_of(case), wanted(gateway, by="approver-1")
-    gateway.denied("R10.early_erasure.own", HOTLINE, erasure.advance_erasure, *asked)
+    gateway.denied("R10.early_erasure.own", HOTLINE, before_erasure.advance_erasure, *asked)
 
 
 def test_no_version_puts_it_off_again_and_one_that_repeats_it_is_no_news(gateway, case):
@@ -538,14 +538,14 @@ def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
     offered(gateway, erased_in(gateway, 20), to=ABROAD)
     retained = accepted(gateway, offered(gateway, erased_in(gateway, 20)))
     gateway.answer(OFMIN, answers.retain, retained, legal_basis="art. 230-8 CPP")
-    erasure.announce(gateway.ports)
+    before_erasure.announce(gateway.ports)
     assert heard(gateway, OFMIN) == []
     gateway.clock.advance(timedelta(days=6))
     for _ in range(2):
-        erasure.announce(gateway.ports)
+        before_erasure.announce(gateway.ports)
         assert heard(gateway, OFMIN) == [(last, 2)]
     gateway.clock.advance(timedelta(days=13))
-    erasure.announce(gateway.ports)
+    before_erasure.announce(gateway.ports)
     assert heard(gateway, OFMIN) == [(last, 2)] * 2
     assert gateway.arrived(first) == {OFMIN: ["erasure.announced"] * 2}, "until it is seen"
     assert heard(gateway, ABROAD) == heard(gateway, HOTLINE) == []

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.evidence import event as event_document
-from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle import log_terms
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -66,7 +66,7 @@ def erasures(gateway: Founded, organisation: str = GATEWAY) -> list[dict]:
 def finish(gateway: Founded, later: timedelta = timedelta(0)) -> None:
     """Erase what has ended, after so much time more."""
     gateway.clock.advance(later)
-    while erasure.erase_details(gateway.ports):
+    while log_terms.erase_details(gateway.ports):
         pass
 
 

@@ -15,8 +15,8 @@ from gateway.domain.staff import RegisterRole
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.lifecycle import erasure
-from gateway.exchange.lifecycle.erasure import EarlyErasure
+from gateway.exchange.lifecycle import before_erasure, erasure
+from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
 from tests.each import each
@@ -232,7 +232,7 @@ def erased_early(two: TwoGateways, case: UUID) -> None:
         "analyst-1", "approver-1", "dpo-1", DpoAdvice.FAVOURABLE, date(2026, 4, 1), "asked"
     )
     enter_staff(two.be.ports.begin, BE_HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
-    two.be.act(BE_HOTLINE, erasure.advance_erasure, case, early)
+    two.be.act(BE_HOTLINE, before_erasure.advance_erasure, case, early)
 
 
 def test_a_suspended_peer_erases_nothing_also_with_a_recall_beside_it() -> None:
