@@ -93,12 +93,13 @@ class EventDocument:
 
 @dataclass(frozen=True)
 class DisclosedDetails:
-    """The disclosed values, by kind.
+    """What an event document says in clear, and its disclosed values by kind.
 
     ``withheld`` counts the digests without a disclosure: values for other readers, erased ones,
     and decoys. Only the gateway can distinguish them, so it is not a count of secrets.
     """
 
+    said: Mapping[str, Any]
     shown: tuple[tuple[str, Any], ...]
     withheld: int
 
@@ -193,12 +194,13 @@ def open_disclosures(document: bytes, encoded: Sequence[str]) -> DisclosedDetail
     A part of the disclosures is as good as all. Raises EventError for a disclosure of another
     event, one shown twice, a second one of a kind that occurs once, or a malformed one.
     """
-    digests = set(read(document)["sd"])
+    said = read(document)
+    digests = set(said["sd"])
     shown = [_disclosed(text, digests) for text in encoded]
     kinds = [kind for kind, _ in shown if kind != PARTY]
     if len(set(encoded)) != len(encoded) or len(set(kinds)) != len(kinds):
         raise EventError("a disclosure occurs twice")
-    return DisclosedDetails(tuple(shown), len(digests) - len(shown))
+    return DisclosedDetails(said, tuple(shown), len(digests) - len(shown))
 
 
 def _disclosed(text: str, digests: set[str]) -> tuple[str, Any]:

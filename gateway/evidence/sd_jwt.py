@@ -452,14 +452,21 @@ def read_stored(text: str) -> VerifiedSdJwt:
     What `read_unverified` gives, without the checks that there is one spelling and no repeated
     key. Raises DocumentError for what cannot be read at all.
     """
-    issuer_signed, *encoded = text.split("~")
+    document = parse_stored(text)
     try:
         header, payload = (
-            _decode(_text_of(part.encode("ascii")))[0] for part in issuer_signed.split(".")[:2]
+            _decode(_text_of(part.encode("ascii")))[0]
+            for part in document.issuer_signed.split(".")[:2]
         )
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored document cannot be read: {error}") from None
-    return _fit(header, payload, [read_stored_disclosure(one) for one in encoded[:-1]])
+    return _fit(header, payload, document.disclosures)
+
+
+def parse_stored(text: str) -> SdJwt:
+    """Likewise what `parse` gives."""
+    issuer_signed, *encoded = text.split("~")
+    return SdJwt(issuer_signed, tuple([read_stored_disclosure(one) for one in encoded[:-1]]))
 
 
 def stored_claims(text: str) -> tuple[str, dict[str, Any]]:

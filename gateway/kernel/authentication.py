@@ -289,7 +289,7 @@ def _console_of(
         raise NotAuthenticated("the person is not in force where they sign in")
     if shown.invitation is not None:
         scopes = _invited(ports, work, organisation, shown)
-    elif shown.kid not in _passkeys(work, organisation, shown.pseudonym):
+    elif not _has_passkey(work, organisation, shown):
         raise NotAuthenticated("the passkey is unknown here, or revoked")
     console = System(organisation, system, scopes)
     if organisation == GATEWAY:
@@ -331,6 +331,14 @@ def _is_operators(work: UnitOfWork, organisation: str) -> bool:
     """Tell whether two administrators gave one of its systems a scope of the operator's."""
     systems = work.organisations.systems(organisation)
     return any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems)
+
+
+def _has_passkey(work: UnitOfWork, organisation: str, shown: PersonCredentials) -> bool:
+    """Tell whether the passkey that a person signed in with is theirs, and not revoked."""
+    if organisation == GATEWAY:
+        return shown.kid in _passkeys(work, organisation, shown.pseudonym)
+    kept = work.staff.passkeys(organisation, shown.pseudonym)
+    return any(one.kid == shown.kid and one.in_force for one in kept)
 
 
 def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Mapping[str, Passkey]:

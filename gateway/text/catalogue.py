@@ -87,6 +87,7 @@ def label(name: str, language: str) -> str:
     return name.replace("_", " ") if named is None else _pair(named, name, language)
 
 
+@cache
 def _pair(table: str, key: str, language: str) -> str:
     return _typeset(str(_tables()[table][key][LANGUAGES.index(language)]), language)
 
@@ -341,12 +342,14 @@ def case_code(field: str, value: str, language: str) -> str:
 def code(field: str, value: str, language: str) -> str | None:
     """Return what a code of a field means, else what the code means in any field; None where it is
     no code."""
-    places = (
-        ("codes", f"{field}.{value}"),
-        *((name, value) for name in ("states", "values", "acts", "results_of_handoffs")),
-    )
-    found = next(((table, key) for table, key in places if key in _tables()[table]), None)
-    return None if found is None else _pair(*found, language)
+    tables, key = _tables(), f"{field}.{value}"
+    if key in tables["codes"]:
+        return _pair("codes", key, language)
+    table = next((one for one in _OF_ANY_FIELD if value in tables[one]), None)
+    return None if table is None else _pair(table, value, language)
+
+
+_OF_ANY_FIELD = ("states", "values", "acts", "results_of_handoffs")
 
 
 def moment(text: Any, language: str) -> str:
@@ -453,6 +456,7 @@ def _member(name: str, value: Any, language: str) -> str:
     return _coded(value, language)
 
 
+@cache
 def _typeset(text: str, language: str) -> str:
     """French sets a space before two-part marks (only in the catalogue's own words)."""
     if language != FRENCH:

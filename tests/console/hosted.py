@@ -4,10 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
 
-from gateway.console.access import Person
+from gateway.console.access import Access, Person
 from gateway.console.context import LANGUAGE_COOKIE
 from gateway.evidence.declarations import jwk_of_approval_key
 from gateway.web.hosted_access import HostedAccess
+from gateway.web.hosted_persons import HostedPersons
 from tests.console.browsing import Browser, Console
 from tests.founding import OFMIN, Founded, signed_in
 
@@ -19,13 +20,17 @@ class HostedConsole(Console):
         self.gateway = gateway
         super().__init__(folder)
         self.register.access = self._access
+        self._persons = HostedPersons(gateway.ports, HostedAccess)
+        self._registered = set[str]()
 
-    def _access(self, person: Person, session: str, kid: str) -> HostedAccess:
+    def _access(self, person: Person, session: str, kid: str) -> Access | None:
         keys = self.register.keys[person]
         kid = kid or [*keys][-1]
-        jwk = jwk_of_approval_key(kid, keys[kid])
-        acting = signed_in(self.gateway.ports, *person, SimpleNamespace(jwk=jwk), session)
-        return HostedAccess(self.gateway.ports, acting, person)
+        if kid not in self._registered:
+            jwk = jwk_of_approval_key(kid, keys[kid])
+            signed_in(self.gateway.ports, *person, SimpleNamespace(jwk=jwk), session)
+            self._registered.add(kid)
+        return self._persons.access(person, session, kid)
 
     def _new_id(self) -> UUID:
         return self.gateway.new_id()

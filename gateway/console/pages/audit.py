@@ -200,8 +200,8 @@ class _FoundEvent:
         self.receipt = entry["receipt"]
         self.id, self.number = str(entry["event"]), entry["index"]
         told = receipt.from_json(self.receipt)
-        self.said = event.read(told.document)
-        self.shown = event.open_disclosures(told.document, told.disclosures).shown
+        opened = event.open_disclosures(told.document, told.disclosures)
+        self.said, self.shown = opened.said, opened.shown
         self.what = catalogue.word("events", self.said["type"], g.language)
         self.result = catalogue.word("results", self.said["result"], g.language)
 

@@ -1,7 +1,7 @@
 """What a person has here: passkeys, sessions, what they did, their numbers, and when they rest."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -149,7 +149,9 @@ def acts() -> str:
     after = max(before - 1 - SCANNED, 0)
     query = {"after": str(after), "limit": str(SCANNED)}
     found = access.read("events_list", query)["events"] if head else []
-    rows = [one for entry in reversed(found) if (one := _OwnAct.of(entry)) and one.number < before]
+    keys = console().persons.passkeys(signed_in().person)
+    made = (_OwnAct.of(entry, keys) for entry in reversed(found))
+    rows = [one for one in made if one is not None and one.number < before]
     return render_template("acts.html", rows=rows, number=before - 1 - after, before=after + 1)
 
 
@@ -163,15 +165,15 @@ class _OwnAct(NamedTuple):
     passkey: str
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "_OwnAct | None":
-        """Word an event of the organisation's; None for one in another person's name."""
+    def of(cls, entry: Mapping[str, Any], keys: Collection[str]) -> "_OwnAct | None":
+        """Word an event of the organisation's; None for one in another person's name, which none of
+        the ``keys`` signed."""
         told = receipt.from_json(entry["receipt"])
-        shown = dict(event.open_disclosures(told.document, told.disclosures).shown)
-        signed = [*_signed_by(shown.get("approvals", "[]"))]
-        own = [one for one in signed if one in console().persons.passkeys(signed_in().person)]
+        opened = event.open_disclosures(told.document, told.disclosures)
+        said, shown = opened.said, dict(opened.shown)
+        own = [one for one in _signed_by(shown.get("approvals", "[]")) if one in keys]
         if shown.get("by") != signed_in().person.name and not own:
             return None
-        said = event.read(told.document)
         return cls(
             entry["stream_number"],
             said["time"],

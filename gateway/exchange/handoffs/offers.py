@@ -201,7 +201,7 @@ def preview_package(
         version=draft.version.version,
         case_digest=draft.version.digest,
         to=draft.inputs.address,
-        routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
+        routing=sd_jwt.parse_stored(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,

@@ -310,7 +310,7 @@ def _routing(version: CaseVersion, permitted: Collection[str]) -> str:
         for p in version.said.placed
         if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
     )
-    return sd_jwt.parse(version.document).present(shown).compact()
+    return sd_jwt.parse_stored(version.document).present(shown).compact()
 
 
 def _packages(
@@ -388,7 +388,7 @@ def _succeeded_by(
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeeds:
     """Of which handoff a succession made this one, and what its organisations signed of that."""
     *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
-    document = sd_jwt.parse(offer.document).present(())
+    document = sd_jwt.parse_stored(offer.document).present(())
     plan = context.work.successions.get(made.succession)
     given = () if plan is None else [one for _, one in plan.approvals if one is not None]
     signed = [one.signed for one in given if one.signed is not None]
@@ -419,7 +419,7 @@ def shown_answer(
         return shown
     if OrganisationName(answer.author).peer is not None:  # its own gateway has left out the rest
         return replace(shown, code=answer.shown)
-    document = sd_jwt.parse(text)
+    document = sd_jwt.parse_stored(text)
     readable: Mapping[str, Any] = {
         d.name: d.value for d in document.disclosures if d.name and d.name not in PERSONS
     }
@@ -442,5 +442,5 @@ def _assurance(document: str, *, confirmed: bool) -> str | None:
     """Tell by whose signature a document is, where it was not erased."""
     if not document or confirmed:
         return signed_requests.CONFIRMED if confirmed else None
-    attested = "attested_for" in sd_jwt.payload_of(sd_jwt.parse(document))
+    attested = "attested_for" in sd_jwt.stored_claims(document)[1]
     return "attested" if attested else "signed"

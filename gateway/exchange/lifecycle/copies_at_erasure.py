@@ -100,7 +100,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     kept = access.at_package(work, handoff, handoff.held or handoff.package)
     versions = access.versions_of(work, kept)
     accepted = _kept_parts(handoff, kept, versions, originator)
-    document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
+    document = sd_jwt.parse_stored(versions.offered.document).present(frozenset(accepted))
     binding = access.binding_beside(versions, accepted, originator)
     answers = work.handoffs.answers(handoff.id)
     return json.dumps(

@@ -188,7 +188,7 @@ def _presented(
     claims = handoff_documents.read_offer(offered)
     version = read_version(context.work, claims.case_digest)
     case = context.work.cases.get(handoff.originator, handoff.case)
-    shown = sd_jwt.parse(version.document).present(claims.disclosures)
+    shown = sd_jwt.parse_stored(version.document).present(claims.disclosures)
     cleared = not handoff.break_glass or (case is not None and case.cleared_digest is not None)
     code = {"shown": {"reason_code": version.reason_code}} if version.reason_code else {}
     return {"case": shown.compact(), "cleared": cleared, **code}

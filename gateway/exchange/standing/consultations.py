@@ -53,7 +53,7 @@ class OpenedContent:
 
     def present(self) -> ContentPresentation:
         """The answer to the consultation."""
-        document = sd_jwt.parse(self.version.document)
+        document = sd_jwt.parse_stored(self.version.document)
         reader = self.version.originator if self.handoff is None else self.handoff.recipient
         return ContentPresentation(
             case=self.version.case,

@@ -112,7 +112,7 @@ def shown_document(answer: HandoffAnswer, reader: str) -> str:
     """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
     if answer.author == reader:
         return answer.document
-    document = sd_jwt.parse(answer.document)
+    document = sd_jwt.parse_stored(answer.document)
     digests = [one.digest for one in document.disclosures if one.name not in PERSONS]
     return document.present(digests).compact()
 

@@ -42,8 +42,8 @@ def _day_of(ports: Ports, logged: LoggedEvent | None, organisation: str) -> date
         return None
     document, stored = logged.event.document, logged.event.disclosures
     try:
-        told = event.read(document)
-        shown = event.open_disclosures(document, [one.encoded for one in stored]).shown
+        opened = event.open_disclosures(document, [one.encoded for one in stored])
+        told, shown = opened.said, opened.shown
         leaf = tree.leaf_hash(entry_commitment(document, logged.event.nonce))
         tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
         said = [canonical.decode(value.encode()) for kind, value in shown if kind == event.SUBJECT]
