@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, Response, request
 
 from bench.workload import ORIGINATOR
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.vocabulary import Urgency
@@ -34,6 +34,7 @@ from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CaseVersion
 from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.maintenance.published import PARTNERS_CERTIFICATE
 from gateway.serving import listener
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
@@ -165,7 +166,7 @@ def serve(kind: str, port: int, operator: Path, limit: Path) -> NoReturn:
         LIMIT: lambda: limit_app(wiring.connect(wiring.load_config(limit))),
     }
     tls = TlsFiles(
-        config.server / maintenance.PARTNERS_CERTIFICATE,
+        config.server / PARTNERS_CERTIFICATE,
         config.published / "ca-chain.pem",
         config.published / "crl.pem",
     )

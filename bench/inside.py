@@ -51,7 +51,7 @@ from bench.workload import (
     filled_id,
     submission,
 )
-from gateway import apps, maintenance, wiring
+from gateway import apps, wiring
 from gateway.client.documents import DocumentSigner
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
@@ -64,6 +64,9 @@ from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import CaseVersion, HandoffFilter
 from gateway.keys import KeyPurpose, load_key
+from gateway.maintenance.comparison import compare_registry
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from gateway.store.transaction import SqliteConnection
 
 _BATCH = 200  # filled cases of one transaction
@@ -520,8 +523,8 @@ def doctor(made: Site, gateway: wiring.GatewayRuntime) -> dict[str, float]:
     """
     command = ("doctor", "--home", str(gateway.config.folder))
     whole = once(*command)
-    upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gateway.config))
-    report = maintenance.compare_registry(upkeep, gateway.ports.now())
+    upkeep = Maintenance(gateway, wiring.IssuingAuthority(gateway.config), TIMETABLE)
+    report = compare_registry(upkeep, gateway.ports.now())
     if report.alarms:
         raise machine.NotAnswered("; ".join(report.alarms[:3]))
     return {"doctor, the whole": whole, "doctor, from the proved": once(*command)}

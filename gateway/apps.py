@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.config import Config, ConfigError
 from gateway.console.app import create_console_app
 from gateway.console.context import ConsoleContext
 from gateway.domain import refusals
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import AHEAD
+from gateway.maintenance.published import PARTNERS_CERTIFICATE, PUBLIC_CERTIFICATE
 from gateway.pki import client_certificate
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
 from gateway.serving.framing import HANDSHAKE, ErrorResponse
@@ -232,9 +233,9 @@ def _tls_files(part: Audience, config: Config) -> TlsFiles | None:
         files = config.console_tls
         return None if files is None else TlsFiles(files[0], key=files[1])
     if part is Audience.PUBLIC:
-        return TlsFiles(config.server / maintenance.PUBLIC_CERTIFICATE)
+        return TlsFiles(config.server / PUBLIC_CERTIFICATE)
     return TlsFiles(
-        config.server / maintenance.PARTNERS_CERTIFICATE,
+        config.server / PARTNERS_CERTIFICATE,
         config.published / CHAIN_FILE,
         config.published / CRL_FILE,
     )

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway import config as config_file
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cli import main
 from gateway.cli.gateway_setup import make
 from gateway.config import Config
@@ -27,6 +27,7 @@ from gateway.evidence import base64url
 from gateway.kernel import events
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CertificateOrder
+from gateway.maintenance.issuing import serve_requests
 
 ISSUER, PARTNERS = "https://gateway.example.org", "https://partners.example.org"
 MARTIN, DUBOIS = "martin", "dubois"
@@ -186,7 +187,7 @@ def certified(gw: Operator, organisation: str, system: str) -> str:
     """The certificate (PEM, with its authority's) that maintenance makes for a system."""
     with gw.opened() as gateway:
         order = asked(gateway, organisation=organisation, system=system)
-        maintenance.serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
+        serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
         with gateway.ports.begin(TransactionMode.READ) as work:
             made = work.signing.get(order.id)
     assert made is not None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.client.errors import RequestRefused
 from gateway.doctor.checks import run_checks
 from gateway.domain.audit import AuditFilters
@@ -19,6 +19,8 @@ from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureEnd
 from gateway.exchange.handoffs import offers, package_consultation
 from gateway.kernel.ports import TransactionMode
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from tests import answers
 from tests.each import each
 from tests.founding import (
@@ -168,7 +170,7 @@ def test_a_mandate_of_the_function_that_left_opens_nothing_and_its_offers_are_de
 def test_what_time_brings_comes_without_alarm_and_moves_no_such_mandate(home):
     with going_on(home) as stage:
         gateway = stage.gateway
-        upkeep = maintenance.Maintenance(stage.runtime, wiring.IssuingAuthority(home.config))
+        upkeep = Maintenance(stage.runtime, wiring.IssuingAuthority(home.config), TIMETABLE)
         for days in (1, 40, 60):
             gateway.clock.advance(timedelta(days=days))
             upkeep.step()

@@ -22,9 +22,10 @@ from uuid import UUID
 
 from cryptography import x509
 
-from gateway import apps, keys, maintenance, wiring
+from gateway import apps, keys, wiring
 from gateway.cli.admin import approve
 from gateway.kernel.changes import Change
+from gateway.maintenance.process import upgrade_schema
 from gateway.verification.trust import TrustAnchors
 from gateway.web.app import create_partner_app
 from tests.client.client_fixture import MemberClient
@@ -59,7 +60,7 @@ def _template(*, upgrade: bool) -> Path:
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     if upgrade:
         shutil.copytree(_template(upgrade=False), place, dirs_exist_ok=True)
-        assert maintenance.upgrade_schema(wiring.load_config(place / "home"))
+        assert upgrade_schema(wiring.load_config(place / "home"))
     else:
         with tarfile.open(FOLDER / "kept.tar.xz") as archive:
             archive.extractall(place, filter="tar")

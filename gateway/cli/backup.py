@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 import click
 from sqlalchemy import make_url
 
-from gateway import files, keys, maintenance, wiring
+from gateway import files, keys, wiring
 from gateway.cli.admin.session import (
     AdminSession,
     key_files_option,
@@ -42,6 +42,9 @@ from gateway.evidence import canonical
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import TreeHead
+from gateway.maintenance.comparison import rows_proof
+from gateway.maintenance.health import REHEARSAL, note_backup
+from gateway.maintenance.process import holding
 from gateway.registry import keys as registry_keys
 from gateway.store import migrations
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
@@ -151,7 +154,7 @@ def backup(folder: Path, target: Path, restored_at: str | None, rehearsed: bool)
         if rehearsed:
             if not target.exists():
                 raise click.ClickException(f"{target} does not exist: name what was restored")
-            maintenance.note_backup(config, maintenance.REHEARSAL)
+            note_backup(config, REHEARSAL)
             click.echo("Noted: a restore was rehearsed today. The doctor asks again in 200 days.")
             return
         _require_sqlite(config, target)
@@ -168,7 +171,7 @@ def backup(folder: Path, target: Path, restored_at: str | None, rehearsed: bool)
             ) from error
         finally:
             shutil.rmtree(spare, ignore_errors=True)
-        maintenance.note_backup(config, "database")
+        note_backup(config, "database")
     click.echo(f"Made {target}: {describe_head(manifest.head)}. Its log was checked whole.")
     click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), the")
     click.echo("keys of cases (backup-keys, kept for days only), the high-water mark (never).")
@@ -189,7 +192,7 @@ def backup_keys(folder: Path, target: Path) -> None:
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         _copy_keys(config.keys_file, target)
-        maintenance.note_backup(config, "case-keys")
+        note_backup(config, "case-keys")
 
 
 def _copy_keys(file: Path | None, target: Path) -> None:
@@ -240,7 +243,7 @@ def _check_dump(config: Config, dump: Path, url: str) -> None:
     live = open_for_reading(config.database_url, config.log_origin)
     with live as store, store.begin(TransactionMode.READ) as work:
         require_beginnings(work, {head})
-    maintenance.note_backup(config, "database")
+    note_backup(config, "database")
     click.echo(f"{dump}: {describe_head(head)}. Its log was checked whole, and goes on here.")
 
 
@@ -307,7 +310,7 @@ def _read_whole(url: str, config: Config) -> TreeHead:
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
-        for sentence in maintenance.rows_proof(config, work).registry().sentences():
+        for sentence in rows_proof(config, work).registry().sentences():
             warn(sentence)
     return head
 
@@ -377,7 +380,7 @@ def _settled(source: Path, folder: Path, manifest: Manifest) -> Iterator[Config]
             raise click.ClickException(
                 f"the backup is of the log {manifest.origin}, the settings of {config.log_origin}"
             )
-        with maintenance.holding(config):
+        with holding(config):
             yield config
     except BaseException:
         if new:
@@ -606,7 +609,7 @@ def adopt(
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         copies = _open_mirrors(config, mirrors)
-        with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
+        with holding(config), closing(wiring.connect(config)) as gateway:
             with (
                 raising(click.ClickException, "the log is damaged", StoredLogCorrupt),
                 progress("checking") as tell,

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
-from gateway import files, keys, maintenance, wiring
+from gateway import files, keys, wiring
 from gateway.cli import arguments
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError, raising
@@ -31,6 +31,9 @@ from gateway.evidence.log_predecessor import LogPredecessor
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
+from gateway.maintenance.process import holding
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from gateway.pki.authority import ROOT_FILE, make_issuing, make_root, publish_chain
 from gateway.registry import keys as registry_keys
 from gateway.store import migrations
@@ -170,9 +173,9 @@ def _fill(
     ]
     migrations.upgrade(config.database_url)
     _make_case_keys(config)
-    with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
+    with closing(wiring.connect(config)) as gateway, holding(config):
         _begin_log(gateway)
-        maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
+        Maintenance(gateway, wiring.IssuingAuthority(config), TIMETABLE).start()
         # Last, because in a database of the operator's own it could not be undone.
         registry_keys.found(gateway.ports, people, config.civil_time_zone.key, predecessor)
         registry_keys.publish_keys(gateway.ports, wiring.own_keys(config))

@@ -168,8 +168,8 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    from gateway import maintenance
     from gateway.doctor.kept import keep_findings
+    from gateway.maintenance import process
 
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
@@ -179,7 +179,7 @@ def _maintain(config: Config, *, once: bool) -> None:
 
         show = metrics.Gauges().show
     _until_stopped(
-        lambda pause: maintenance.run(
+        lambda pause: process.run(
             config,
             lambda: pause(MAINTAIN_EVERY),
             alarm,

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.config import Config
 from gateway.doctor.reading import Findings
 from gateway.domain.health import Level
+from gateway.maintenance.published import PARTNERS_CERTIFICATE, PUBLIC_CERTIFICATE
 from gateway.pki import authority
 
 SOON = timedelta(days=5)
@@ -26,8 +27,8 @@ def certificates(config: Config, now: datetime) -> Findings:
         for sentence in authority.alarms(config.published, now)
     ]
     for name in (
-        maintenance.PUBLIC_CERTIFICATE,
-        maintenance.PARTNERS_CERTIFICATE,
+        PUBLIC_CERTIFICATE,
+        PARTNERS_CERTIFICATE,
         wiring.DELIVERY_CERTIFICATE,
     ):
         findings += _listener_certificate(config.server / name, now)

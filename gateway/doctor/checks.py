@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway import maintenance
 from gateway.config import Config
 from gateway.doctor.certificates import certificates, console
 from gateway.doctor.databases import database, schema, servers
@@ -21,6 +20,7 @@ from gateway.doctor.reading import Findings, OlderTables
 from gateway.domain import refusals
 from gateway.domain.health import Finding, Level
 from gateway.files import PrivateFileError
+from gateway.maintenance.comparison import proved_before
 from gateway.pki.authority import AuthorityError
 from gateway.store.database import UnsuitableDatabase
 
@@ -64,7 +64,7 @@ def run_checks(
 
     With ``tell`` the whole log is proved, too, and all rows are compared with it.
     """
-    proved = cache(lambda: maintenance.proved_before(config, now) if tell is None else None)
+    proved = cache(lambda: proved_before(config, now) if tell is None else None)
     asked: dict[Check, dict[str, Any]] = {one: {"proved": proved} for one in _FROM_PROVED}
     asked[whole_log] = {"tell": tell}
     for check in CHECKS if tell is None else (*CHECKS, whole_log):

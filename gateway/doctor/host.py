@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.sql import func
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.config import Config
 from gateway.doctor.reading import Findings, minute, read
 from gateway.domain.health import Level
 from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event
+from gateway.maintenance.health import BACKUPS, REHEARSAL, last_backup
 from gateway.store.log_integrity import newest_document
 
 SKEW = timedelta(seconds=2)
@@ -92,8 +93,8 @@ def _is_unsynchronised() -> bool:
 
 def backups(config: Config, now: datetime) -> Findings:
     """Tell whether backups are made here, and how old the last ones are."""
-    for what in maintenance.BACKUPS:
-        made = maintenance.last_backup(config, what)
+    for what in BACKUPS:
+        made = last_backup(config, what)
         told = "never" if made is None else minute(made)
         if made is None or now - made > OLD_BACKUP:
             mend = "run deploy/systemd/back-up daily (docs/operators.md, 'Back up')"
@@ -104,7 +105,7 @@ def backups(config: Config, now: datetime) -> Findings:
 
 def rehearsal(config: Config, now: datetime) -> Findings:
     """Tell when a restore was rehearsed last."""
-    made = maintenance.last_backup(config, maintenance.REHEARSAL)
+    made = last_backup(config, REHEARSAL)
     mend = "twice a year (docs/operators.md, 'Back up')"
     if made is None:
         yield Level.WARNING, f"no restore was ever rehearsed: do it now, and {mend}"

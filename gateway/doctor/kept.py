@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway import maintenance
 from gateway.doctor.checks import run_checks
 from gateway.doctor.keys import issuing_key, listeners_run_as
 from gateway.domain.health import FORGOTTEN, Finding, HealthReport, Level
 from gateway.domain.json_values import parse_timestamp
 from gateway.kernel.ports import TransactionMode
+from gateway.maintenance.published import certificates_end
+from gateway.maintenance.upkeep import Maintenance
 
 _PROVED_BY: Mapping[str, str] = {"registry": "registry", "whole_log": "integrity"}
 """What takes long, and the task of maintenance that does it anyway; `handoffs` is in the first."""
@@ -28,7 +29,7 @@ _WHOLE: Mapping[str, str] = {
 }
 
 
-def keep_findings(upkeep: maintenance.Maintenance, now: datetime) -> None:
+def keep_findings(upkeep: Maintenance, now: datetime) -> None:
     """Keep what the checks find; of what takes long, what was found last, and when."""
     gateway, node = upkeep.gateway, socket.gethostname()
     with gateway.store.begin(TransactionMode.READ) as work:
@@ -46,7 +47,7 @@ def keep_findings(upkeep: maintenance.Maintenance, now: datetime) -> None:
     known = {one.sentence for one in found}
     others = (one for one in upkeep.alarms() if one not in known)
     found += [Finding("maintenance", Level.WARNING, one, at) for one in others]
-    ends = maintenance.certificates_end(gateway.config)
+    ends = certificates_end(gateway.config)
     said = {name: end.isoformat() for name, end in ends.items() if not name.startswith(_LIST)}
     report = HealthReport.of(node, now, found, said)
     with gateway.store.begin(TransactionMode.WRITE) as work:
@@ -58,7 +59,7 @@ def _is_recent(one: Finding, now: datetime) -> bool:
     return one.at is not None and now < parse_timestamp(one.at) + _SELDOM_EVERY
 
 
-def _alarms(upkeep: maintenance.Maintenance, last: Iterable[Finding]) -> Iterator[Finding]:
+def _alarms(upkeep: Maintenance, last: Iterable[Finding]) -> Iterator[Finding]:
     """Return what maintenance's own long comparisons found; until they end, what was found before
     this process began."""
     for check, task in _PROVED_BY.items():

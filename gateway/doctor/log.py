@@ -4,13 +4,14 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 
-from gateway import keys, maintenance, wiring
+from gateway import keys, wiring
 from gateway.config import Config
 from gateway.doctor.reading import Findings, read, read_rows
 from gateway.domain import refusals
 from gateway.domain.health import Level
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.ledger.note import NoteError, open_checkpoint
+from gateway.maintenance.comparison import policies_held, rows_proof
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.store.proved import Proved
 
@@ -79,7 +80,7 @@ def whole_log(config: Config, now: datetime, *, tell: Told) -> Findings:
 def registry(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether the registry's rows are what the log's events say."""
     with read_rows(config) as work:
-        told = maintenance.rows_proof(config, work, proved()).registry().sentences()
+        told = rows_proof(config, work, proved()).registry().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
@@ -90,7 +91,7 @@ def handoffs(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether cases, handoffs and what stands beside them are what log and documents say."""
     keyring = wiring.connect_keyring(config)
     with closing(keyring), read_rows(config, keyring=keyring) as work:
-        told = maintenance.rows_proof(config, work, proved()).handoffs().sentences()
+        told = rows_proof(config, work, proved()).handoffs().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
@@ -99,7 +100,7 @@ def handoffs(config: Config, now: datetime, *, proved: Before) -> Findings:
 
 def policies(config: Config, now: datetime, *, proved: Before) -> Findings:
     """Tell whether the rules hold in all their cases."""
-    held, problems = maintenance.policies_held(proved())
+    held, problems = policies_held(proved())
     for problem in problems:
         yield Level.ERROR, f"a policy test fails: {problem}"
     for rules, cases in held.values():

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from gateway import maintenance
 from gateway.config import Config
 from gateway.doctor.reading import Findings, minute, read_rows
 from gateway.domain.duty import LONGEST_PAUSE
-from gateway.domain.health import Level
+from gateway.domain.health import Level, missed_reviews
 from gateway.domain.organisation import ENOUGH_ADMINISTRATORS
 from gateway.domain.worklist import number_of
+from gateway.maintenance.health import keys_here
 from gateway.registry import queries
 
 
@@ -16,7 +16,7 @@ def administrators(config: Config, now: datetime) -> Findings:
     """Tell whether one could be disabled by two others, and each alone has their key."""
     with read_rows(config) as work:
         enabled = [person for person in work.organisations.persons() if person.enabled]
-        here = maintenance.keys_here(config, work)
+        here = keys_here(config, work)
     if here:
         yield (
             Level.WARNING,
@@ -58,7 +58,7 @@ def log_holds(config: Config, now: datetime) -> Findings:
     with read_rows(config) as work:
         holds = work.log_terms.holds()
     today = now.astimezone(config.civil_time_zone).date()
-    missed = maintenance.missed_reviews(holds, today)
+    missed = missed_reviews(holds, today)
     for sentence in missed:
         yield Level.WARNING, sentence
     if not missed:

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from gateway.domain.audit_event import LogHold
 
 EXAMINED_EVERY = timedelta(minutes=5)
 STALE = 3 * EXAMINED_EVERY
@@ -104,3 +106,13 @@ class HealthReport:
 def worst(found: Iterable[Finding]) -> Level:
     """How bad the worst finding is."""
     return max((one.level for one in found), key=lambda one: one.rank, default=Level.OK)
+
+
+def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
+    """Log holds whose day of review has passed, in sentences for the operator."""
+    return tuple(
+        f"the log hold {one.id} was to be reviewed by {one.review_on}: set a new one if it is "
+        "still needed, and end this one (docs/administrators.md)"
+        for one in holds
+        if one.is_review_missed(today)
+    )

@@ -16,11 +16,13 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cli.backup import Manifest, digest
 from gateway.cli.gateway_setup import make
 from gateway.client.mirror import Mirror
 from gateway.kernel.ports import TransactionMode
+from gateway.maintenance.health import BACKUPS, last_backup
+from gateway.maintenance.process import holding
 from gateway.store import sqlite_backup
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
@@ -53,12 +55,12 @@ def backup(gw: Operator, name: str = "backup") -> Path:
 
 
 def test_when_each_backup_was_made_is_noted(gw: Operator) -> None:
-    assert {maintenance.last_backup(gw.config, what) for what in maintenance.BACKUPS} == {None}
+    assert {last_backup(gw.config, what) for what in BACKUPS} == {None}
     backup(gw)
-    assert maintenance.last_backup(gw.config, "database") is not None
-    assert maintenance.last_backup(gw.config, "case-keys") is None
+    assert last_backup(gw.config, "database") is not None
+    assert last_backup(gw.config, "case-keys") is None
     assert gw.type("backup-keys", "--home", gw.folder, gw.folder.parent / "k").exit_code == 0
-    assert maintenance.last_backup(gw.config, "case-keys") is not None
+    assert last_backup(gw.config, "case-keys") is not None
 
 
 def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result:
@@ -273,7 +275,7 @@ def test_a_database_in_use_is_not_replaced(gw: Operator) -> None:
 
 def test_a_gateway_that_is_maintained_is_not_restored(gw: Operator) -> None:
     made = backup(gw)
-    with maintenance.holding(gw.config):
+    with holding(gw.config):
         assert "another process maintains" in said(restore(gw, made, "--yes"))
 
 
@@ -587,7 +589,7 @@ def test_a_dump_that_was_restored_aside_is_checked_whole_and_noted(tmp_path: Pat
         assert done.exit_code == 0, done.output
         assert f"{NEW} entries" in done.stdout
         assert "checked whole, and goes on here" in done.stdout
-        assert maintenance.last_backup(gw.config, "database") is not None
+        assert last_backup(gw.config, "database") is not None
         (gw.folder / "last-backup-database").unlink()
         empty = new_database()
         nothing = gw.type("backup", "--home", gw.folder, "--restored-at", empty, dump)
@@ -598,4 +600,4 @@ def test_a_dump_that_was_restored_aside_is_checked_whole_and_noted(tmp_path: Pat
         with psycopg.connect(aside.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute("UPDATE log_event SET document = document || ' ' WHERE idx = 0")
         assert "is damaged" in said(gw.type(*words))
-        assert maintenance.last_backup(gw.config, "database") is None
+        assert last_backup(gw.config, "database") is None

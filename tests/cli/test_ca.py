@@ -11,11 +11,12 @@ import pytest
 from click.testing import Result
 from cryptography import x509
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cli import output
 from gateway.cli.admin import gateway_keys as ca
 from gateway.domain.organisation import Certificate, Organisation, Status, System
 from gateway.kernel.ports import TransactionMode
+from gateway.maintenance.process import holding
 from gateway.pki import authority
 from gateway.pki.authority import (
     CHAIN_FILE,
@@ -173,7 +174,7 @@ def test_a_step_that_is_repeated_takes_no_further_one(
     gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("--no-wait", "--step", "publish", "--root-passphrase-file", passphrase)
-    with maintenance.holding(gw.config):
+    with holding(gw.config):
         monkeypatch.setattr(ca, "WAIT_SECONDS", 0.2)
         assert "did not publish it yet" in said(rotate(gw, *words))
     size = gw.size()

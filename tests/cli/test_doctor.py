@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from gateway import maintenance
 from gateway.doctor import keys, log
+from gateway.maintenance.health import BACKUPS, REHEARSAL, note_backup
 from tests.doctor.conftest import synchronised
 from tests.doctor.test_people import add_bernard
 from tests.operating import Operator, execute
@@ -30,8 +30,8 @@ def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.Mon
     monkeypatch.setattr(log, "_apart", lambda _: iter(()))  # the tests have one disk
     add_bernard(gw, gw.folder.parent / "own")
     shutil.rmtree(gw.config.people)
-    for what in (*maintenance.BACKUPS, maintenance.REHEARSAL):
-        maintenance.note_backup(gw.config, what)
+    for what in (*BACKUPS, REHEARSAL):
+        note_backup(gw.config, what)
     result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 0, result.output
 

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from gateway import keys, maintenance, wiring
+from gateway import keys, wiring
 from gateway.apps import Audience, make_app
 from gateway.cli import gateway_setup
 from gateway.cli.admin import gateway_keys as commands
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key_set
 from gateway.ledger.note import NoteError, VerificationKey, open_checkpoint
+from gateway.maintenance.process import holding
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from gateway.registry import keys as registry_keys
 from gateway.store.log_integrity import verify_log
 from gateway.verification import gateway_keys
@@ -101,8 +104,8 @@ def test_the_first_start_after_an_upgrade_names_the_keys_once(
     gw = Operator(tmp_path / "gw")
     assert gw.size() == 1
     for _ in range(2):
-        with gw.opened() as gateway, maintenance.holding(gw.config):
-            maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config)).start()
+        with gw.opened() as gateway, holding(gw.config):
+            Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE).start()
         assert len(told(gw, pinned(gw))) == 5
 
 

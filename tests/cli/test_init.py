@@ -293,7 +293,7 @@ STEPS = [
     (gateway_setup.files, "replace"),
     (gateway_setup.migrations, "upgrade"),
     (gateway_setup.wiring, "connect"),
-    (gateway_setup.maintenance.Maintenance, "start"),
+    (gateway_setup.Maintenance, "start"),
     (gateway_setup.registry_keys, "found"),
     (Path, "rename"),
     (Path, "rmdir"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from gateway import maintenance
+from gateway.maintenance.process import AlreadyRunning, holding
 from gateway.pki.authority import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
 from tests.operating import ISSUER, PARTNERS, Operator
@@ -85,11 +85,11 @@ def test_maintain_works_until_it_is_told_to_end(gw):
         while not made.exists():
             assert time.monotonic() < ends
             time.sleep(0.02)
-        with pytest.raises(maintenance.AlreadyRunning), maintenance.holding(gw.config):
+        with pytest.raises(AlreadyRunning), holding(gw.config):
             pass
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    with maintenance.holding(gw.config):
+    with holding(gw.config):
         pass
 
 
@@ -123,7 +123,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
 
 def test_a_second_gateway_on_one_folder_does_not_start(gw, run, capfd):
     on_sockets(gw)
-    with maintenance.holding(gw.config):
+    with holding(gw.config):
         done = run()
     assert done.exit_code == 1
     assert capfd.readouterr().err == (

@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway import maintenance, metrics, wiring
+from gateway import metrics, wiring
+from gateway.maintenance import health
+from gateway.maintenance.health import BACKUPS, note_backup
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from tests.operating import Operator, operator
 
 ROOT = Path(__file__).parents[2]
@@ -164,8 +168,8 @@ def gw(tmp_path: Path) -> Operator:
     """A gateway in good order."""
     made = operator(tmp_path)
     shutil.rmtree(made.config.people)
-    for what in maintenance.BACKUPS:
-        maintenance.note_backup(made.config, what)
+    for what in BACKUPS:
+        note_backup(made.config, what)
     return made
 
 
@@ -176,7 +180,7 @@ def shown(gw: Operator, later: timedelta = timedelta()) -> Known:
     """What a node shows after a step of its maintenance."""
     known: list[Known] = []
     with gw.opened(lambda: wiring.now() + later) as gateway:
-        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gateway.config))
+        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gateway.config), TIMETABLE)
         upkeep.show = lambda told: known.append(dict(told))
         upkeep.step()
     return known[-1]
@@ -209,14 +213,14 @@ def test_a_full_disk_is_an_alarm(gw: Operator, monkeypatch: pytest.MonkeyPatch) 
         (1024**2, {"CasegateDiskFilling", "CasegateDiskFull"}),
     ):
         usage = SimpleNamespace(disk_usage=lambda _, free=free: SimpleNamespace(free=free))
-        monkeypatch.setattr(maintenance, "shutil", usage)
+        monkeypatch.setattr(health, "shutil", usage)
         assert fired({"a": shown(gw)}, wiring.now()) == alerts
 
 
 def test_keys_that_were_left_on_the_host_are_an_alarm(tmp_path: Path) -> None:
     left = operator(tmp_path)
-    for what in maintenance.BACKUPS:
-        maintenance.note_backup(left.config, what)
+    for what in BACKUPS:
+        note_backup(left.config, what)
     assert fired({"a": shown(left)}, wiring.now()) == {"CasegateAdministratorKeysHere"}
 
 
@@ -229,9 +233,9 @@ def test_a_backup_that_is_old_or_was_never_made_is_an_alarm(gw: Operator) -> Non
 
 
 def test_a_clock_a_day_ahead_is_an_alarm(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "clock_ahead", lambda: timedelta(days=1))
+    monkeypatch.setattr(health, "clock_ahead", lambda: timedelta(days=1))
     assert fired({"a": shown(gw)}, wiring.now()) == {"CasegateClockAhead"}
-    monkeypatch.setattr(maintenance, "clock_ahead", lambda: timedelta(days=-1))
+    monkeypatch.setattr(health, "clock_ahead", lambda: timedelta(days=-1))
     assert fired({"a": shown(gw)}, wiring.now()) == set()
 
 

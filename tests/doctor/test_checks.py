@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 
-from gateway import maintenance
 from gateway.cli.backup import digest
 from gateway.doctor import host
 from gateway.doctor.checks import CHECKS
 from gateway.domain.health import Level
 from gateway.domain.refusals import Busy
+from gateway.maintenance import comparison
 from tests.doctor.finding import findings, sentences, the
 from tests.operating import Operator
 
@@ -81,7 +81,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    monkeypatch.setattr(maintenance, "policy_digest", denied)
+    monkeypatch.setattr(comparison, "policy_digest", denied)
     found = findings(gw)
     assert "/somewhere: Permission denied" in the(found, "policies", Level.ERROR)
     assert the(found, "log", Level.OK)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import maintenance
 from gateway.doctor import host
 from gateway.domain.health import Level
+from gateway.maintenance.health import BACKUPS, note_backup
 from tests.doctor.finding import sentences
 from tests.operating import Operator
 
@@ -18,8 +18,8 @@ DAY = timedelta(days=1)
 
 def test_a_backup_that_is_missing_or_old_is_a_warning(gw: Operator) -> None:
     assert "never" in sentences(gw, "backups", Level.WARNING)
-    for what in maintenance.BACKUPS:
-        maintenance.note_backup(gw.config, what)
+    for what in BACKUPS:
+        note_backup(gw.config, what)
     told = sentences(gw, "backups", Level.OK, DAY)
     assert "database" in told
     assert "case-keys" in told

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.doctor.checks import CHECKS
 from gateway.doctor.kept import keep_findings
 from gateway.domain.health import RUNBOOKS, Finding, Level
 from gateway.kernel.ports import TransactionMode
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from gateway.text import catalogue
 from tests.operating import Operator
 
@@ -17,7 +19,7 @@ from tests.operating import Operator
 def kept(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
     """What is kept after maintenance looked once more, at a later time."""
     with closing(wiring.connect(gw.config)) as gateway:
-        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
         keep_findings(upkeep, wiring.now() + later)
         with gateway.store.begin(TransactionMode.READ) as work:
             (report,) = work.health.reports()
@@ -48,7 +50,7 @@ def test_what_takes_longer_is_looked_at_each_hour(gw: Operator) -> None:
 
 def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Operator) -> None:
     with closing(wiring.connect(gw.config)) as gateway:
-        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
         begun = wiring.now()
         upkeep.ended = {"registry": begun, "integrity": begun, "requests": begun}
         upkeep._alarms = {
@@ -56,7 +58,7 @@ def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Opera
             "requests": ("certificate requests are not served: busy",),
         }
         keep_findings(upkeep, begun + timedelta(minutes=5))
-        again = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
+        again = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
         keep_findings(again, begun + timedelta(minutes=10))
         with gateway.store.begin(TransactionMode.READ) as work:
             (report,) = work.health.reports()
@@ -67,6 +69,6 @@ def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Opera
 
 
 def test_each_task_of_maintenance_says_in_both_languages_what_is_not_done() -> None:
-    for task in maintenance.TIMETABLE:
+    for task in TIMETABLE:
         told = f"{task.failing}: why"
         assert catalogue.finding(told, catalogue.FRENCH) != told, told

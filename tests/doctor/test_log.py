@@ -7,12 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cedar import policy_folder
 from gateway.doctor.checks import run_checks
 from gateway.domain.health import Level
 from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.keys import KeyPurpose, generate_key, write_key
+from gateway.maintenance import comparison
+from gateway.maintenance.comparison import PROVED, compare_registry
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from tests.doctor.finding import sentences
 from tests.operating import NEW, Operator
 
@@ -59,12 +63,12 @@ def test_policies_are_tried_again_unless_maintenance_found_these_whole(
         tried.append(digest)
         return SimpleNamespace(problems=problems, policies=7, cases=9)
 
-    monkeypatch.setattr(maintenance, "policy_folder", lambda: folder)
-    monkeypatch.setattr(maintenance, "check_once", check)
-    (gw.folder / maintenance.PROVED).unlink(missing_ok=True)
+    monkeypatch.setattr(comparison, "policy_folder", lambda: folder)
+    monkeypatch.setattr(comparison, "check_once", check)
+    (gw.folder / PROVED).unlink(missing_ok=True)
     with closing(wiring.connect(gw.config)) as gateway:
-        upkeep = maintenance.Maintenance(gateway, wiring.IssuingAuthority(gw.config))
-        maintenance.compare_registry(upkeep, wiring.now())
+        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
+        compare_registry(upkeep, wiring.now())
     told = "R1 has no case" if problems else "7 rules hold in 9 cases"
     level = Level.ERROR if problems else Level.OK
     assert told in sentences(gw, "policies", level)

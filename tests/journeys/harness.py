@@ -15,7 +15,7 @@ from uuid import UUID
 from click.testing import CliRunner
 from pytest_socket import enable_socket
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cli import main
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment, DemoMember
@@ -28,6 +28,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
 from gateway.ledger.note import Checkpoint, VerificationKey, open_checkpoint
 from gateway.ledger.tree import entry_commitment
+from gateway.maintenance.comparison import rows_proof
 from tests import founding
 from tests.journeys.front import Front
 
@@ -218,7 +219,7 @@ def _check_documents(stage: DemoEnvironment, found: list[bytes]) -> None:
     gateway = wiring.connect(config)
     try:
         with gateway.store.begin(TransactionMode.READ) as work:
-            assert maintenance.rows_proof(config, work).registry().sentences() == ()
+            assert rows_proof(config, work).registry().sentences() == ()
             for slug in [m.slug for m in MEMBERS] + ["gateway"]:
                 stream = list(work.log.stream(slug, 0, 1_000_000))
                 assert [stream_number for stream_number, _ in stream] == list(

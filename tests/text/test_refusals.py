@@ -27,7 +27,7 @@ REFUSED = ("domain/refusals.py", "web/problems.py")
 """Where classes of refusals have their sentence in themselves."""
 
 NOBODY_READS = (
-    "apps.py", "cli/", "maintenance.py", "exchange/relay/", "kernel/authentication.py",
+    "apps.py", "cli/", "maintenance/", "exchange/relay/", "kernel/authentication.py",
     "registry/enrolment.py", "web/app.py", "web/caller.py", "web/certificates.py", "web/inputs.py",
 )  # fmt: skip
 """Where what is refused is a program's: of another gateway, of nobody yet, of the host."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from cryptography import x509
 
-from gateway import files, keys, maintenance, wiring
+from gateway import files, keys, wiring
 from gateway.cli import output
 from gateway.cli.admin.session import (
     AdminSession,
@@ -30,6 +30,9 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.keys import KEK, KEY_NAMES, KeyPurpose, RotationStep
 from gateway.ledger.note import NoteError, open_checkpoint
+from gateway.maintenance.process import AlreadyRunning, holding
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
     AuthorityEnded,
@@ -408,9 +411,9 @@ def _see_published(gateway: wiring.GatewayRuntime) -> None:
     """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
     config = gateway.config
     try:
-        with maintenance.holding(config), suppress(AuthorityEnded):  # its successor signs later
-            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
-    except maintenance.AlreadyRunning:
+        with holding(config), suppress(AuthorityEnded):  # its successor signs later
+            Maintenance(gateway, wiring.IssuingAuthority(config), TIMETABLE).start()
+    except AlreadyRunning:
         pass
     ends = time.monotonic() + WAIT_SECONDS
     while not _is_published(config):

@@ -500,12 +500,13 @@ def _suspend(
     session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change, frozen: LogFrozen
 ) -> None:
     """Take a member out of service though the log is frozen; any other change has to wait."""
-    from gateway import maintenance  # noqa: PLC0415 - of the server
+    from gateway.maintenance.comparison import SUSPEND  # noqa: PLC0415 - of the server
+    from gateway.maintenance.suspensions import keep_suspension  # noqa: PLC0415 - of the server
 
-    if change.action != maintenance.SUSPEND:
+    if change.action != SUSPEND:
         raise frozen
     (signed, *_) = approvals(session, gateway, change)
-    maintenance.keep_suspension(gateway, change, signed)
+    keep_suspension(gateway, change, signed)
     click.echo(
         f"The log is frozen ({frozen.detail}). {change.organisation} is out of service from now "
         "on; maintenance records its suspension when the log goes on."

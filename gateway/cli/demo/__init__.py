@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from gateway import maintenance, wiring
+from gateway import wiring
 from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import (
@@ -41,6 +41,7 @@ from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
 from gateway.formats.report_file import ImportProfile, ImportRefused, read_profile
 from gateway.formats.xarf import import_xarf
+from gateway.maintenance.process import holding
 from gateway.verification import verifier
 from gateway.verification.trust import TrustAnchors
 
@@ -826,7 +827,7 @@ def _prepare(folder: Path) -> None:
             raise click.ClickException(f"{folder} is not empty and no demonstration: name another")
         operator = folder / "gateway"
         if (operator / wiring.CONFIG_FILE).exists():
-            with plain_errors(), maintenance.holding(wiring.load_config(operator)):
+            with plain_errors(), holding(wiring.load_config(operator)):
                 pass  # a gateway that runs there keeps its folder
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from uuid import UUID
 import psycopg
 
 from gateway import config as config_file
-from gateway import files, keys, maintenance, wiring
+from gateway import files, keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin import approve
 from gateway.cli.admin.certificate import invitation_file
@@ -43,6 +43,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import HOST, Caller, CertificateOrder
+from gateway.maintenance.issuing import serve_requests
+from gateway.maintenance.process import AlreadyRunning, holding
 from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries, staff
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
@@ -345,8 +347,8 @@ class DemoEnvironment:
 
 def served(gateway: wiring.GatewayRuntime, request: UUID) -> CertificateOrder:
     """The request once served: by `maintain` when it runs, else here, by the operator's hand."""
-    with contextlib.suppress(maintenance.AlreadyRunning), maintenance.holding(gateway.config):
-        maintenance.serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
+    with contextlib.suppress(AlreadyRunning), holding(gateway.config):
+        serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
     ends = time.monotonic() + SERVED_SECONDS
     while True:
         with gateway.ports.begin(TransactionMode.READ) as work:

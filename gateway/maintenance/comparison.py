@@ -1,0 +1,116 @@
+"""Rows are held against the log; what differs is out of service until it does no more."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from gateway.cedar import policy_digest, policy_folder
+from gateway.cedar.policy_tests import check_once
+from gateway.config import Config
+from gateway.domain.out_of_service import Entry, EntryKind
+from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
+from gateway.keys import load_secret
+from gateway.maintenance.upkeep import Maintenance, TaskReport
+from gateway.registry.rebuild import Rebuild
+from gateway.store.proved import Proved, RowsProof
+from gateway.store.unit_of_work import SqlUnitOfWork
+from gateway.wiring import HEAD_KEY_FILE, GatewayRuntime
+
+PROVED = "proved"
+"""The file of what the last comparison found whole: beside the keys, for it tells ids of cases."""
+
+SUSPEND = "organisation.suspend"
+SUSPENSIONS = "suspensions"
+"""The folder of suspensions that a frozen log could not record: outside the database, which may be
+replaced by a newer one."""
+
+RESTS, LEAST_REST = 100, timedelta(minutes=1)
+"""How long until the next comparison: so many times what the last one took, and no less."""
+
+VALID_FOR = timedelta(days=1)
+"""How long what was found whole counts, from when all was compared."""
+
+
+def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Hold registry, cases and handoffs against the log; what differs is out of service until it
+    does no more.
+
+    While the log is frozen, too: this asks for no event. The sooner it was done, the sooner it is
+    done again: within the hour, by a hundredth of the time.
+    """
+    gateway, upkeep.rows_differ, began = upkeep.gateway, True, monotonic()
+    before = proved_before(gateway.config, now)
+    with gateway.store.begin(TransactionMode.READ) as work:
+        rows = rows_proof(gateway.config, work, before)
+        found, before_out = rows.registry(), work.organisations.out_of_service()
+        try:
+            handoffs = rows.handoffs()
+            out, told = handoffs.entries, handoffs.sentences()
+        except Exception as failure:  # a stored value of a form that nothing here ever wrote
+            out = frozenset(one for one in before_out if one[0] == EntryKind.HANDOFF)
+            why = type(failure).__name__
+            told = (f"cases and handoffs are not compared with the log: {why}",)
+        proved = rows.proved(now if before is None else before.since)
+    with suppress(Exception):  # whatever stops this check: the doctor tells
+        proved = replace(proved, policies=policies_held(before)[0])
+    out |= found.differing
+    out |= {
+        (EntryKind.ORGANISATION, change.organisation) for _, change, _ in kept_suspensions(gateway)
+    }
+    if before_out != out:
+        put_out_of_service(gateway, out)
+    proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
+    upkeep.rows_differ = bool(found.sentences() or told)
+    pause = max(LEAST_REST, RESTS * timedelta(seconds=monotonic() - began))
+    return TaskReport((*found.sentences(), *told), pause=pause)
+
+
+def put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
+    with gateway.store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(entries)
+        work.commit()
+
+
+def kept_suspensions(gateway: GatewayRuntime) -> Iterator[tuple[Path, Change, str]]:
+    for file in sorted((gateway.config.folder / SUSPENSIONS).glob("*.json")):
+        kept = json.loads(file.read_bytes())
+        yield file, Change(SUSPEND, kept["organisation"], kept["values"]), kept["approval"]
+
+
+def proved_before(config: Config, now: datetime) -> Proved | None:
+    """Return what the last comparison found whole, if all was compared within the last day."""
+    found = Proved.read(config.folder / PROVED, _key_of_heads(config))
+    return found if found and found.since <= now < found.since + VALID_FOR else None
+
+
+def _key_of_heads(config: Config) -> bytes:
+    """The key that vouches for the log's head, which no database has."""
+    return load_secret(config.keys / HEAD_KEY_FILE)
+
+
+def rows_proof(config: Config, work: SqlUnitOfWork, proved: Proved | None = None) -> RowsProof:
+    """The rows of a gateway, to be compared with its log from what was ``proved`` on."""
+    rebuild = Rebuild(config.issuer, _civil_day(config))
+    return RowsProof(work, rebuild, _civil_day(config), proved)
+
+
+def policies_held(proved: Proved | None) -> tuple[Mapping[str, Sequence[int]], Sequence[str]]:
+    """Return the policies of this program, as `Proved` has them, where they hold in all their
+    cases; else what is wrong. Those that are ``proved`` are not tried again."""
+    folder = policy_folder()
+    digest = policy_digest(folder)
+    if proved and digest in proved.policies:
+        return {digest: proved.policies[digest]}, ()
+    report = check_once(folder, digest)
+    held = {} if report.problems else {digest: (report.policies, report.cases)}
+    return held, report.problems
+
+
+def _civil_day(config: Config) -> Callable[[datetime], date]:
+    zone = config.civil_time_zone
+    return lambda moment: moment.astimezone(zone).date()
