@@ -164,29 +164,28 @@ def _check(value: Any) -> None:
     """Check that a value is of the subset, level by level: a call for each text would cost more."""
     level: list[Any] = [[value]]
     for _ in range(MAX_DEPTH + 1):
-        containers: list[Any] = []
-        for container in level:
-            members = container.values() if isinstance(container, dict) else container
+        inner: list[Any] = []
+        for members in level:
             # Half a character in a text has no UTF-8 form, which `encode` needs.
             if _SOUND.issuperset(map(type, members)):
                 continue
             for member in members:
-                kind = type(member)
-                if kind in _SOUND:
-                    continue
-                if isinstance(member, dict):
-                    if not (_TEXT.issuperset(map(type, member)) and "".join(member).isascii()):
-                        raise ValueError("a key is not ASCII text")
-                    containers.append(member)
-                elif isinstance(member, list | tuple):
-                    containers.append(member)
-                elif isinstance(member, float):
-                    raise ValueError("numbers are integers here")
-                elif isinstance(member, int) and abs(member) > MAX_INTEGER:
-                    raise ValueError("an integer is beyond +-(2^53-1)")
-                elif not isinstance(member, int | str):
-                    raise ValueError(f"{kind.__name__} is not a JSON value")
-        if not containers:
+                match member:
+                    case int() if abs(member) > MAX_INTEGER:
+                        raise ValueError("an integer is beyond +-(2^53-1)")
+                    case None | str() | int():
+                        pass
+                    case dict():
+                        if not (_TEXT.issuperset(map(type, member)) and "".join(member).isascii()):
+                            raise ValueError("a key is not ASCII text")
+                        inner.append(member.values())
+                    case list() | tuple():
+                        inner.append(member)
+                    case float():
+                        raise ValueError("numbers are integers here")
+                    case _:
+                        raise ValueError(f"{type(member).__name__} is not a JSON value")
+        if not inner:
             return
-        level = containers
+        level = inner
     raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")

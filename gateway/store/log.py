@@ -223,6 +223,8 @@ class AppendResult:
     """What a transaction added to the log, with all that its proofs need."""
 
     events: Sequence[EventDocument]
+    entry: bytes
+    """The last of their entries."""
     base: TreeHead
     head: TreeHead
     grown: tree.Growth
@@ -231,7 +233,7 @@ class AppendResult:
     def nothing(cls) -> "AppendResult":
         """Return what a transaction without events added."""
         empty = TreeHead(0, tree.EMPTY_ROOT)
-        return cls((), empty, empty, tree.Growth(0, {}))
+        return cls((), b"", empty, empty, tree.Growth(0, {}))
 
     def prove(self, first: int, count: int, note: str | None) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head, which ``note``
@@ -373,7 +375,7 @@ class SqlLog:
         head = TreeHead(grown.size, grown.root)
         moved = {"size": head.size, "root": head.root, "edge": grown.edge, "newest": at}
         run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": header.mac_of(head)})
-        return AppendResult(events, base, head, grown)
+        return AppendResult(events, rows[-1]["entry"], base, head, grown)
 
     def head_at(self, size: int | None) -> TreeHead:
         """The head as it was at a size; the present one for None, and for one that is larger."""

@@ -233,11 +233,12 @@ class Transaction:
 
     def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""
-        return self.queries((query, values))[0]
+        rows: list[Any] = self._send((query, (values,), None))[0]
+        return rows
 
     def queries(self, *asked: tuple[Executable, Row]) -> list[list[Any]]:
         """The rows of several queries, in one message."""
-        return self._send(*((query, (values,), None) for query, values in asked))
+        return self._send(*[(query, (values,), None) for query, values in asked])
 
     def stream(self, query: Executable) -> Iterator[Sequence[Any]]:
         """All rows that a query finds, one by one and as the driver has them."""

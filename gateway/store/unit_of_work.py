@@ -18,7 +18,6 @@ from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import DifferingRows, LoggedEvent, RetryKey, RowBeside, TreeHead
-from gateway.ledger.tree import entry_commitment
 from gateway.store import handoff_proof, migrations, procedures
 from gateway.store.cases import SqlCases
 from gateway.store.confirmations import SqlConfirmations
@@ -183,18 +182,21 @@ class Round:
             line.leave()
 
     def _close(self) -> None:
-        """Commit what was kept and let go of all."""
+        """Commit what was kept, sign it before another process of this host commits, and let go of
+        all."""
+        database = self.store.database
         try:
             if self.broken:
                 self.failure = Busy("the database failed another request: retry after a moment")
             elif self.kept:
-                self.appended = self._commit()
-                self.note = self._sign(self.appended)
+                made = self.appended = self._commit()
+                if made.events and database.has_entry(made.head.size - 1, made.entry):
+                    self.note = self.store.sign(made.base, made.head)
         except BaseException as failure:  # each of them raises it, see `outcome`
             self.failure = failure
         finally:
             try:
-                self.store.database.end(self.opened.driver, self.mode)
+                database.end(self.opened.driver, self.mode)
             finally:
                 self.over.set()
 
@@ -215,16 +217,6 @@ class Round:
         finally:
             transaction.end()
         return appended
-
-    def _sign(self, appended: AppendResult) -> str | None:
-        """The checkpoint of what was committed, before any other process of this host commits."""
-        if not appended.events:
-            return None
-        last = appended.events[-1]
-        entry = entry_commitment(last.document, last.nonce)
-        if not self.store.database.has_entry(appended.head.size - 1, entry):
-            return None
-        return self.store.sign(appended.base, appended.head)
 
     def outcome(self) -> AppendResult:
         """Return what the round added to the log, once it is durable."""

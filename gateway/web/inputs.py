@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request, request
@@ -35,7 +35,8 @@ class IdempotencyKeyRequired(Refusal):
 
 def current_request() -> Request:
     """The request that this thread answers, itself: the proxy costs calls for each look at it."""
-    current: Request = cast(Any, request)._get_current_object()
+    proxy: Any = request
+    current: Request = proxy._get_current_object()
     return current
 
 
