@@ -7,11 +7,12 @@ from datetime import datetime
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import canonical, declarations, passkey
-from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, Approval, ApprovalKey
+from gateway.evidence.declarations import APPROVAL_LIFE, Approval
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey
 from gateway.kernel.actors import GATEWAY, signed_in
+from gateway.kernel.person_approvals import key_of, require_in_time
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.request import RequestContext
 from gateway.kernel.values import IdempotencyRecord, PersonCredentials
@@ -72,12 +73,12 @@ def draft_approval(
 def consume(context: RequestContext, given: Approval) -> None:
     """Use up an approval: it counts for the request's event, and never again."""
     fingerprint = hmac.digest(context.ports.fingerprint_key, given.change.encode(), "sha256")
-    context.work.retries.add(IdempotencyRecord(GATEWAY, _key(given), fingerprint, context.event))
+    context.work.retries.add(IdempotencyRecord(GATEWAY, key_of(given), fingerprint, context.event))
 
 
 def require_unused(work: UnitOfWork, given: Approval) -> None:
     """Raise InvalidApproval for an approval that was used, or voided."""
-    if _was_used(work, given):
+    if work.retries.get(GATEWAY, key_of(given)) is not None:
         raise InvalidApproval("an approval was used before, or taken back: sign again")
 
 
@@ -86,14 +87,15 @@ def void(context: RequestContext, text: str, *change: str) -> None:
     ``change``, its action and its digest, where one text has several."""
     _, signed = _signed(context.ports, context.work, text)
     given = next((one for one in signed if (one.action, one.change) == change), signed[0])
-    if not _was_used(context.work, given):
+    if context.work.retries.get(GATEWAY, key_of(given)) is None:
         consume(context, given)
 
 
 def keys_of(person: Administrator) -> list[PublicKey]:
     """All keys that a person has or had to approve with; InvalidApproval when one is none."""
     try:
-        found = _keys_of(person, revoked=True).values()
+        recorded = canonical.decode(person.public_key.encode())
+        found = declarations.read_approval_keys(recorded, revoked=True).values()
     except ValueError:
         raise InvalidApproval("a person's key is the public JWK of a signing key") from None
     return [one.key if isinstance(one, Passkey) else one for one in found]
@@ -116,25 +118,8 @@ def _verified(context: RequestContext, text: str, digest: str) -> Approval:
         raise InvalidApproval("an approval is for another change: sign this one")
     if given.place and given.action in APART:
         raise InvalidApproval("a change that names persons is signed separately, not in a list")
-    if not -MAX_SKEW <= context.now - given.at <= APPROVAL_LIFE:  # the time of the event
-        raise InvalidApproval(
-            "an approval is older than 72 hours, or dated in the future: sign again"
-        )
+    require_in_time(given, context.now)
     return given
-
-
-def _was_used(work: UnitOfWork, given: Approval) -> bool:
-    return work.retries.get(GATEWAY, _key(given)) is not None
-
-
-def _key(given: Approval) -> str:
-    place = f"/{given.place}" if given.place else ""
-    return f"approval/{given.person}/{given.jti}{place}"
-
-
-def _keys_of(person: Administrator, *, revoked: bool = False) -> dict[str, ApprovalKey]:
-    recorded = canonical.decode(person.public_key.encode())
-    return declarations.read_approval_keys(recorded, revoked=revoked)
 
 
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, list[Approval]]:
@@ -147,9 +132,9 @@ def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, l
                 "an approval is from nobody who administers this gateway: see `casegate admin "
                 "administrator list`"
             )
-        given = declarations.verify_approvals(
-            text, person=name, audience=ports.issuer, keys=_keys_of(person)
-        )
+        recorded = canonical.decode(person.public_key.encode())
+        keys = declarations.read_approval_keys(recorded, revoked=False)
+        given = declarations.verify_approvals(text, person=name, audience=ports.issuer, keys=keys)
     except UnknownKey:
         raise InvalidApproval(
             f"the approval of {name} is signed with a key that is not theirs: name their own with "

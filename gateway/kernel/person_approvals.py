@@ -1,4 +1,7 @@
-"""What persons of a member signed of one act in a browser: verified where the act is recorded."""
+"""What persons of a member signed of one act in a browser: verified where the act is recorded.
+
+Here is also what holds of administrators' approvals (`kernel.approvals`) as well.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -42,7 +45,10 @@ def confirm(
         if given.person in found:
             raise InvalidApproval("two approvals of one person count once: ask another person")
         found.add(given.person)
-        _use(work, act, given)
+        key = key_of(given, f"{act.organisation}/")
+        if work.retries.get(GATEWAY, key) is not None:
+            raise InvalidApproval("an approval was used before: sign again")
+        work.retries.add(IdempotencyRecord(GATEWAY, key, b"", act.event))
     if missing := {*act.persons} - found:
         raise InvalidApproval(
             f"{', '.join(sorted(missing))} did not sign this: each person who is named signs with "
@@ -70,15 +76,19 @@ def _verified(issuer: str, act: ApprovedAct, text: str, keys_of: KeysOf) -> Appr
         raise InvalidApproval(f"an approval does not verify: {error}") from None
     if (given.action, given.change) != (act.action, act.change):
         raise InvalidApproval("an approval is for another act: read what changed, and sign this")
-    if not -MAX_SKEW <= act.at - given.at <= APPROVAL_LIFE:
-        raise InvalidApproval(
-            "an approval is older than 72 hours, or dated in the future: sign again"
-        )
+    require_in_time(given, act.at)
     return given
 
 
-def _use(work: UnitOfWork, act: ApprovedAct, given: Approval) -> None:
-    key = f"approval/{act.organisation}/{given.person}/{given.jti}"
-    if work.retries.get(GATEWAY, key) is not None:
-        raise InvalidApproval("an approval was used before: sign again")
-    work.retries.add(IdempotencyRecord(GATEWAY, key, b"", act.event))
+def require_in_time(given: Approval, at: datetime) -> None:
+    """Require that an approval counts at the time of its event; InvalidApproval."""
+    if not -MAX_SKEW <= at - given.at <= APPROVAL_LIFE:
+        raise InvalidApproval(
+            "an approval is older than 72 hours, or dated in the future: sign again"
+        )
+
+
+def key_of(given: Approval, owner: str = "") -> str:
+    """Under which key it is kept that an approval was used; ``owner`` is whose person gave it."""
+    place = f"/{given.place}" if given.place else ""
+    return f"approval/{owner}{given.person}/{given.jti}{place}"
