@@ -317,13 +317,6 @@ class LazyGroup(click.Group):
             formatter.write_text(", ".join(sorted(SUBCOMMANDS)))
 
 
-def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if not wanted or ctx.resilient_parsing:
-        return
-    click.echo(f"casegate {__version__}")
-    ctx.exit()
-
-
 _HELP_COLUMNS = 72
 """How wide help is at most: lines of 70 characters, as print and a divided screen take them."""
 
@@ -335,13 +328,6 @@ _HELP_COLUMNS = 72
         "max_content_width": _HELP_COLUMNS,
     },
 )
-@click.option(
-    "--version",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_show_version,
-    help="Show the version and exit.",
-)
+@click.version_option(__version__, prog_name="casegate", message="%(prog)s %(version)s")
 def main() -> None:
     """Exchange child-protection cases between organisations. Metadata only, never media."""

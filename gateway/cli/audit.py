@@ -558,7 +558,18 @@ def search(gateway: Gateway, as_csv: bool, page: Path | None, language: str, **a
         output.write_new(page, court_file.page_of(evidence, gateway.connection.trust, language))
     told = {
         "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
-        "events": [_event_json(one) for one in shown],
+        "events": [
+            {
+                "index": one.index,
+                "event": one.confirmed.event,
+                "parties": list(one.parties),
+                "asked_in": event_table.asked_in(one.confirmed),
+                "details": dict(one.details),
+                "withheld": one.confirmed.opened.withheld,
+                "receipt": receipts.to_json(one.receipt),
+            }
+            for one in shown
+        ],
     }
     if not output.reply(told):
         _print_found(shown, searches[-1].unknown, asked, as_csv=as_csv)
@@ -577,7 +588,14 @@ def _print_found(
         click.echo(event_table.to_csv(rows), nl=False)
         return
     for one in shown:
-        _print_event(event_table.cells(one.confirmed))
+        cells = event_table.cells(one.confirmed)
+        entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
+        ended = output.colour(result, "green" if result == EventResult.ALLOWED else "yellow")
+        click.echo(f"{entry:>7}  {output.format_time(when)}  {kind}  {ended}")
+        for name, cell in cells.items():
+            if cell and name not in (*_FIRST_LINE, "case_digest", "id"):
+                told = _READ_AS[name](cell) if name in _READ_AS else cell
+                output.print_wrapped(f"{name.replace('_', ' ')} {told}", " " * 9, 11)
     click.echo(f"\n{_counted(shown)}")
     for name in unknown if not shown else ():
         click.echo(_UNKNOWN[name].format(filters.get(name)))
@@ -607,35 +625,6 @@ def _counted(shown: Sequence[AuditedEvent]) -> str:
     )
 
 
-def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
-    return {
-        "index": one.index,
-        "event": one.confirmed.event,
-        "parties": list(one.parties),
-        "asked_in": event_table.asked_in(one.confirmed),
-        "details": dict(one.details),
-        "withheld": one.confirmed.opened.withheld,
-        "receipt": receipts.to_json(one.receipt),
-    }
-
-
-_FIRST_LINE = ("entry", "time", "event", "result")
-
-
-def _print_event(cells: Mapping[str, str]) -> None:
-    """An event in lines no wider than the terminal."""
-    entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
-    shade = "green" if result == EventResult.ALLOWED else "yellow"
-    click.echo(f"{entry:>7}  {output.format_time(when)}  {kind}  {output.colour(result, shade)}")
-    told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
-    if "due" in told:
-        told["due"] = output.format_time(told["due"])
-    if "subject" in told:
-        told["subject"] = _in_words(told["subject"])
-    for name, cell in told.items():
-        output.print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
-
-
 def _in_words(text: str) -> str:
     """The members of a JSON object, but not the signed documents in it; other text as it is."""
     try:
@@ -646,6 +635,11 @@ def _in_words(text: str) -> str:
         return text
     told = {n: "signed" if str(v).startswith("eyJ") else v for n, v in members.items()}
     return output.sanitise(output.format_value(told))
+
+
+_FIRST_LINE = ("entry", "time", "event", "result")
+_READ_AS: Mapping[str, Callable[[str], str]] = {"due": output.format_time, "subject": _in_words}
+"""The cells of an event that people read otherwise than a table has them."""
 
 
 # --- `casegate audit month`: what an auditor looks at first ---
@@ -685,22 +679,17 @@ def month(
     summary = [gateway.audit_summary(one) for one in searches][-1]
     counted = count(AuditTopic, [event.facts for one in searches for event in one.events])
     told = {**summary, "topics": to_json(counted)}
-    if not output.reply({**told, "searches": [str(one.confirmed.event["id"]) for one in searches]}):
-        page.show(texts.title(since, until, language), _month(told, language))
-
-
-def _month(told: Mapping[str, Any], language: str) -> Iterator[page.Block]:
-    """A month as blocks, one for each topic, the last one with what is known of the log."""
+    if output.reply({**told, "searches": [str(one.confirmed.event["id"]) for one in searches]}):
+        return
     columns = [catalogue.phrase("screens", key, language) for key in texts.COLUMNS]
+    blocks = []
     for one in told["topics"]:
         rows = texts.rows(one["counts"], language)
         beside = texts.about_log(told, language) if one["topic"] == AuditTopic.LOG else []
-        yield page.Block(
-            texts.name(one["topic"], language),
-            lines=[texts.counted(one, language), *beside],
-            rows=rows,
-            columns=columns if rows else (),
-        )
+        lines = [texts.counted(one, language), *beside]
+        heading = texts.name(one["topic"], language)
+        blocks.append(page.Block(heading, lines=lines, rows=rows, columns=columns if rows else ()))
+    page.show(texts.title(since, until, language), blocks)
 
 
 # --- `casegate audit export`: what an auditor hands on ---

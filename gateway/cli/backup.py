@@ -191,26 +191,23 @@ def backup_keys(folder: Path, target: Path) -> None:
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
-        _copy_keys(config.keys_file, target)
+        file = config.keys_file
+        if file is None:
+            raise click.ClickException(
+                "the keys of cases are in PostgreSQL: copy their database by its own means, apart, "
+                "and keep no copy for longer than docs/operators.md says"
+            )
+        if not file.exists():
+            raise click.ClickException(f"{file} is missing: see [case_keys] url")
+        if target.exists():
+            raise click.ClickException(f"{target} exists and is not overwritten: name a new file")
+        try:
+            with progress("copying") as tell:
+                copy_database(file, target, tell)
+        except sqlite3.Error as error:
+            target.unlink(missing_ok=True)
+            raise click.ClickException(f"the keys database cannot be copied: {error}") from error
         note_backup(config, "case-keys")
-
-
-def _copy_keys(file: Path | None, target: Path) -> None:
-    if file is None:
-        raise click.ClickException(
-            "the keys of cases are in PostgreSQL: copy their database by its own means, apart, and "
-            "keep no copy for longer than docs/operators.md says"
-        )
-    if not file.exists():
-        raise click.ClickException(f"{file} is missing: see [case_keys] url")
-    if target.exists():
-        raise click.ClickException(f"{target} exists and is not overwritten: name a new file")
-    try:
-        with progress("copying") as tell:
-            copy_database(file, target, tell)
-    except sqlite3.Error as error:
-        target.unlink(missing_ok=True)
-        raise click.ClickException(f"the keys database cannot be copied: {error}") from error
     click.echo(f"Made {target}. Now delete the copies before it: what was erased lives in them.")
 
 
@@ -398,12 +395,18 @@ def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> 
         )
     spare = file.with_name(f".{file.name}.restoring")
     try:
-        _copy(source / DATABASE_FILE, spare)
-        frozen = _checked(spare, config, manifest)
+        frozen = _copied(source / DATABASE_FILE, spare, config, manifest)
         click.echo(
             f"Backup of {manifest.made_at}: {describe_head(manifest.head)}; its log is whole."
         )
-        click.echo(_meaning(frozen))
+        if frozen is None:
+            click.echo("Nothing that was signed is missing in it: the log will go on.")
+        else:
+            click.echo(
+                f"With it the log will be frozen: {frozen.detail}.\nThe gateway then starts and "
+                "answers what needs no receipt; it writes and signs nothing.\n"
+                "docs/operators.md, 'The log is frozen', says what can be done."
+            )
         if ask:
             click.confirm("Put it in place?", abort=True)
         return _put(spare, file)
@@ -416,21 +419,16 @@ def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> 
             spare.with_name(spare.name + ending).unlink(missing_ok=True)
 
 
-def _copy(backup: Path, spare: Path) -> None:
+def _copied(backup: Path, spare: Path, config: Config, manifest: Manifest) -> LogFrozen | None:
+    """Copy the database, and check its whole log: why it will be frozen; None when it goes on."""
     spare.unlink(missing_ok=True)
     spare.touch(mode=0o600)
     shutil.copyfile(backup, spare)
     url = f"sqlite:///{spare}"
-    found = migrations.current(url)
-    if found not in migrations.REVISIONS:
+    if migrations.current(url) not in migrations.REVISIONS:
         raise click.ClickException("the backup is of a newer version of the gateway, or of none")
     migrations.upgrade(url)
-
-
-def _checked(spare: Path, config: Config, manifest: Manifest) -> LogFrozen | None:
-    """Why the log will be frozen with this database, whose log is whole; None when it goes on."""
     marked = wiring.read_mark(config)
-    url = f"sqlite:///{spare}"
     with open_for_reading(url, manifest.origin) as store, store.begin(TransactionMode.READ) as work:
         with progress("checking") as tell:
             head = verify_log(work, tell)
@@ -441,16 +439,6 @@ def _checked(spare: Path, config: Config, manifest: Manifest) -> LogFrozen | Non
         except LogFrozen as frozen:
             return frozen
     return None
-
-
-def _meaning(frozen: LogFrozen | None) -> str:
-    if frozen is None:
-        return "Nothing that was signed is missing in it: the log will go on."
-    return (
-        f"With it the log will be frozen: {frozen.detail}.\n"
-        "The gateway then starts and answers what needs no receipt; it writes and signs nothing.\n"
-        "docs/operators.md, 'The log is frozen', says what can be done."
-    )
 
 
 def _put(spare: Path, file: Path) -> Path | None:

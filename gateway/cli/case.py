@@ -50,6 +50,7 @@ from gateway.cli.wording import screen_language
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
+from gateway.client.views import Owed
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallAnswer
@@ -514,26 +515,24 @@ def coverage(gateway: Gateway, case: UUID) -> None:
         return
     case_ = output.short(found["case"])
     output.say(f"Case {case_}, version {found['version']}, {found['state']}")
+    rows = []  # one for each thing that is owed about a handoff
+    for line in found["handoffs"]:
+        state = line["state"].replace("_", " ")
+        if line["left_out"]:
+            state += f", left out: {line['left_out']['reason']}"
+        elif line["announced_only"]:
+            state += ", announced only"
+        if line["left"]:
+            state += ", left" if line["answered"] else ", left, unanswered"
+        place = (output.short(line["handoff"]), line["recipient"], state, line["version"])
+        for owed in line["owed"] or [_NOTHING]:
+            what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
+            rows.append((*place, what, owed["by"], owed["due"], _declared(line)))
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    output.print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
+    output.print_table(columns, rows)
 
 
-_NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
-
-
-def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """A row for each thing that is owed about a handoff."""
-    state = line["state"].replace("_", " ")
-    if line["left_out"]:
-        state += f", left out: {line['left_out']['reason']}"
-    elif line["announced_only"]:
-        state += ", announced only"
-    if line["left"]:
-        state += ", left" if line["answered"] else ", left, unanswered"
-    place = (output.short(line["handoff"]), line["recipient"], state, line["version"])
-    for owed in line["owed"] or [_NOTHING]:
-        what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
-        yield (*place, what, owed["by"], owed["due"], _declared(line))
+_NOTHING: Owed = {"what": "nothing", "by": "-", "due": "-", "event": "-", "late": False}
 
 
 def _declared(line: Mapping[str, Any]) -> str:

@@ -51,6 +51,15 @@ class Report:
             told.append(f"dropped {', '.join(fields)}")
         return ": ".join(filter(None, told))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what machines read."""
+        named = {"file": self.place, "outcome": self.outcome, "why": self.why or None}
+        if self.imported is None:
+            return named
+        named |= {name: self.case[name] for name in ("case", "originator_ref")}
+        known = {"known": self.known} if self.known else {}
+        return {**named, **known, "dropped": self.imported.dropped, "notes": self.imported.notes}
+
 
 def read(
     paths: Sequence[Path], settings: ImportSettings, check: Callable[[Mapping[str, Any]], None]
@@ -94,18 +103,19 @@ def send(gateway: Gateway, reports: Iterator[Report], by: str) -> Iterator[Repor
     while several := [*islice(reports, LARGEST_BATCH)]:
         ended = gateway.submit_once_each([one.case for one in several if one.imported], by)
         for one in several:
-            yield _sent(one, next(ended)) if one.imported else one
-
-
-def _sent(report: Report, ended: ConfirmedWrite | ClientError | None) -> Report:
-    if ended is None:
-        return replace(report, outcome="known")
-    if isinstance(ended, ConfirmedWrite):
-        return replace(report, outcome="taken", known=ended.result.get("known", ()))
-    if not isinstance(ended, RequestRefused):
-        raise ended
-    places = (f"{at or '/'} {why}" for at, why in ended.errors)
-    return replace(report, outcome="refused", why="; ".join([sentence(ended), *places]))
+            match next(ended) if one.imported else one:
+                case Report():
+                    yield one
+                case None:
+                    yield replace(one, outcome="known")
+                case ConfirmedWrite() as written:
+                    yield replace(one, outcome="taken", known=written.result.get("known", ()))
+                case RequestRefused() as refused:
+                    places = (f"{at or '/'} {why}" for at, why in refused.errors)
+                    told = "; ".join([sentence(refused), *places])
+                    yield replace(one, outcome="refused", why=told)
+                case failure:
+                    raise failure
 
 
 def tell(reports: Iterator[Report]) -> None:
@@ -118,10 +128,13 @@ def tell(reports: Iterator[Report]) -> None:
             for one in reports:
                 counts[one.outcome] += 1
                 if progress is not None:
-                    told.append(_as_json(one))
+                    told.append(one.to_json())
                     progress(one.file, one.of)
-                else:
-                    _print(one)
+                    continue
+                shade = "red" if one.outcome == "refused" else "green"
+                output.say(f"{one.file}/{one.of} {one.line()}", one.outcome.title(), shade)
+                for note in one.imported.notes if one.imported else ():
+                    output.say(f"  {note}")
     except ClientError as error:
         raise Failure(error, {"reports": told}) from error
     summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
@@ -129,26 +142,6 @@ def tell(reports: Iterator[Report]) -> None:
     output.reply({"reports": told, **counts}, f"{summary or 'no report found'}{sent}")
     if counts["refused"]:
         raise SystemExit(REFUSED)
-
-
-def _print(one: Report) -> None:
-    shade = "red" if one.outcome == "refused" else "green"
-    output.say(f"{one.file}/{one.of} {one.line()}", one.outcome.title(), shade)
-    for note in one.imported.notes if one.imported else ():
-        output.say(f"  {note}")
-
-
-def _as_json(one: Report) -> dict[str, Any]:
-    named = {
-        "file": one.place,
-        "outcome": one.outcome,
-        "why": one.why or None,
-    }
-    if one.imported is None:
-        return named
-    named |= {name: one.case[name] for name in ("case", "originator_ref")}
-    known = {"known": one.known} if one.known else {}
-    return {**named, **known, "dropped": one.imported.dropped, "notes": one.imported.notes}
 
 
 def write_one(reports: Sequence[Report], out: Path) -> None:

@@ -189,19 +189,15 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
         part, group = one.part, wording.code("group", one.part.group)
         named = {"organisation": part.sealed_to, "group": group, "element": ends[str(part.id)]}
         click.echo(output.colour(output.sanitise(say("sealed_to", **named)), "cyan"))
-        for line in _unsealed(one):
-            output.say(f"  {line}")
-
-
-def _unsealed(one: OpenedElement) -> Iterator[str]:
-    if one.contents is None:
-        yield one.fault
-        return
-    yield f"{one.contents.type} ({one.contents.category})"
-    for name, value in one.contents.value.items():
-        item = one.contents.type == "item" and name == "value"
-        shown = defang(str(value), one.contents.category) if item else defang_text(str(value))
-        yield from (f"  {name}: {line}" for line in shown.split("\n"))
+        if one.contents is None:
+            output.say(f"  {one.fault}")
+            continue
+        output.say(f"  {one.contents.type} ({one.contents.category})")
+        for name, value in one.contents.value.items():
+            item = one.contents.type == "item" and name == "value"
+            shown = defang(str(value), one.contents.category) if item else defang_text(str(value))
+            for line in shown.split("\n"):
+                output.say(f"    {name}: {line}")
 
 
 def condition_lines(conditions: Part) -> dict[str, str]:
@@ -211,7 +207,10 @@ def condition_lines(conditions: Part) -> dict[str, str]:
     for name, value in conditions.items():
         if name == "force":
             continue
-        text = say("and").join(_meanings(value)) or _text(name, value)
+        every = map(str, value if isinstance(value, list) else [value])
+        meant = {one: catalogue.word("meanings", one, wording.language()) for one in every}
+        told = say("and").join(words for one, words in meant.items() if words != one)
+        text = told or _text(name, value)
         codes = output.format_value(value) if name in _CODES else ""
         if name in WITH_FORCE and value:
             stated = forces.get(name, {"force": "requested"})
@@ -225,13 +224,6 @@ def condition_lines(conditions: Part) -> dict[str, str]:
 
 _CODES = frozenset({"tlp", "handling"})
 """Conditions whose codes people know, and type."""
-
-
-def _meanings(value: Any) -> Iterator[str]:
-    """Return what the codes of a condition mean."""
-    for code in value if isinstance(value, list) else [value]:
-        if (meaning := catalogue.word("meanings", str(code), wording.language())) != str(code):
-            yield meaning
 
 
 @dataclass(frozen=True)

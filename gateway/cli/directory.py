@@ -237,14 +237,14 @@ def _read(file: Path) -> list[dict[str, Any]]:
         with raising(click.UsageError, f"{file} is not a CSV file", (csv.Error, UnicodeError)):
             if "roles" not in (rows.fieldnames or ()) or set(rows.fieldnames or ()) - {*COLUMNS}:
                 raise click.UsageError(f"The headings of {file} are: {','.join(COLUMNS)}.")
-            return [_entry(row, f"{file}, line {rows.line_num}") for row in rows]
-
-
-def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
-    if None in row:
-        raise click.UsageError(f"{place} has more cells than headings.")
-    entry = {name: text.strip() for name, text in row.items() if text and text.strip()}
-    return {**entry, "roles": entry.get("roles", "").split()}
+            entries = []
+            for row in rows:
+                if None in row:
+                    place = f"{file}, line {rows.line_num}"
+                    raise click.UsageError(f"{place} has more cells than headings.")
+                entry = {name: text.strip() for name, text in row.items() if text and text.strip()}
+                entries.append({**entry, "roles": entry.get("roles", "").split()})
+            return entries
 
 
 @write_command(

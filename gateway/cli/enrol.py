@@ -257,15 +257,13 @@ def _tell(
             "connection": str(connection),
         }
     )
-    click.echo(f"Next: {_next(whoami['status'], output.sanitise(str(connection)))}")
-
-
-def _next(status: str, connection: str) -> str:
-    if status == "active":
-        return f"casegate system check --connection {connection}"
-    return (
-        f"casegate conformance run --by PSEUDONYM --connection {connection}\n"
-        f"  PSEUDONYM is one of casegate staff list --connection {connection}. If it shows none, "
+    at = f"--connection {output.sanitise(str(connection))}"
+    if whoami["status"] == "active":
+        click.echo(f"Next: casegate system check {at}")
+        return
+    click.echo(
+        f"Next: casegate conformance run --by PSEUDONYM {at}\n"
+        f"  PSEUDONYM is one of casegate staff list {at}. If it shows none, "
         "ask the gateway's administrators to enter your first persons."
     )
 
@@ -307,9 +305,18 @@ def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None)
     case = _sample() if case_file is None else _read_case(case_file)
     outcomes = list(ConformanceRunner(runs, by, case).steps(started))
     after = runs.show(str(started["run"]))
-    if not output.reply(
-        {"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}
-    ):
+    steps = [
+        {
+            "step": one.step,
+            "passed": one.passed,
+            "detail": one.refused and str(one.refused),
+            "errors": [
+                {"pointer": p, "message": m} for p, m in (one.refused.errors if one.refused else ())
+            ],
+        }
+        for one in outcomes
+    ]
+    if not output.reply({"run": after["run"], "state": after["state"], "steps": steps}):
         _show(gateway, after, outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise SystemExit(partner_command.REFUSED)
@@ -335,21 +342,6 @@ def _show(gateway: Gateway, run: dict[str, Any], outcomes: list[CheckResult]) ->
             )
     else:
         output.say(f"Correct what failed, then: --run {run['run']}")
-
-
-def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
-    return [
-        {
-            "step": outcome.step,
-            "passed": outcome.passed,
-            "detail": outcome.refused and str(outcome.refused),
-            "errors": [
-                {"pointer": p, "message": m}
-                for p, m in (outcome.refused.errors if outcome.refused else ())
-            ],
-        }
-        for outcome in outcomes
-    ]
 
 
 @conformance.command(epilog=partner_command.EPILOG)

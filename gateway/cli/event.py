@@ -46,7 +46,8 @@ class EventFilter:
     def fits(self, entry: StreamEvent) -> bool:
         """Tell whether an event is looked for, by what of it its own side reads."""
         event, shown = entry.confirmed.event, dict(entry.confirmed.opened.shown)
-        persons = [one for kind in _PERSONS for one in _texts(shown.get(kind))]
+        named = [shown.get(kind) or () for kind in _PERSONS]
+        persons = [p for one in named for p in ([one] if isinstance(one, str) else one)]
         day = parse_timestamp(event["time"]).astimezone(UTC).date()
         return (
             (self.case is None or str(shown.get("case", "")).endswith(f"/{self.case}"))
@@ -66,10 +67,6 @@ class EventFilter:
 
 
 _PERSONS = ("by", "assessors", "cleared_by", "approved_by")
-
-
-def _texts(value: Any) -> Sequence[str]:
-    return [value] if isinstance(value, str) else value or ()
 
 
 _FILTERS: Sequence[Parameter] = (
@@ -167,7 +164,14 @@ def _tell(gateway: Gateway, wanted: EventFilter, after: int = 0, limit: int | No
     ]
     if output.reply({"events": events, "head": end.stream_number, "signed_head": text}):
         return
-    rows = [_entry_row(entry) for entry in found]
+    rows = []
+    for entry in found:
+        event = entry.confirmed.event
+        by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
+        kind = told_as(event["type"], event["result"])
+        shown = (output.format_time(event["time"]), kind, event["result"], by)
+        handoff = output.short(event.get("handoff", ""))
+        rows.append((entry.stream_number, *shown, event["id"], handoff))
     output.print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
 
 
@@ -175,7 +179,9 @@ def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
     with raising(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = _kept(folder)
+    before = 0
+    while (folder / _name(before + 1)).exists():
+        before += 1
     ends: dict[str, StreamHead] = {}
     saved = 0
     with output.progress("events") as tell:
@@ -197,19 +203,3 @@ def _save(gateway: Gateway, folder: Path) -> None:
 
 def _name(stream_number: int) -> str:
     return f"{stream_number:09}.json"
-
-
-def _kept(folder: Path) -> int:
-    """The last number up to which no file is missing."""
-    last = 0
-    while (folder / _name(last + 1)).exists():
-        last += 1
-    return last
-
-
-def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
-    event = entry.confirmed.event
-    by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    kind = told_as(event["type"], event["result"])
-    shown = (output.format_time(event["time"]), kind, event["result"])
-    return (entry.stream_number, *shown, by, event["id"], output.short(event.get("handoff", "")))

@@ -38,15 +38,12 @@ _FLAGS = {
 """Options that do not have the name of the field that they fill."""
 
 
-def _flag(one: RequestField) -> str:
+def _option(one: RequestField, **terms: Any) -> Parameter:
     """The option of a field; one that may be given several times has the name of one value."""
     name = one.name.removesuffix("s") if one.type in _SEVERAL else one.name
-    return f"--{_FLAGS.get(one.name, name).replace('_', '-')}"
-
-
-def _option(one: RequestField, **terms: Any) -> Parameter:
+    flag = f"--{_FLAGS.get(one.name, name).replace('_', '-')}"
     required = one.required and bool(one.least)
-    return click.option(_flag(one), one.name, required=required, help=one.about, **terms)
+    return click.option(flag, one.name, required=required, help=one.about, **terms)
 
 
 _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
@@ -72,10 +69,8 @@ _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
         type=(Words(one.words), str),
         default=None,
         metavar="CONDITION BASIS",
-        callback=_reservation,
+        callback=lambda _context, _parameter, given: (
+            given and {"condition": given[0], "legal_basis": given[1]}
+        ),
     ),
 }
-
-
-def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
-    return None if given is None else {"condition": given[0], "legal_basis": given[1]}

@@ -99,16 +99,13 @@ def _count(gateway: Gateway, one: Mapping[str, Any], moves: _Moves) -> Counted:
         return replace(counted, result=_ERASED)
     reported = [one for one in answers if one["kind"] == "outcome" and one["event"] in moves]
     require(bool(reported), "an outcome of which your own events tell is not shown")
-    codes = [(_code(answer), moves[answer["event"]][1]) for answer in reported]
+    codes = []
+    for answer in reported:
+        # Its reader has the code of an outcome beside the document, its author in it.
+        told = answer if "code" in answer else sd_jwt.read_unverified(answer["document"]).content
+        codes.append((str(told["code"]), moves[answer["event"]][1]))
     removed = _hours(offered, (at for code, at in codes if code in _REMOVALS))
     return replace(counted, result=codes[-1][0], removed=removed)
-
-
-def _code(outcome: Mapping[str, Any]) -> str:
-    """An outcome's code as its reader has it; its author has it in the document."""
-    if "code" in outcome:
-        return str(outcome["code"])
-    return str(sd_jwt.read_unverified(outcome["document"]).content["code"])
 
 
 TABLES = (("matter",), ("counterpart",), ("result",), ("counterpart", "matter", "result"))
@@ -134,20 +131,18 @@ class Figures:
         """Return a row for all that agree in ``by``, with how many they are, and the medians."""
         groups: dict[tuple[str, ...], list[Counted]] = {}
         for one in self.counted:
-            parts = [(matter,) for matter in one.matter] if by == ("matter",) else [one.matter]
-            for part in parts if direction in (None, one.direction) else ():
-                groups.setdefault(self._key(replace(one, matter=part), by), []).append(one)
+            if direction not in (None, one.direction):
+                continue
+            matters = [catalogue.word("codes", f"matter.{m}", self.language) for m in one.matter]
+            for matter in matters if by == ("matter",) else [" + ".join(matters)]:
+                cells = {
+                    "direction": self.phrase(one.direction),
+                    "counterpart": page.organisation(one.counterpart, self.names),
+                    "matter": matter,
+                    "result": catalogue.word("results_of_handoffs", one.result, self.language),
+                }
+                groups.setdefault(tuple(cells[name] for name in by), []).append(one)
         return [self._row(by, key, ones) for key, ones in sorted(groups.items())]
-
-    def _key(self, one: Counted, by: Sequence[str]) -> tuple[str, ...]:
-        words = catalogue.word
-        cells = {
-            "direction": self.phrase(one.direction),
-            "counterpart": page.organisation(one.counterpart, self.names),
-            "matter": " + ".join(words("codes", f"matter.{m}", self.language) for m in one.matter),
-            "result": words("results_of_handoffs", one.result, self.language),
-        }
-        return tuple(cells[name] for name in by)
 
     def _row(self, by: Sequence[str], key: Sequence[str], ones: list[Counted]) -> dict[str, str]:
         row = {**dict(zip(by, key, strict=True)), "number": str(len(ones))}

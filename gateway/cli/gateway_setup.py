@@ -139,7 +139,10 @@ def make(
             )
         with _new_files(config.database_file, config.mark_file, config.keys_file):
             _fill(config, persons, own_keys, passphrase, predecessor)
-            _move(unfinished, folder)
+            last = wiring.CONFIG_FILE  # without the settings it is no gateway to anybody
+            for made in sorted(unfinished.iterdir(), key=lambda one: one.name == last):
+                made.rename(folder / made.name)
+            unfinished.rmdir()
 
 
 @contextmanager
@@ -165,7 +168,11 @@ def _fill(
     predecessor: LogPredecessor | None,
 ) -> None:
     files.create(config.folder / "README", README.encode())
-    _make_keys(config)
+    for purpose in keys.GATEWAYS_OWN:
+        keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
+    wiring.make_witness_key(config)
+    for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
+        keys.write_secret(config.keys / name, keys.generate_secret())
     _make_authorities(config, passphrase, wiring.now())
     people = [
         Administrator(person, name, own_keys.get(person) or _make_person_key(config, person))
@@ -174,18 +181,14 @@ def _fill(
     migrations.upgrade(config.database_url)
     _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, holding(config):
-        _begin_log(gateway)
+        nothing, marked = TreeHead(0, EMPTY_ROOT), gateway.mark.read()
+        # In a database of the operator's own the first mark may stand from a first attempt.
+        if marked is None or marked.head != nothing:
+            gateway.checkpoint_signer.adopt(nothing)
         Maintenance(gateway, wiring.IssuingAuthority(config), TIMETABLE).start()
         # Last, because in a database of the operator's own it could not be undone.
         registry_keys.found(gateway.ports, people, config.civil_time_zone.key, predecessor)
         registry_keys.publish_keys(gateway.ports, wiring.own_keys(config))
-
-
-def _move(unfinished: Path, folder: Path) -> None:
-    """Put all into its place; the settings last: without them it is no gateway to anybody."""
-    for made in sorted(unfinished.iterdir(), key=lambda one: one.name == wiring.CONFIG_FILE):
-        made.rename(folder / made.name)
-    unfinished.rmdir()
 
 
 @contextmanager
@@ -199,21 +202,6 @@ def _new_files(*files: Path | None) -> Iterator[None]:
             for beside in ("", "-wal", "-shm", ".lock"):
                 file.with_name(file.name + beside).unlink(missing_ok=True)
         raise
-
-
-def _begin_log(gateway: wiring.GatewayRuntime) -> None:
-    """Set the first mark; in a database of the operator's own it may stand from a first attempt."""
-    nothing, marked = TreeHead(0, EMPTY_ROOT), gateway.mark.read()
-    if marked is None or marked.head != nothing:
-        gateway.checkpoint_signer.adopt(nothing)
-
-
-def _make_keys(config: Config) -> None:
-    for purpose in keys.GATEWAYS_OWN:
-        keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
-    wiring.make_witness_key(config)
-    for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
-        keys.write_secret(config.keys / name, keys.generate_secret())
 
 
 def _make_case_keys(config: Config) -> None:

@@ -225,7 +225,10 @@ def connected(file: Path) -> Iterator[Gateway]:
         raise Failure(error) from error
     except KeyboardInterrupt as stopped:
         # Whoever grows impatient asks anew, unless the result of the write is known.
-        raise _interrupted(stopped) from stopped
+        if notes := getattr(stopped, "__notes__", []):
+            told, members = f"interrupted; {notes[0]}", {"kind": "interrupted"}
+            raise CommandFailed(told, members, exit_code=NO_ANSWER) from stopped
+        raise
 
 
 PATIENCE = 3.0
@@ -250,13 +253,6 @@ def tell_silence(gateway: Gateway) -> None:
     if not gateway.heard:
         address = gateway.connection.api_url
         click.echo(f"No answer from {address} yet; still trying. Ctrl-C ends it.", err=True)
-
-
-def _interrupted(stopped: KeyboardInterrupt) -> BaseException:
-    notes = getattr(stopped, "__notes__", [])
-    if not notes:
-        return stopped
-    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "interrupted"}, exit_code=NO_ANSWER)
 
 
 connection_option = click.option(
@@ -418,7 +414,17 @@ def print_result(
     kept = {} if presentation is None else {presentation[0]: presentation[1]}
     if save is not None:
         kept[save] = _json_bytes(receipt)
-    _keep(kept, written)
+    troubles = []
+    for file, data in kept.items():
+        try:
+            output.write_new(file, data)
+        except click.ClickException as error:
+            troubles.append(error.message)
+    if troubles:
+        raise OutputNotWritten(
+            f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
+            f"{written.confirmed.event['id']} fetches the receipt again"
+        )
     if save is not None and not output.for_machines():
         click.echo(f"  receipt kept in {save}")
 
@@ -441,8 +447,16 @@ def print_results(
             else:
                 told.append({"error": error_json(one)})
                 failure = failure or (None if _CODES[type(one)] == REFUSED else one)
-            if not output.for_machines():
-                _print_ended(name, one, sentence_of)
+            if output.for_machines():
+                continue
+            if isinstance(one, ConfirmedWrite):
+                output.say(sentence_of(one.result), "Done")
+                output.say(f"  recorded as event {one.confirmed.event['id']}; receipt verified")
+                continue
+            word = wording.say(_OPENINGS.get(_CODES[type(one)], "failed"))
+            output.say(f"{name}: {sentence(one)}", word, "red", err=True)
+            for line in reasons(one):
+                output.say(f"  {line}", err=True)
     except ClientError as error:
         failure = error
     if failure is not None:
@@ -453,53 +467,20 @@ def print_results(
         raise SystemExit(REFUSED)
 
 
-def _print_ended(
-    name: str, one: ConfirmedWrite | ClientError, sentence_of: Callable[[Mapping[str, Any]], str]
-) -> None:
-    if isinstance(one, ConfirmedWrite):
-        output.say(sentence_of(one.result), "Done")
-        output.say(f"  recorded as event {one.confirmed.event['id']}; receipt verified")
-        return
-    word = wording.say(_OPENINGS.get(_CODES[type(one)], "failed"))
-    output.say(f"{name}: {sentence(one)}", word, "red", err=True)
-    for line in reasons(one):
-        output.say(f"  {line}", err=True)
-
-
-def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
-    troubles = []
-    for file, data in files.items():
-        try:
-            output.write_new(file, data)
-        except click.ClickException as error:
-            troubles.append(error.message)
-    if troubles:
-        raise OutputNotWritten(
-            f"it is done, but {'; '.join(troubles)}. Do not repeat it: casegate receipt save "
-            f"{written.confirmed.event['id']} fetches the receipt again"
-        )
-
-
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
-    event = written.confirmed.event
-    output.say("; ".join([sentence, *_signature(written.result)]), say("done"))
+    event, told = written.confirmed.event, [sentence]
+    if text := written.result.get("document") or written.result.get("offer"):
+        document = sd_jwt.read_unverified(text)
+        attested = "attested by the gateway: the connection has no document_key"
+        signed = f"signed with key {document.header['kid']}"
+        told.append(attested if "attested_for" in document.claims else signed)
+    output.say("; ".join(told), say("done"))
     place = {"event": event["id"], "entry": written.confirmed.index, "log": event["log"]}
     output.print_wrapped(say("recorded", **place), "  ", 4)
     if "simulated_date" in event:
         click.echo(f"  {say('simulated', day=event['simulated_date'])}")
     if command := output.following(event, written.result):
         wording.print_next(output.complete(command))
-
-
-def _signature(result: Mapping[str, Any]) -> Iterator[str]:
-    """Tell who signed the document of a write, where it has one."""
-    if text := result.get("document") or result.get("offer"):
-        document = sd_jwt.read_unverified(text)
-        yield (
-            "attested by the gateway: the connection has no document_key"
-            if "attested_for" in document.claims
-            else f"signed with key {document.header['kid']}"
-        )
 
 
 def save_json(file: Path, members: Any) -> None:

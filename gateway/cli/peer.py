@@ -1,7 +1,7 @@
 """`casegate peer`: the connections to peer gateways, on the gateway's host."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -144,20 +144,15 @@ def check(folder: Path, peer: str) -> None:
     found |= {one.demand: one.failure for one in run if one.untried is None}
     untried = {one.demand: one.untried for one in run if one.untried is not None}
     if not output.reply({"peer": peer, "checks": found, "untried": untried}):
-        _print_checks(found, untried)
+        for name, failure in found.items():
+            word, shade = ("works", "green") if failure is None else ("fails", "red")
+            text = name + (f": {failure}" if failure else "")
+            output.print_wrapped(output.sanitise(text), f"{output.colour(word, shade)}: ", 4)
+        for why in dict.fromkeys(untried.values()):
+            names = "; ".join(name for name, one in untried.items() if one == why)
+            output.print_wrapped(f"{why}: {names}", f"{output.colour('not tried', 'yellow')}, ", 4)
     if any(found.values()):
         raise SystemExit(1)
-
-
-def _print_checks(found: Mapping[str, str | None], untried: Mapping[str, str]) -> None:
-    """Print a line for each check, and once why some were not tried."""
-    for name, failure in found.items():
-        word, shade = ("works", "green") if failure is None else ("fails", "red")
-        text = name + (f": {failure}" if failure else "")
-        output.print_wrapped(output.sanitise(text), f"{output.colour(word, shade)}: ", 4)
-    for why in dict.fromkeys(untried.values()):
-        names = "; ".join(name for name, one in untried.items() if one == why)
-        output.print_wrapped(f"{why}: {names}", f"{output.colour('not tried', 'yellow')}, ", 4)
 
 
 @peer.command()

@@ -125,25 +125,22 @@ class Sheet:
         return organisation(name, self.names)
 
     def _conditions(self) -> Block:
-        rows = [
-            (self._label(name), self._condition(name, value))
-            for name, value in self.opened.conditions.items()
-            if name != "force" and value not in ([], "", None)
-        ]
+        """The conditions in words, with what their codes mean, and what obliges to them."""
+        rows, forces = [], self.opened.conditions.get("force", {})
+        for name, value in self.opened.conditions.items():
+            if name == "force" or value in ([], "", None):
+                continue
+            text = self._value(name, value)
+            if name in ("tlp", "handling"):
+                codes = value if isinstance(value, list) else [value]
+                text = self._joined((code, self._word("meanings", code)) for code in codes)
+            if name in WITH_FORCE:
+                force = forces.get(name, {"force": "requested"})
+                words = [self._value("force", force["force"]), force.get("reference")]
+                text = f"{text} ({', '.join(filter(None, words))})"
+            rows.append((self._label(name), text))
         alert = self._phrase("tightened") if self.opened.tightened else ""
         return Block(self._phrase("conditions"), alert=alert, rows=rows)
-
-    def _condition(self, name: str, value: Any) -> str:
-        """A condition in words, with what its codes mean, and what obliges to it."""
-        text = self._value(name, value)
-        if name in ("tlp", "handling"):
-            codes = value if isinstance(value, list) else [value]
-            text = self._joined((code, self._word("meanings", code)) for code in codes)
-        if name not in WITH_FORCE:
-            return text
-        force = self.opened.conditions.get("force", {}).get(name, {"force": "requested"})
-        words = [self._value("force", force["force"]), force.get("reference")]
-        return f"{text} ({', '.join(filter(None, words))})"
 
     def _joined(self, pairs: Iterable[tuple[str, str]]) -> str:
         colon = catalogue.colon(self.language)

@@ -87,18 +87,15 @@ def arrival_words(arrival: Mapping[str, Any]) -> str:
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The measures in force on a case, for people; of an own embargo how far it reaches."""
-    held = list(measures)
-    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
-    return {"measures": [_measure(one) for one in held], "reach": say("own_reach") if own else None}
-
-
-def _measure(one: Mapping[str, Any]) -> str:
-    if one["kind"] in (MeasureKind.EMBARGO, MeasureKind.HOLD):
-        until = output.format_time(one["until"])
-        kind = wording.code("kind", one["kind"])
-        return say("embargoed", kind=kind, measure=one["measure"], time=until)
-    kind = wording.code("kind", one["kind"])
-    return say("measured", kind=kind, measure=one["measure"], duration=_duration(one))
+    lines, own = [], False
+    for one in measures:
+        own = own or (one["kind"] == MeasureKind.EMBARGO and "setter" in one)
+        named = {"kind": wording.code("kind", one["kind"]), "measure": one["measure"]}
+        if one["kind"] in (MeasureKind.EMBARGO, MeasureKind.HOLD):
+            lines.append(say("embargoed", **named, time=output.format_time(one["until"])))
+        else:
+            lines.append(say("measured", **named, duration=_duration(one)))
+    return {"measures": lines, "reach": say("own_reach") if own else None}
 
 
 def _duration(measure: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ from gateway.cli.search import ITEM_OPTIONS, item_of, warn_of_scopes
 from gateway.cli.verify import language_option
 from gateway.client import Gateway
 from gateway.client.handoffs import FoundItems
-from gateway.client.views import FoundItem
 from gateway.text import catalogue
 from gateway.verification import event_table
 
@@ -52,24 +51,22 @@ class Draft:
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each case or handoff that has the item."""
-        pairs = zip(self.found["items"], self.views, strict=True)
-        return [self._row(one, view) for one, view in pairs]
-
-    def _row(self, one: FoundItem, view: Mapping[str, Any]) -> dict[str, str]:
-        own = not one.get("handoff")
-        others = [page.organisation(name, self.names) for name in one["counterparts"]]
-        nobody, here = self.phrase("nobody"), self.phrase("ourselves")
-        cells = {
-            "what": str(one.get("reference") or one.get("handoff")),
-            "since": catalogue.moment(one["since"], self.language),
-            "matter": self._words("matter", one["matter"]),
-            "purpose": self._words("purpose", view["conditions"]["purpose"]),
-            "source": here if own else ", ".join(others),
-            "recipients": (", ".join(others) if own else here) or nobody,
-            "until": catalogue.moment(view["erase_on"], self.language),
-            "restricted": self.phrase("yes" if view.get("measures") else "no"),
-        }
-        return {self.phrase(name): cell for name, cell in cells.items()}
+        rows = []
+        for one, view in zip(self.found["items"], self.views, strict=True):
+            own, here = not one.get("handoff"), self.phrase("ourselves")
+            others = ", ".join(page.organisation(name, self.names) for name in one["counterparts"])
+            cells = {
+                "what": str(one.get("reference") or one.get("handoff")),
+                "since": catalogue.moment(one["since"], self.language),
+                "matter": self._words("matter", one["matter"]),
+                "purpose": self._words("purpose", view["conditions"]["purpose"]),
+                "source": here if own else others,
+                "recipients": (others if own else here) or self.phrase("nobody"),
+                "until": catalogue.moment(view["erase_on"], self.language),
+                "restricted": self.phrase("yes" if view.get("measures") else "no"),
+            }
+            rows.append({self.phrase(name): cell for name, cell in cells.items()})
+        return rows
 
     def _words(self, kind: str, codes: Sequence[str]) -> str:
         return ", ".join(catalogue.word("codes", f"{kind}.{one}", self.language) for one in codes)

@@ -231,7 +231,15 @@ def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     aside = _set_aside(gateway, skipped)
     ended: list[Resent] = []
     failure = _resend(gateway, ended)
-    result = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
+    resent = [
+        {
+            **partner_command.pending_json(one.write),
+            "error": one.refused and partner_command.error_json(one.refused),
+            "event": one.written and one.written.confirmed.event["id"],
+        }
+        for one in ended
+    ]
+    result = {"set_aside": aside, "resent": resent}
     if failure is not None:
         raise partner_command.Failure(failure, result) from failure
     output.reply(result, "Nothing waits any more." if ended else "Nothing waited.")
@@ -272,14 +280,6 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
     except ClientError as error:
         return error
     return None
-
-
-def _ended(one: Resent) -> dict[str, Any]:
-    return {
-        **partner_command.pending_json(one.write),
-        "error": one.refused and partner_command.error_json(one.refused),
-        "event": one.written and one.written.confirmed.event["id"],
-    }
 
 
 # --- `casegate key`: keys of the organisation, created on its own host ---

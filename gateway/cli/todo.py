@@ -59,22 +59,16 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, ends: bool, **only: 
     for sentence in unconfirmed:
         click.echo(sentence)
         wording.print_next(output.complete(f"audit mirror {gateway.connection.issuer} copy"))
-    for sentence in _missed(found["skipped"]):
-        click.echo(sentence, err=True)
+    if scopes := sorted({str(one["scope"]) for one in found["skipped"] if one["scope"]}):
+        click.echo(say("no_scope", scopes=", ".join(scopes)), err=True)
+    if closed := [one["source"] for one in found["skipped"] if not one["scope"]]:
+        click.echo(say("not_active", sources=wording.code("source", closed)), err=True)
     if not (rows or outbox or unconfirmed or found["skipped"]):
         click.echo(say("nothing_fits" if wanted.is_set else "nothing_waits"))
 
 
 def _whole(command: str | None) -> str | None:
     return command and f"{output.program()} {output.complete(command)}"
-
-
-def _missed(skipped: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Say what was not looked at, and why."""
-    if scopes := sorted({str(one["scope"]) for one in skipped if one["scope"]}):
-        yield say("no_scope", scopes=", ".join(scopes))
-    if closed := [wording.code("source", one["source"]) for one in skipped if not one["scope"]]:
-        yield say("not_active", sources=", ".join(closed))
 
 
 _NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})
@@ -97,14 +91,10 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     label = f"{due:22}{urgency:{_WIDE[wording.language()]}}"
     output.print_wrapped(output.sanitise(say("and").join(_lines(rows))), label, len(label))
     for command in filter(None, (_first(row), _next(row))):
-        wording.print_next(output.complete(_shortened(command, row)))
-
-
-def _shortened(command: str, row: Mapping[str, Any]) -> str:
-    """A command with the ends of the ids of cases and handoffs; the others stay whole."""
-    for id_ in filter(None, (row["handoff"], row["case"])):
-        command = command.replace(id_, output.short(id_))
-    return command
+        short = command  # the ids of cases and handoffs by their ends; the others stay whole
+        for id_ in filter(None, (row["handoff"], row["case"])):
+            short = short.replace(id_, output.short(id_))
+        wording.print_next(output.complete(short))
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

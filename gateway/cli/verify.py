@@ -376,7 +376,7 @@ def verify(
         name: report_page.identify(_typed(context), report_page.name_of(name, beside), data, trust)
         for name, data, beside in files
     }
-    code = max((report.code for report in reports.values()), key=_gravity)
+    code = max((report.code for report in reports.values()), key=_BY_GRAVITY.index)
     if page is not None:
         text = report_page.render(reports, checked, language, content=content)
         output.write_new(page, text.encode())
@@ -432,7 +432,5 @@ def _typed(context: click.Context) -> str:
     return shlex.join(words)
 
 
-def _gravity(code: int) -> int:
-    """Which of several results decides: a contradiction, then what failed, then what is less."""
-    order = (16, 19, 11, 12, 13, 10, 14, 15, 17, 18)
-    return len(order) - order.index(code) if code in order else 0
+_BY_GRAVITY = (0, 18, 17, 15, 14, 10, 13, 12, 11, 19, 16)
+"""Of several results the last one here decides: a contradiction, what failed, then what is less."""

@@ -19,10 +19,6 @@ _LANGUAGE = "gateway.cli.language"
 """Where the language of a command's screen is kept."""
 
 
-def _keep(context: click.Context, _parameter: click.Parameter, language: str) -> None:
-    context.meta[_LANGUAGE] = language
-
-
 screen_language = click.option(
     "--lang",
     type=click.Choice(catalogue.LANGUAGES),
@@ -30,7 +26,7 @@ screen_language = click.option(
     show_default="that of the locale",
     expose_value=False,
     is_eager=True,
-    callback=_keep,
+    callback=lambda context, _, language: context.meta.update({_LANGUAGE: language}),
     help="The language of what is shown.",
 )
 

@@ -72,10 +72,6 @@ def read_all() -> None:
         _TABLES.update(_read(file))
 
 
-def _tables() -> Mapping[str, Mapping[str, Any]]:
-    return _TABLES
-
-
 def phrase(table: str, key: str, language: str, **values: Any) -> str:
     """A sentence of a table, with its values as they are."""
     return _pair(table, key, language).format(**values)
@@ -83,13 +79,13 @@ def phrase(table: str, key: str, language: str, **values: Any) -> str:
 
 def label(name: str, language: str) -> str:
     """Return what a field of a case is called."""
-    named = next((one for one in ("labels", "fields") if name in _tables()[one]), None)
+    named = next((one for one in ("labels", "fields") if name in _TABLES[one]), None)
     return name.replace("_", " ") if named is None else _pair(named, name, language)
 
 
 @cache
 def _pair(table: str, key: str, language: str) -> str:
-    return _typeset(str(_tables()[table][key][LANGUAGES.index(language)]), language)
+    return _typeset(str(_TABLES[table][key][LANGUAGES.index(language)]), language)
 
 
 def heading(name: str, language: str) -> str:
@@ -112,11 +108,11 @@ def detail(found: str, passed: bool, language: str) -> str:
 
 
 def _in_french(clause: str) -> str:
-    for english, french in _tables()["details"].items():
+    for english, french in _TABLES["details"].items():
         if matched := re.fullmatch(english, clause):
             return _typeset(french, FRENCH).format(*map(_detail_value, matched.groups("")))
     name, mark, value = clause.partition(": ")
-    if mark and name in _tables()["fields"]:  # a detail that the event discloses
+    if mark and name in _TABLES["fields"]:  # a detail that the event discloses
         return f"{word('fields', name, FRENCH)}{colon(FRENCH)} {_detail_value(value)}"
     return clause
 
@@ -136,7 +132,7 @@ def _detail_value(text: str) -> str:
 def _forms(table: str) -> Sequence[tuple[str, str, Any]]:
     """The sentences of a table that have places for values, the one that says most first: how it
     begins, its pattern, and what stands by it."""
-    pairs = [pair for pair in _tables()[table].items() if "{" in pair[0]]
+    pairs = [pair for pair in _TABLES[table].items() if "{" in pair[0]]
     pairs.sort(key=lambda pair: len(pair[0]), reverse=True)
     value = re.compile(r"\\\{\d\\\}")
     return [
@@ -150,7 +146,7 @@ _LONGEST, _MOST_SENTENCES = 1000, 12
 
 def _find(table: str, english: str) -> tuple[Any, Sequence[str]] | None:
     """Return what stands by a sentence in a table, with its values; None for one of no form."""
-    if (said := _tables()[table].get(english)) is not None:
+    if (said := _TABLES[table].get(english)) is not None:
         return said, ()
     if len(english) > _LONGEST:
         return None
@@ -162,7 +158,7 @@ def _find(table: str, english: str) -> tuple[Any, Sequence[str]] | None:
 
 def translated(table: str, english: str, language: str) -> str:
     """A sentence whose French stands by the English; English where it stands nowhere."""
-    found = _tables()[table].get(english) if language == FRENCH else None
+    found = _TABLES[table].get(english) if language == FRENCH else None
     return english if found is None else _typeset(str(found), language)
 
 
@@ -238,10 +234,10 @@ def runbook(check: str, language: str) -> str:
 
 def _reason_value(text: str) -> str:
     """A value of a reason in French: a word of a report, or a reason."""
-    if text in _tables()["files"]:
-        return str(_tables()["files"][text])
+    if text in _TABLES["files"]:
+        return str(_TABLES["files"][text])
     for table in ("events", "acts", "values", "states"):
-        if found := _tables()[table].get(text.removeprefix("the ")):
+        if found := _TABLES[table].get(text.removeprefix("the ")):
             return str(found[1])
     return reason(text, FRENCH)
 
@@ -324,7 +320,7 @@ def _quoted(value: Any, language: str) -> str:
 
 def word(table: str, code: str, language: str) -> str:
     """Return what a code means; a code that has no words stays as it is."""
-    return _pair(table, code, language) if code in _tables()[table] else code
+    return _pair(table, code, language) if code in _TABLES[table] else code
 
 
 _ROLES = ("made_by_role", "assessor_role")
@@ -336,16 +332,16 @@ _SAME = {**dict.fromkeys(_ROLES, "role"), **dict.fromkeys(_FLAGS, "flag")}
 def case_code(field: str, value: str, language: str) -> str:
     """Return what a code of a field of a case means; a text that a person wrote stays as it is."""
     key = f"{_SAME.get(field, field)}.{value}"
-    return _pair("codes", key, language) if key in _tables()["codes"] else value
+    return _pair("codes", key, language) if key in _TABLES["codes"] else value
 
 
 def code(field: str, value: str, language: str) -> str | None:
     """Return what a code of a field means, else what the code means in any field; None where it is
     no code."""
-    tables, key = _tables(), f"{field}.{value}"
-    if key in tables["codes"]:
+    key = f"{field}.{value}"
+    if key in _TABLES["codes"]:
         return _pair("codes", key, language)
-    table = next((one for one in _OF_ANY_FIELD if value in tables[one]), None)
+    table = next((one for one in _OF_ANY_FIELD if value in _TABLES[one]), None)
     return None if table is None else _pair(table, value, language)
 
 
@@ -360,7 +356,7 @@ def moment(text: Any, language: str) -> str:
         at = datetime.fromisoformat(text).astimezone(UTC) if len(text) > 10 else None
     except (ValueError, OverflowError):
         return str(text)
-    month = _tables()["months"][language][day.month - 1]
+    month = _TABLES["months"][language][day.month - 1]
     told = f"{'1er' if day.day == 1 and language == FRENCH else day.day} {month} {day.year}"
     if at is None:
         return told
@@ -380,7 +376,7 @@ def _no_earlier(text: Any, language: str) -> str:
 
 def title(english: str, language: str) -> str:
     """The title of a step; English where a language lacks it."""
-    return english if language == ENGLISH else str(_tables()["titles"].get(english, english))
+    return english if language == ENGLISH else str(_TABLES["titles"].get(english, english))
 
 
 def colon(language: str) -> str:
@@ -445,7 +441,7 @@ def _coded(value: Any, language: str) -> str:
             return moment(value, language)
         case _:
             tables = ("values", "events", "results")
-            known = (one for one in tables if str(value) in _tables()[one])
+            known = (one for one in tables if str(value) in _TABLES[one])
             return word(next(known, "values"), str(value), language)
 
 

@@ -23,16 +23,15 @@ class CountedRow(NamedTuple):
 
 def rows(counts: Iterable[Mapping[str, Any]], language: str) -> list[CountedRow]:
     """The rows of a topic in words; what was refused has how it ended with it."""
-    return [_row(one, language) for one in counts]
-
-
-def _row(one: Mapping[str, Any], language: str) -> CountedRow:
-    what = catalogue.word("events", one["type"], language)
-    if one["result"] != "allowed":
-        result = catalogue.word("results", one["result"], language)
-        what = catalogue.phrase("screens", "month_refused", language, what=what, result=result)
-    why = reason(one["type"], one["why"], language)
-    return CountedRow(one["organisation"], what, why, str(one["events"]))
+    found = []
+    for one in counts:
+        what = catalogue.word("events", one["type"], language)
+        if one["result"] != "allowed":
+            result = catalogue.word("results", one["result"], language)
+            what = catalogue.phrase("screens", "month_refused", language, what=what, result=result)
+        why = reason(one["type"], one["why"], language)
+        found.append(CountedRow(one["organisation"], what, why, str(one["events"])))
+    return found
 
 
 def reason(event_type: str, why: str, language: str) -> str:

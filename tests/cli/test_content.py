@@ -98,4 +98,4 @@ def test_nothing_that_was_written_in_a_case_acts_on_the_terminal():
 
 def test_every_code_of_a_condition_has_a_meaning():
     codes = {*ONWARD, *PERMITTED_ACTIONS, *ATTRIBUTIONS, *Handling, *TLP}
-    assert codes == catalogue._tables()["meanings"].keys()
+    assert codes == catalogue._TABLES["meanings"].keys()

@@ -60,7 +60,7 @@ def test_french_figures_have_french_words_and_decimals_and_who_left_stands_by_it
 @each("result", [*OUTCOMES, *RELEASABLE, *HandoffState, "erased"])
 def test_every_outcome_and_state_has_its_words(result: str) -> None:
     kept = str(result).removeprefix("partially_")
-    assert kept in catalogue._tables()["results_of_handoffs"]
+    assert kept in catalogue._TABLES["results_of_handoffs"]
 
 
 def test_no_cell_of_the_csv_is_a_formula() -> None:

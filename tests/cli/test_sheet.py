@@ -90,7 +90,7 @@ def test_a_sheet_names_organisations_and_says_codes_in_words() -> None:
 
 
 def test_every_field_and_code_of_a_case_has_words_in_both_languages() -> None:
-    tables = catalogue._tables()
+    tables = catalogue._TABLES
 
     def names(part: Any) -> Iterator[str]:
         yield from part if isinstance(part, dict) else ()

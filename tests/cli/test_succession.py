@@ -141,7 +141,7 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
     assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "finished")
     report: dict[str, Any] = successions.report(gateway.ports, HOST, one)
-    commands._print_succession(report)
+    commands._print_report(report)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4
     assert "moved" in out

@@ -169,7 +169,7 @@ def test_nobody_approves_by_the_passkey_of_another(administrators):
 
 
 def test_each_field_of_an_entry_has_a_name_and_each_status_a_word_in_both_languages():
-    known = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    known = {*catalogue._TABLES["labels"], *catalogue._TABLES["fields"]}
     assert {*names(Entry)} - known == set()
     for word in Status:
         assert wording.code("status", word, "en") != wording.code("status", word, "fr")

@@ -55,7 +55,7 @@ def test_each_body_has_a_form_and_no_field_of_it_is_left_to_be_pasted_but_keys()
 
 
 def test_each_filter_of_a_list_has_a_name_and_its_words_in_both_languages() -> None:
-    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    named = {*catalogue._TABLES["labels"], *catalogue._TABLES["fields"]}
     found = [
         one
         for name, set_ in LISTS.items()
@@ -68,8 +68,8 @@ def test_each_filter_of_a_list_has_a_name_and_its_words_in_both_languages() -> N
 
 
 def test_each_field_has_a_name_and_a_sentence_in_both_languages() -> None:
-    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
-    french = catalogue._tables()["descriptions"].keys()
+    named = {*catalogue._TABLES["labels"], *catalogue._TABLES["fields"]}
+    french = catalogue._TABLES["descriptions"].keys()
     found = [*asked()]
     assert {one.field for _, one in found} - named == set()
     assert {(name, one.field) for name, one in found if not one.about} == set()
@@ -97,7 +97,7 @@ ALIKE = frozenset({"embargo", "classifications", "suspension", "normal", "urgent
 
 
 def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
-    actions = catalogue._tables()["actions"]
+    actions = catalogue._TABLES["actions"]
     assert {*KIND_OF_ACTION, *STEPS, *CHANGES} - {
         "handoff.reissue",
         "handoff.lapse",
@@ -106,7 +106,7 @@ def test_each_act_has_a_title_and_its_sentences_in_both_languages() -> None:
     told += [str(interface().schema(name)["description"]) for name in ACTS]
     told += [change.loses for change in CHANGES.values() if change.loses]
     english = {line for about in told for line in wording.paragraphs(about, "en")}
-    assert english - catalogue._tables()["descriptions"].keys() == set()
+    assert english - catalogue._TABLES["descriptions"].keys() == set()
 
 
 SCHEMA: Mapping[str, Any] = {

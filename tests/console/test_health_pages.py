@@ -86,7 +86,7 @@ def test_nobody_else_reads_it(tmp_path, plain):
 
 
 def test_each_check_says_what_to_do_in_both_languages():
-    tables = catalogue._tables()
+    tables = catalogue._TABLES
     assert tables["runbooks"].keys() == tables["checks"].keys()
 
 

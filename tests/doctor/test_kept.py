@@ -37,7 +37,7 @@ def test_maintenance_keeps_what_is_found_without_the_long_comparisons(
         "issuing_key",
     }
     assert all(one.at for one in found)
-    assert {one.check for one in found} <= RUNBOOKS.keys() == catalogue._tables()["checks"].keys()
+    assert {one.check for one in found} <= RUNBOOKS.keys() == catalogue._TABLES["checks"].keys()
 
 
 def test_what_takes_longer_is_looked_at_each_hour(gw: Operator) -> None:

@@ -22,7 +22,7 @@ from tests.each import each
 from tests.verification.kept import trust_folder
 from tests.verification.test_kept import EXPECTED, FOLDER, NEVER_VALID
 
-TABLES = catalogue._tables()
+TABLES = catalogue._TABLES
 SENTENCES = TABLES["sentences"]
 
 
@@ -147,7 +147,7 @@ def test_why_a_check_of_a_file_fails_has_its_french(english: str) -> None:
 
 @each("code", [*consultation.REASON_CODES, *GROUPS, "actor", "gateway", "originator", "recipient"])
 def test_what_a_report_of_events_repeats_has_its_words(code: str) -> None:
-    assert code in catalogue._tables()["values"]
+    assert code in catalogue._TABLES["values"]
 
 
 def details() -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from gateway import console
 from gateway.console import app, wording
 from gateway.text import catalogue
 
-TEXTS = catalogue._tables()["console"]
+TEXTS = catalogue._TABLES["console"]
 FILES = [
     file for kind in ("py", "html") for file in Path(console.__file__).parent.rglob(f"*.{kind}")
 ]

@@ -15,7 +15,7 @@ from gateway.web import problems
 from tests.each import each
 from tests.text import said
 
-REFUSALS, FAULTS = (catalogue._tables()[one] for one in ("refusals", "faults"))
+REFUSALS, FAULTS = (catalogue._TABLES[one] for one in ("refusals", "faults"))
 KINDS = {
     name
     for name, one in vars(refusals).items()
@@ -157,7 +157,7 @@ def test_why_an_approval_does_not_verify_has_its_french(file: str) -> None:
     calls = [one for one in raised if isinstance(one, ast.Call)]
     told = {said.numbered(text) for one in calls for text in said.texts(one.args[0], None)}
     assert len(told) > 10
-    assert told - catalogue._tables()["reasons"].keys() == set()
+    assert told - catalogue._TABLES["reasons"].keys() == set()
 
 
 def test_both_languages_of_a_refusal_have_the_same_values() -> None:

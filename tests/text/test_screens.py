@@ -25,7 +25,7 @@ from gateway.registry.change_table import CHANGES
 from gateway.text import catalogue
 from gateway.web import problems
 
-SCREENS = catalogue._tables()["screens"]
+SCREENS = catalogue._TABLES["screens"]
 CLI = Path(admin.__file__).parents[1]
 CLIENT = Path(client.__file__).parent
 TEXT = Path(catalogue.__file__).parent
@@ -75,7 +75,7 @@ def test_every_code_that_a_screen_shows_has_words_in_both_languages() -> None:
 
 
 def test_every_field_of_a_change_that_waits_has_a_name_in_both_languages() -> None:
-    named = {*catalogue._tables()["labels"], *catalogue._tables()["fields"]}
+    named = {*catalogue._TABLES["labels"], *catalogue._TABLES["fields"]}
     told = {
         one.name
         for action, change in CHANGES.items()

@@ -31,7 +31,7 @@ from tests.verification.scenario import (
 from tests.verification.test_kept import EXPECTED, FOLDER, left
 from tests.verification.test_mutants import mutant
 
-SENTENCES = catalogue._tables()["sentences"]
+SENTENCES = catalogue._TABLES["sentences"]
 OF_EVIDENCE = {
     "coverage.erased",
     "coverage.kept",
@@ -326,11 +326,9 @@ def test_no_reason_for_which_a_mutant_is_refused_stays_english() -> None:
 @each("table", ["events", "acts", "values", "fields", "results", "states"])
 def test_each_word_has_its_french(table: str) -> None:
     events = {event for event, *_ in READABLE_EVENTS.values()}
-    assert table != "events" or catalogue._tables()["events"].keys() == events
-    assert (
-        table != "acts" or {k.name for k in ANSWERS.values()} <= catalogue._tables()["acts"].keys()
-    )
-    for code, words in catalogue._tables()[table].items():
+    assert table != "events" or catalogue._TABLES["events"].keys() == events
+    assert table != "acts" or {k.name for k in ANSWERS.values()} <= catalogue._TABLES["acts"].keys()
+    for code, words in catalogue._TABLES[table].items():
         assert len(words) == 2, code
         assert not re.search(r" [:;?!]|'", words[1]), words
 

@@ -221,10 +221,15 @@ _GROUPS: Mapping[str, str] = {
 def _said(one: Mapping[str, Any]) -> str:
     """Return what waits, of whom; of a proposal its short values, who made it, and why it can be
     made no more."""
-    what, who = _what(str(one["kind"])), one["organisation"]
-    values = (
-        f"{wording.label(n)} {wording.code(n, v)}" for n, v in one["values"].items() if _is_short(v)
-    )
+    kind, who = str(one["kind"]), one["organisation"]
+    what = wording.code("administrators", kind)
+    if kind in EVENT_TYPES:  # of a change, by its event's words
+        what = catalogue.word("events", EVENT_TYPES[kind].name, wording.language())
+    values = [
+        f"{wording.label(name)} {wording.code(name, value)}"
+        for name, value in one["values"].items()
+        if isinstance(value, str | bool | list) and len(output.format_value(value)) < _FEW
+    ]
     if one["name"]:
         who = say("member", name=one["name"], organisation=who)
     told = [say("with_reference", reference=who, what=what) if who else what]
@@ -236,17 +241,6 @@ def _said(one: Mapping[str, Any]) -> str:
     if one.get("refusal"):
         told.append(say("cannot", why=one["refusal"]))
     return ", ".join(told)
-
-
-def _what(kind: str) -> str:
-    """Return what waits: a change, by its event's words, or what else does."""
-    if kind in EVENT_TYPES:
-        return catalogue.word("events", EVENT_TYPES[kind].name, wording.language())
-    return wording.code("administrators", kind)
-
-
-def _is_short(value: Any) -> bool:
-    return isinstance(value, str | bool | list) and len(output.format_value(value)) < _FEW
 
 
 _FEW = 40

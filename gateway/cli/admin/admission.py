@@ -117,9 +117,11 @@ def propose(session: AdminSession, file: Path, folder: Path | None) -> None:
     slug, steps = _read(file)
     told = list[dict[str, Any]]()
     with registry(session) as reached:
-        entry = _entry(reached, slug)
+        known = any(one["organisation"] == slug for one in reached.organisations(None))
+        entry: Entry = reached.organisation(slug, None) if known else {}
         _require_same(slug, entry, steps)
-        waiting = _waiting(reached, slug)
+        listed = [one for one in reached.proposals(waiting=True) if one["organisation"] == slug]
+        waiting = [reached.proposal(UUID(one["proposal"])) for one in listed]
         for step in steps:
             told.append(_take(reached, slug, step, entry, waiting))
             _tell(told[-1])
@@ -154,8 +156,7 @@ def _read(file: Path) -> tuple[str, list[_AskedChange]]:
         for n, one in enumerate(several if given is not None else ()):
             where = f"/{part.name}/{n}" if part.several else f"/{part.name}"
             try:
-                values = _with_document(file, one) if part.name == "decision" else one
-                values = _with_defaults(part.action, values)
+                values = _values(file, part, one)
                 read = read_fields(CHANGES[part.action].fields, values)
                 wrong += _ahead(where, part.action, read)
             except ValidationFailed as invalid:
@@ -171,22 +172,17 @@ def _read(file: Path) -> tuple[str, list[_AskedChange]]:
     return str(slug), steps
 
 
-def _with_document(file: Path, decision: Any) -> Any:
-    """A decision with the digest of its document, which lies beside the file."""
-    if not isinstance(decision, Mapping) or "decision_document" not in decision:
-        return decision
-    named = str(decision["decision_document"])
-    digest = base64url.digest((file.parent / named).read_bytes())
-    rest = {name: value for name, value in decision.items() if name != "decision_document"}
-    return {**rest, "document_sha256": digest}
-
-
-def _with_defaults(action: str, given: Any) -> Any:
-    """The values of a change, with those that its command would give, too."""
+def _values(file: Path, part: _Part, given: Any) -> Any:
+    """The values of a change, with those that its command would give, too; of a decision with the
+    digest of its document, which lies beside the file."""
     if not isinstance(given, Mapping):
         return given
-    fields = CHANGES[action].fields
-    return {**{one.name: one.default for one in fields if one.default is not None}, **given}
+    fields = CHANGES[part.action].fields
+    values = {**{one.name: one.default for one in fields if one.default is not None}, **given}
+    if part.name == "decision" and "decision_document" in values:
+        document = file.parent / str(values.pop("decision_document"))
+        values["document_sha256"] = base64url.digest(document.read_bytes())
+    return values
 
 
 def _ahead(place: str, action: str, read: Mapping[str, Any]) -> Iterator[str]:
@@ -221,15 +217,6 @@ def _contradicting(steps: list[_AskedChange]) -> Iterator[str]:
         yield "/systems one entry for each system"
 
 
-# --- What of it is there ---
-
-
-def _entry(reached: Registry, slug: str) -> Entry:
-    """An organisation's entry; nothing of one that nobody recorded."""
-    known = any(one["organisation"] == slug for one in reached.organisations(None))
-    return reached.organisation(slug, None) if known else {}
-
-
 def _require_same(slug: str, entry: Entry, steps: list[_AskedChange]) -> None:
     """Require that the organisation of that id is the one of the file."""
     said = next(step.values for step in steps if step.part.name == "application")
@@ -242,14 +229,6 @@ def _require_same(slug: str, entry: Entry, steps: list[_AskedChange]) -> None:
         )
     if entry and entry["status"] in (Status.REJECTED, Status.LEFT):
         raise click.ClickException(f"{slug} is {entry['status']}: its id is never used again")
-
-
-def _waiting(reached: Registry, slug: str) -> list[dict[str, Any]]:
-    """The changes of an organisation that wait, with their values."""
-    listed = reached.proposals(waiting=True)
-    return [
-        reached.proposal(UUID(one["proposal"])) for one in listed if one["organisation"] == slug
-    ]
 
 
 # --- What is done ---

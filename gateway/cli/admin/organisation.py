@@ -165,21 +165,17 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     if output.reply(found):
         return
     for one in found["competences"]:
-        _print_mandate(one, everything)
+        days = [_days(each) for each in one["stretches"]]
+        if not everything:
+            days = [
+                *(f"several holders {_days(each)}" for each in one["overlaps"]),
+                *(f"no holder {_days(each)}" for each in one["gaps"]),
+            ] or [f"one holder on every day since {one['stretches'][0]['from']}"]
+        click.echo(one["competence"])
+        for line in days:
+            click.echo(f"  {line}")
     for slug in found["inactive"]:
         click.echo(f"{slug} holds mandates and is not active")
-
-
-def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
-    days = [_days(one) for one in mandate["stretches"]]
-    if not everything:
-        days = [
-            *(f"several holders {_days(one)}" for one in mandate["overlaps"]),
-            *(f"no holder {_days(one)}" for one in mandate["gaps"]),
-        ] or [f"one holder on every day since {mandate['stretches'][0]['from']}"]
-    click.echo(mandate["competence"])
-    for line in days:
-        click.echo(f"  {line}")
 
 
 def _days(stretch: Mapping[str, Any]) -> str:
@@ -287,7 +283,8 @@ def show_succession(session: AdminSession, succession: UUID) -> None:
     """Show what moved, what stays, and who can read until when."""
     with registry(session, reads=True) as reached:
         found = reached.succession(succession)
-    _print_succession(found)
+    if not output.reply(found):
+        _print_report(found)
 
 
 @NOUNS["succession"].command(
@@ -334,20 +331,19 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
     return {**done, "waiting": progress.waiting, "state": state}
 
 
-def _print_succession(found: Mapping[str, Any]) -> None:
-    if output.reply(found):
-        return
-    _print_report(found)
-
-
 def _print_report(found: Mapping[str, Any]) -> None:
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
     output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
     for name, columns in _HANDOFFS.items():
-        if found[name]:
+        rows = []
+        for one in found[name]:  # each with what is to be done about it
+            sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
+            became = one.get("became") or "new offer needed"
+            rows.append({**one, "became": became, "why": f"{one.get('why', '')}{sealed}"})
+        if rows:
             click.echo(f"\n{name}")
-            output.print_columns(map(_with_advice, found[name]), columns)
+            output.print_columns(rows, columns)
 
 
 PRINTED.update({"succession.preview": _print_report})
@@ -357,13 +353,6 @@ _HANDOFFS = {
     "open": ("handoff", "originator", "state", "way", _READS, "why"),
 }
 """The lists of handoffs that a succession has, and the columns of each."""
-
-
-def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A handoff of a succession, with what is to be done about it."""
-    sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
-    became = one.get("became") or "new offer needed"
-    return {**one, "became": became, "why": f"{one.get('why', '')}{sealed}"}
 
 
 # --- `casegate admin log-hold`: what keeps details in the log beyond their term ---

@@ -643,10 +643,6 @@ class _FileOrText(click.Path):
         return super().convert(value, param, ctx)
 
 
-def _read_line(file: Path) -> str:
-    return file.read_text("ascii", errors="replace").strip()
-
-
 def _read_given(given: Path | str, read: Callable[[Path], Any]) -> Any:
     if isinstance(given, Path):
         return read(given)
@@ -662,7 +658,10 @@ _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.ID: (click.UUID, str),
     Given.FLAG: (click.BOOL, bool),
     Given.JSON_FILE: (_FileOrText(), lambda given: _read_given(given, read_json)),
-    Given.TEXT_FILE: (_FileOrText(), lambda given: _read_given(given, _read_line)),
+    Given.TEXT_FILE: (
+        _FileOrText(),
+        lambda given: _read_given(given, lambda file: file.read_text("ascii", "replace").strip()),
+    ),
     Given.DIGEST_OF_FILE: (FILE, lambda file: base64url.digest(file.read_bytes())),
 }
 """How each kind of value is taken from the command line, and what is signed of it."""
@@ -711,26 +710,15 @@ _YES = click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is k
 
 def _example(group: str, verb: str, kind: ChangeType) -> str:
     persons = ["--as martin", "--as dubois"][: kind.persons]
-    organisation = [] if kind.at_gateway else ["ofmin"]
-    given = [
-        _given(field)
-        for field in kind.fields
-        if (field.required or field.option.isupper())
-        and field.given is not Given.FLAG
-        and not field.default
-    ]
-    arguments = [one for one in given if not one.startswith("-")]
-    options = [one for one in given if one.startswith("-")]
-    return output.example("admin", *persons, group, verb, *organisation, *arguments, *options)
-
-
-def _given(field: Field) -> str:
-    """A field as the example of its command gives it."""
-    value = field.words[0] if field.words else _EXAMPLES.get(field.name)
-    value = value or _EXAMPLES_OF[field.given].format(field.name)
-    if field.option.isupper():
-        return value
-    return f"{_flag(field)} {value}"
+    arguments, options = [] if kind.at_gateway else ["ofmin"], list[str]()
+    for field in kind.fields:
+        named = field.option.isupper()
+        if field.given is Given.FLAG or field.default or not (field.required or named):
+            continue
+        value = field.words[0] if field.words else _EXAMPLES.get(field.name)
+        value = value or _EXAMPLES_OF[field.given].format(field.name)
+        (arguments if named else options).append(value if named else f"{_flag(field)} {value}")
+    return output.example("admin", *persons, group, verb, *arguments, *options)
 
 
 _EXAMPLES_OF = {

@@ -108,22 +108,18 @@ PERSONS = {"entries": ["analyst,head,duty", "approver,officer", "dpo"]}
 WIDTH = 80
 
 
-def _wrapped(text: str, lead: str) -> str:
-    """The text in lines of 80 columns, all after the width of ``lead``; ids are never cut."""
-    return textwrap.fill(
-        text,
+def _say(text: str, mark: str = "", colour: str = "") -> None:
+    """Print a line of the story, with its mark in colour; spaces before the text stay."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lead = f"  {indent}{f'{mark} ' if mark else ''}"
+    lines = textwrap.fill(
+        text.lstrip(),
         WIDTH,
         initial_indent=lead,
         subsequent_indent=" " * len(lead),
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _say(text: str, mark: str = "", colour: str = "") -> None:
-    """Print a line of the story, with its mark in colour; spaces before the text stay."""
-    indent = " " * (len(text) - len(text.lstrip()))
-    lines = _wrapped(text.lstrip(), f"  {indent}{f'{mark} ' if mark else ''}")
     click.echo(lines.replace(mark, click.style(mark, fg=colour), 1) if mark else lines)
 
 
@@ -588,16 +584,12 @@ class Scenario:
             withheld = ", ".join(offered.result["withheld_groups"])
             self.wrote(f"{HOTLINE} offers it again, without {withheld}", offered)
             removed = str(offered.result["handoff"])
-            self._take_on_abroad(removed, "removed")
+            with self._client(ABROAD) as recipient:
+                _until(lambda: removed in {one["handoff"] for one in recipient.inbox("offered")})
+            self.take_on(ABROAD, removed, self.first[ABROAD], "removed")
             _until(lambda: any("code" in one for one in hotline.handoff(removed)["answers"]))
         _say(f"{HOTLINE} hears of both: in its own gateway's log, after the other's", "+", "green")
         return removed
-
-    def _take_on_abroad(self, handoff: str, code: str | None) -> None:
-        """Have the hotline abroad accept and open what reaches its gateway."""
-        with self._client(ABROAD) as recipient:
-            _until(lambda: handoff in {one["handoff"] for one in recipient.inbox("offered")})
-        self.take_on(ABROAD, handoff, self.first[ABROAD], code)
 
     # --- a member's life ---
 
@@ -780,11 +772,12 @@ def demo(folder: Path, database: str, again: bool) -> None:
         with plain_errors():
             sys.exit(_keep_up(folder.absolute()))
     _prepare(folder)
+    (folder / "abroad").mkdir()  # of the second gateway and its member
     with (
         plain_errors(),
         _settings(database) as settings,
         DemoEnvironment(folder.absolute(), **settings) as stage,
-        DemoEnvironment(_abroad(folder.absolute()), **ABROAD_SETTINGS) as abroad,
+        DemoEnvironment(folder.absolute() / "abroad", **ABROAD_SETTINGS) as abroad,
     ):
         story = Scenario(stage, abroad)
         story.tell()
@@ -812,12 +805,6 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
             yield {"database_url": url}
     else:
         yield {"database_url": database}
-
-
-def _abroad(folder: Path) -> Path:
-    """The folder of the second gateway and its member."""
-    (folder / "abroad").mkdir()
-    return folder / "abroad"
 
 
 def _prepare(folder: Path) -> None:
