@@ -63,22 +63,19 @@ def advance_erasure(
     request = ActionRequest(ADVANCE, wanted.by, key, content, persons=persons)
     done = AdvancedErasure(case, wanted.erase_on)
 
+    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
+
     def act(context: RequestContext) -> AdvancedErasure:
-        _advance(context, case, wanted)
+        found, version = find(context, case)
+        context.about = EventSubject.of_case(found)
+        distinct = {wanted.by, wanted.approved_by, wanted.dpo}
+        authorize(context, own_entity(context, found, version), {"persons": len(distinct)})
+        moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
+        own = Party(found.originator, "originator")
+        _bring_forward(context, moved, decided, *events.reason(wanted.reason, own))
         return done
 
     return transact(ports, caller, request, act, lambda _context, _logged: done)
-
-
-def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
-    found, version = find(context, case)
-    context.about = EventSubject.of_case(found)
-    persons = {wanted.by, wanted.approved_by, wanted.dpo}
-    authorize(context, own_entity(context, found, version), {"persons": len(persons)})
-    moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
-    own = Party(found.originator, "originator")
-    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
-    _bring_forward(context, moved, decided, *events.reason(wanted.reason, own))
 
 
 def advance_relayed(context: RequestContext, found: Case, day: date, persons: int) -> None:

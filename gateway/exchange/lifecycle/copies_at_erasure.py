@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from gateway.domain.case import Case, Element
+from gateway.domain.case import Case
 from gateway.domain.duty import DutyKind, begin, start_of
 from gateway.domain.handoff import Handoff, RecallAnswer
-from gateway.domain.organisation import Organisation, OrganisationName, Status
+from gateway.domain.organisation import OrganisationName, Status
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs.retention import end_and_record
@@ -76,21 +76,6 @@ def end_unkept(
             )
 
 
-def _kept_parts(
-    handoff: Handoff, kept: Handoff, versions: access.Versions, originator: Organisation
-) -> Mapping[str, Element]:
-    """Return what a holder accepted; of who never did, and consulted in imminent danger, the least
-    that it could consult."""
-    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
-    agreed = versions.agreed if handoff.held else versions.now
-    parts = with_strictest_marking(versions.offered, agreed, originator)
-    return {
-        digest: part
-        for digest, part in access.accepted_parts(kept, parts).items()
-        if handoff.held or access.is_needed(part, handoff.recipient)
-    }
-
-
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
     conditions, and the handoff's documents as the holder may read them."""
@@ -99,10 +84,16 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
         deny_as_not_found()
     kept = access.at_package(work, handoff, handoff.held or handoff.package)
     versions = access.versions_of(work, kept)
-    accepted = _kept_parts(handoff, kept, versions, originator)
+    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
+    agreed = versions.agreed if handoff.held else versions.now
+    parts = with_strictest_marking(versions.offered, agreed, originator)
+    accepted = {
+        digest: part
+        for digest, part in access.accepted_parts(kept, parts).items()
+        if handoff.held or access.is_needed(part, handoff.recipient)
+    }
     document = sd_jwt.parse_stored(versions.offered.document).present(frozenset(accepted))
     binding = access.binding_beside(versions, accepted, originator)
-    answers = work.handoffs.answers(handoff.id)
     return json.dumps(
         {
             "version": versions.offered.version,
@@ -120,7 +111,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
             "tightened_elements": results.to_json(list(binding.tightened_elements)),
             "documents": [
                 [str(one.move or "offer"), shown_document(one, handoff.recipient)]
-                for one in answers
+                for one in work.handoffs.answers(handoff.id)
             ],
         },
         separators=(",", ":"),

@@ -43,31 +43,27 @@ def _tell(context: ChangeContext) -> None:
     # Members of a peer gateway take part as that does.
     members = context.work.organisations.members_of(about)
     for one in (about, *(member.slug for member in members)):
-        _tell_of(context, one)
-
-
-def _tell_of(context: ChangeContext, about: str) -> None:
-    action = _TOLD_AS[context.change.action]
-    if action == "counterpart.leave":
-        context.work.duties.end_with(about, context.now)
-    said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
-    where = _where_told(context, about, 1)
-    if any(handoff is None for _, handoff in where.values()):
-        where = _where_told(context, about, LOOKED_AT)
-    for counterpart, (side, handoff) in sorted(where.items()):
-        ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
-        if handoff is not None:
-            to = (handoff.id, counterpart, side)
-            arrive(work, action, *to, source=event, since=context.now)
-        events.record_by_gateway(
-            ports,
-            work,
-            action,
-            events.gateway_and(counterpart, role=str(side)),
-            said={"organisation": about, **said},
-            event=event,
-            of=NOTHING if handoff is None else EventSubject.of_handoff(handoff),
-        )
+        action = _TOLD_AS[context.change.action]
+        if action == "counterpart.leave":
+            context.work.duties.end_with(one, context.now)
+        said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
+        where = _where_told(context, one, 1)
+        if any(handoff is None for _, handoff in where.values()):
+            where = _where_told(context, one, LOOKED_AT)
+        for counterpart, (side, handoff) in sorted(where.items()):
+            ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
+            if handoff is not None:
+                to = (handoff.id, counterpart, side)
+                arrive(work, action, *to, source=event, since=context.now)
+            events.record_by_gateway(
+                ports,
+                work,
+                action,
+                events.gateway_and(counterpart, role=str(side)),
+                said={"organisation": one, **said},
+                event=event,
+                of=NOTHING if handoff is None else EventSubject.of_handoff(handoff),
+            )
 
 
 def _where_told(

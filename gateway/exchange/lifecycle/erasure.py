@@ -227,13 +227,12 @@ def _unused(work: UnitOfWork, keys: Sequence[UUID]) -> Sequence[UUID]:
     """Those of some keys by which nothing stored is encrypted, nor, by its row, a case without the
     event of its erasure."""
     used = {*work.cases.sealing(keys)}
-    used |= {key for key in keys for case in work.cases.having(key) if not _is_erased(work, case)}
+    for key in keys:
+        for case in work.cases.having(key):
+            told = fold_case(work.cases.course(case.originator, case.id))
+            if told.get("state") is not CaseState.ERASED:
+                used.add(key)
     return [key for key in keys if key not in used]
-
-
-def _is_erased(work: UnitOfWork, case: Case) -> bool:
-    told = fold_case(work.cases.course(case.originator, case.id))
-    return told.get("state") is CaseState.ERASED
 
 
 def erase_restored(ports: Ports) -> int:
@@ -249,21 +248,22 @@ def erase_restored(ports: Ports) -> int:
             back = [one for key in destroyed for one in work.cases.having(key)]
             copies = [of for key in destroyed if (of := work.retentions.having(key)) is not None]
         for case in back:
-            done += _erase_again(ports, case, day)
-        for handoff in copies:
-            done += _end_again(ports, handoff)
+            with ports.begin(TransactionMode.WRITE) as work:
+                found = work.cases.get(case.originator, case.id)
+                if found is None or found.state is CaseState.ERASED or _opens(work, found):
+                    continue
+                erased = cases.erase(found, day, lost=True)
+                _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
+                work.commit()
+            done += 1
+        for of in copies:
+            with ports.begin(TransactionMode.WRITE) as work:
+                if (handoff := work.handoffs.get(of)) is None:
+                    continue
+                retention.end_and_record(ports, work, handoff, RetentionEnd.KEY_LOST)
+                work.commit()
+            done += 1
     return done
-
-
-def _erase_again(ports: Ports, one: Case, day: date) -> bool:
-    with ports.begin(TransactionMode.WRITE) as work:
-        found = work.cases.get(one.originator, one.id)
-        if found is None or found.state is CaseState.ERASED or _opens(work, found):
-            return False
-        erased = cases.erase(found, day, lost=True)
-        _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
-        work.commit()
-    return True
 
 
 def _opens(work: UnitOfWork, case: Case) -> bool:
@@ -272,17 +272,6 @@ def _opens(work: UnitOfWork, case: Case) -> bool:
         return work.cases.version(case.digest) is not None
     except CaseErased:
         return False
-
-
-def _end_again(ports: Ports, handoff: UUID) -> bool:
-    """End a retention whose copy is there again though its key is destroyed."""
-    with ports.begin(TransactionMode.WRITE) as work:
-        found = work.handoffs.get(handoff)
-        if found is None:
-            return False
-        retention.end_and_record(ports, work, found, RetentionEnd.KEY_LOST)
-        work.commit()
-    return True
 
 
 def destroy_orphan_keys(
@@ -385,12 +374,17 @@ def _tell_recipients(
     of_case, told = CaseId(erased.originator, erased.id), dict[UUID, UUID]()
     for one in work.handoffs.sent_of(erased.originator, erased.id):
         told[one.handoff] = ports.new_id()
+        said = None
+        if (copy := kept.get(one.handoff)) is not None:
+            # Until when the holder may state a retention.
+            waits = None if copy.grace_until is None else copy.grace_until.isoformat()
+            said = {"copy": "waits", "until": waits} if waits else {"copy": "retained"}
         events.record_by_gateway(
             ports,
             work,
             ERASE,
             events.gateway_and(one.recipient, role="recipient"),
-            said=_of_copy(kept.get(one.handoff)),
+            said=said,
             event=told[one.handoff],
             of=EventSubject(one.handoff, one.case_digest, of_case),
         )
@@ -420,15 +414,6 @@ def _ask_afterwards(
             begins.append(DutyKind.COPIES_ERASED)
         for kind in begins:
             duties.owe(ports, work, one, kind, source=told[one.id], since=ports.now())
-
-
-def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
-    """Return what the event says to a holder of its copy: until when it may state a retention."""
-    if copy is None:
-        return None
-    state = "retained" if copy.grace_until is None else "waits"
-    until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
-    return {"copy": state, **until}
 
 
 def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:

@@ -1,11 +1,8 @@
 """The end of the log's terms: what events say of persons is erased, by events of the gateway."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Iterator
 
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import ErasedDetails, LogHold
 from gateway.domain.out_of_service import EntryKind
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -60,36 +57,20 @@ def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
         )
         if forged or any(one.keeps_all_of(actor) for one in holds):
             return False
-        erased = work.log_terms.erase_details(actor, until, _held_cases(holds))
+        held = [CaseId(o.organisation, o.case) for o in holds if o.organisation and o.case]
+        erased = work.log_terms.erase_details(actor, until, held)
         if erased.details:
+            said = {
+                "organisation": actor,
+                "first": erased.first,
+                "last": erased.last,
+                "entries": erased.entries,
+                "details": erased.details,
+                "until": until.date().isoformat(),
+                "years": terms.years(regimes),
+                **({} if terms.reason is None else {"reason": terms.reason}),
+            }
             parties = events.gateway_and(actor)
-            years = terms.years(regimes)
-            said = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
             events.record_by_gateway(ports, work, "log.erase_details", parties, said=said)
         work.commit()
     return erased.more
-
-
-def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
-    return [
-        CaseId(one.organisation, one.case)
-        for one in holds
-        if one.organisation is not None and one.case is not None
-    ]
-
-
-def _subject_of_terms(
-    actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
-) -> Mapping[str, Any]:
-    """Return what the event tells: range and number, the term that was over, why it was a longer
-    one."""
-    told = {
-        "organisation": actor,
-        "first": erased.first,
-        "last": erased.last,
-        "entries": erased.entries,
-        "details": erased.details,
-        "until": until.isoformat(),
-        "years": years,
-    }
-    return told if reason is None else {**told, "reason": reason}

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from gateway.domain.answers import KIND_OF_MOVE
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case, CaseState
+from gateway.domain.case import CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.handoff import (
     OPEN,
@@ -263,7 +263,9 @@ def _judged(
     obstacle = _obstacle(succession, disposition, ports.now())
     if successor.transfer_tool_on(day) != disposition.handoff.transfer_tool:
         obstacle = "it would go to the successor by another transfer tool"
-    if successor.kind == "provider" and _has_statements(disposition):
+    placed = disposition.version.said.placed
+    given = (one.name for one in placed if one.digest in of.permitted_disclosures)
+    if successor.kind == "provider" and "statements" in given:
         obstacle = "two persons name each statement that a provider is given"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
@@ -278,11 +280,6 @@ def _judged(
         rules += decided.rules
     why = "it was offered to the mandate"
     return replace(disposition, why=why, rules=tuple(dict.fromkeys(rules)))
-
-
-def _has_statements(disposition: HandoffDisposition) -> bool:
-    permitted, placed = disposition.handoff.permitted_disclosures, disposition.version.said.placed
-    return any(one.name == "statements" and one.digest in permitted for one in placed)
 
 
 def _hindrance(
@@ -324,7 +321,13 @@ def _questions(
     if case is None:
         raise EditConflict("the case of a handoff is gone")
     originator = organisation_entity(disposition.originator, day)
-    for version in _versions(work, disposition, case):
+    versions = [disposition.version]
+    if case.digest != disposition.version.digest:
+        current = work.cases.version(case.digest)
+        if current is None:
+            raise EditConflict("the case of a handoff is gone")
+        versions.append(current)
+    for version in versions:
         yield PolicyQuestion(
             originator,
             "handoff.offer",
@@ -339,18 +342,6 @@ def _questions(
                 "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
         )
-
-
-def _versions(
-    work: UnitOfWork, disposition: HandoffDisposition, case: Case
-) -> Iterator[CaseVersion]:
-    """The version that was offered, and the current one where that is another."""
-    yield disposition.version
-    if case.digest != disposition.version.digest:
-        current = work.cases.version(case.digest)
-        if current is None:
-            raise EditConflict("the case of a handoff is gone")
-        yield current
 
 
 def _holding(successor: Organisation, succession: Succession, day: date) -> PolicyEntity:

@@ -75,26 +75,27 @@ def approve(
     def act(context: RequestContext) -> SuccessionView:
         found = _authorized(context, succession)
         check_signed(context, approval.signed)
-        _check_plan(found, approval.signed)
+        if approval.signed is not None:  # what was signed is what was planned, each word of it
+            said = planned(approval.signed.verified.claims)
+            if canonical.encode(said) != canonical.encode(planned(to_json(view(found)))):
+                raise InvalidDocument(
+                    "the document approves another plan: read the succession again"
+                )
         given = SuccessionApproval(approval.by, context.event, approval.kept)
         approved = found.approve(caller.organisation, given)
         context.work.successions.save(approved)
-        _record(context, approved, approval.signed)
+        readers = frozenset({GATEWAY, *approved.organisations})
+        context.record(
+            succession_execution.parties_of(approved),
+            EventDetail("subject", succession_execution.subject_of(approved), readers),
+            document_sha256=document,
+        )
         return view(approved)
 
     def on_retry(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
         return view(_as_of(_authorized(context, succession), logged.event.id))
 
     return transact(ports, caller, request, act, on_retry)
-
-
-def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
-    """Require that what was signed is what was planned, each word of it."""
-    if signed is None:
-        return
-    said, wanted = planned(signed.verified.claims), planned(to_json(view(succession)))
-    if canonical.encode(said) != canonical.encode(wanted):
-        raise InvalidDocument("the document approves another plan: read the succession again")
 
 
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> SuccessionView:
@@ -124,39 +125,21 @@ def _authorized(context: RequestContext, succession: UUID) -> Succession:
     return found
 
 
-def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
-    organisations = (context.entity(context.require(slug)) for slug in succession.organisations)
-    return succession_entity(succession, *organisations)
-
-
 def _as_of(succession: Succession, event: UUID) -> Succession:
     """The succession as it was right after an approval: ids of events follow each other in time."""
-
-    def then(approved: SuccessionApproval | None) -> SuccessionApproval | None:
-        return approved if approved is not None and approved.event <= event else None
-
+    first, second = succession.by_predecessor, succession.by_successor
     return replace(
         succession,
-        by_predecessor=then(succession.by_predecessor),
-        by_successor=then(succession.by_successor),
+        by_predecessor=first if first and first.event <= event else None,
+        by_successor=second if second and second.event <= event else None,
         applied=None,
         cancelled=None,
     )
 
 
-def _record(
-    context: RequestContext, succession: Succession, signed: VerifiedRequest | None
-) -> None:
-    """Record an approval for the gateway and both organisations, with its document's digest."""
-    context.record(
-        succession_execution.parties_of(succession),
-        EventDetail(
-            "subject",
-            succession_execution.subject_of(succession),
-            frozenset({GATEWAY, *succession.organisations}),
-        ),
-        document_sha256=None if signed is None else signed.document.digest,
-    )
+def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
+    organisations = (context.entity(context.require(slug)) for slug in succession.organisations)
+    return succession_entity(succession, *organisations)
 
 
 def view(succession: Succession) -> SuccessionView:
@@ -241,8 +224,14 @@ def _view_of_open(
         return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
     if disposition is None:
         return None
-    to_reseal = 0 if disposition.way is Disposition.STAY else _to_reseal(succession, disposition)
-    reads_until = _reads_until(succession, disposition)
+    if disposition.way is Disposition.STAY:
+        return _open_view(handoff, disposition.way, disposition.why)
+    sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
+    to_reseal = sum(part.sealed_to == succession.predecessor for part in sealed)
+    # Until when the predecessor opens it; None where it never did.
+    by_mandate = disposition.handoff.address.competence is not None
+    end = succession.read_until if by_mandate else succession.day
+    reads_until = end.isoformat() if disposition.taken_on else None
     return _open_view(handoff, disposition.way, disposition.why, reads_until, to_reseal)
 
 
@@ -267,22 +256,6 @@ def _open_view(
         "predecessor_reads_until": reads_until,
         "to_reseal": to_reseal,
     }
-
-
-def _to_reseal(succession: Succession, disposition: succession_execution.HandoffDisposition) -> int:
-    sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
-    return sum(part.sealed_to == succession.predecessor for part in sealed)
-
-
-def _reads_until(
-    succession: Succession, disposition: succession_execution.HandoffDisposition
-) -> str | None:
-    """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
-    if disposition.way is Disposition.STAY or not disposition.taken_on:
-        return None
-    if disposition.handoff.address.competence is None:
-        return succession.day.isoformat()
-    return succession.read_until.isoformat()
 
 
 def _view_of_moved(

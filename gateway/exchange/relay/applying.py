@@ -78,7 +78,9 @@ def act(context: RequestContext, incoming: TakenEvent) -> Any:
         case UpdateRequest():
             return _update(context, incoming)
         case AnswerRequest():
-            return _answer(context, incoming)
+            request = _request(incoming, AnswerRequest)
+            opened = _open(context, incoming, ANSWER, context.ports.issuer)
+            return answers.give(context, _handoff(incoming), replace(request, signed=opened))
         case RecallRequest():
             return _recall(context, incoming)
     raise InvalidDocument("what was sent is no update, answer or recall")
@@ -97,12 +99,6 @@ def _update(context: RequestContext, incoming: TakenEvent) -> Any:
         present=lambda within: store_presented(within, presented),
     )
     return updates.take(context, _handoff(incoming), wanted)
-
-
-def _answer(context: RequestContext, incoming: TakenEvent) -> Any:
-    request = _request(incoming, AnswerRequest)
-    opened = _open(context, incoming, ANSWER, context.ports.issuer)
-    return answers.give(context, _handoff(incoming), replace(request, signed=opened))
 
 
 def _recall(context: RequestContext, incoming: TakenEvent) -> Any:
@@ -194,10 +190,15 @@ def announce(context: RequestContext, incoming: TakenEvent) -> Any:
     handoff = incoming.handoff
     if handoff is None or not handoff.is_held:
         return None
+    # Words, whatever else a peer's log has.
+    told, listed = incoming.told.details("change"), incoming.told.details("groups")
+    groups = [name for one in listed for name in (one if isinstance(one, list) else [one])]
+    if told not in [(kind,) for kind in ChangeKind] or not {*map(str, groups)} <= {*cases.GROUPS}:
+        raise InvalidDocument("the event announces no change that there is")
+    change = ChangeKind(told[0])
     context.about = EventSubject.of_handoff(handoff)
     recipient = events.gateway_and(handoff.recipient, role="recipient")
-    change, groups = _announced(incoming)
-    touched = [events.shared("groups", groups, recipient)] if groups else []
+    touched = [events.shared("groups", tuple(groups), recipient)] if groups else []
     action = "handoff.announce_change"
     stated = events.shared("change", str(change), recipient)
     context.record(recipient, stated, *touched, action=action)
@@ -205,15 +206,6 @@ def announce(context: RequestContext, incoming: TakenEvent) -> Any:
         to = handoff.id, handoff.recipient, AnswerAuthor.RECIPIENT
         duties.arrive(context.work, action, *to, source=context.event, since=context.now)
     return None
-
-
-def _announced(incoming: TakenEvent) -> tuple[ChangeKind, tuple[str, ...]]:
-    """Which change was announced, and of which groups: words, whatever else a peer's log has."""
-    change, groups = incoming.told.details("change"), incoming.told.details("groups")
-    named = [name for one in groups for name in (one if isinstance(one, list) else [one])]
-    if change not in [(kind,) for kind in ChangeKind] or not {*map(str, named)} <= {*cases.GROUPS}:
-        raise InvalidDocument("the event announces no change that there is")
-    return ChangeKind(change[0]), tuple(named)
 
 
 def action_of(incoming: TakenEvent) -> str:

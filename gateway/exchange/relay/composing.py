@@ -106,7 +106,12 @@ def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
             return beside | _decided(context, logged.event.id, handoff)
         return beside | _asked(context, logged.event.id, told["type"], handoff)
     except CaseErased:
-        return beside | _erased(told["type"], handoff)
+        # A recall's answer ended its own document: without its code it would count as one that
+        # keeps what was recalled.
+        answered = handoff.recall_answer
+        if told["type"] != ANSWERED or answered is not RecallAnswer.COPIES_ERASED:
+            return beside
+        return beside | {"shown": {"code": str(answered)}}
 
 
 def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -> bool:
@@ -117,13 +122,6 @@ def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -
     anew = gateway.peer.anew if gateway and gateway.peer else None
     since = None if anew is None else context.work.log.logged(anew.event)
     return since is not None and logged.index < since.index
-
-
-def _erased(type_: str, handoff: Handoff) -> dict[str, Any]:
-    """Show what a recall's answer came to, which ended its own document: else it would count as
-    one that keeps what was recalled."""
-    erases = handoff.recall_answer is RecallAnswer.COPIES_ERASED
-    return {"shown": {"code": str(handoff.recall_answer)}} if erases and type_ == ANSWERED else {}
 
 
 def _decided(context: RequestContext, event: UUID, handoff: Handoff) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from gateway.domain.refusals import NotFound, ValidationFailed
 from gateway.evidence import event as event_document
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.evidence.handoff_documents import Heading
-from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.oversight.conformance import sample_case
 from gateway.exchange.relay.documents import open_document
 from gateway.exchange.relay.incoming import RelayedEvent, open_event
@@ -133,8 +132,4 @@ def sample_presentation(ports: Ports, member: str, *, media: bool) -> str:
     if media:
         content["statements"][0]["text"] = _IMAGE
     made, _ = handoff_documents.issue_case(attesting(ports, member), content)
-    return _all_of(made)
-
-
-def _all_of(document: SdJwt) -> str:
-    return document.present([one.digest for one in document.disclosures]).compact()
+    return made.present([one.digest for one in made.disclosures]).compact()

@@ -59,7 +59,8 @@ def open_document(
         verified = sd_jwt.verify(text, typ=form.typ, keys=keys, audience=audience, issuer=issuer)
         kid, jti = str(verified.header["kid"]), str(handoff_documents.read_id(verified.claims))
         opened = VerifiedRequest(sd_jwt.parse(text), verified, kid, jti)
-        _require_not_later(handoff_documents.read_time(verified.claims), incoming.told.time)
+        if handoff_documents.read_time(verified.claims) > incoming.told.time + MAX_SKEW:
+            raise DocumentError("it is dated after the event that recorded it")
     except DocumentError as error:
         raise InvalidDocument(f"the document is not accepted: {error}") from None
     if not verified.claims.keys() <= handoff_documents.HEADING | {*form.clear, "attested_for"}:
@@ -106,11 +107,6 @@ def _attesting(context: RequestContext, peer: PeerGateway, at: datetime) -> Iter
 
 def _read_keys(jwks: Iterable[str]) -> Mapping[str, PublicKey]:
     return dict(read_document_key(canonical.decode(one.encode())) for one in jwks)
-
-
-def _require_not_later(dated: datetime, recorded: datetime) -> None:
-    if dated > recorded + MAX_SKEW:
-        raise DocumentError("it is dated after the event that recorded it")
 
 
 def assurance_of(opened: VerifiedRequest) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from gateway.domain import moves
 from gateway.domain.answers import ANSWERS, AnswerAuthor, AnswerKind
@@ -283,20 +282,19 @@ def returned(context: RequestContext, incoming: TakenEvent) -> Any:
     listed = (one for one in incoming.told.details("rules") if isinstance(one, list))
     named = (rule for one in listed for rule in one)
     rules = [rule for rule in named if _SENTENCE.judge(rule) is None]
-    said = {"action": act.action, "why": _plain(told.get("why")), "rules": rules}
+    # A peer's sentence, as our member may read it: a short text, or nothing.
+    why = told.get("why")
+    plain = why if isinstance(why, str) and _SENTENCE.judge(why) is None else ""
+    said = {"action": act.action, "why": plain, "rules": rules}
     context.record(
         parties,
         events.subject(said, *parties),
         action=action,
         document_sha256=act.digest,
     )
-    _arrive(context, handoff, action, context.event)
+    to = handoff.originator, AnswerAuthor.ORIGINATOR
+    duties.arrive(context.work, action, handoff.id, *to, source=context.event, since=context.now)
     return None
-
-
-def _plain(why: Any) -> str:
-    """A peer's sentence, as our member may read it: a short text, or nothing."""
-    return why if isinstance(why, str) and _SENTENCE.judge(why) is None else ""
 
 
 _SENTENCE = free(LONGEST_WHY)
@@ -355,8 +353,3 @@ def tell_undelivered(ports: Ports) -> bool:
             work.commit()
             told += 1
     return told >= AT_ONCE
-
-
-def _arrive(context: RequestContext, handoff: Handoff, action: str, event: UUID) -> None:
-    to = handoff.originator, AnswerAuthor.ORIGINATOR
-    duties.arrive(context.work, action, handoff.id, *to, source=event, since=context.now)

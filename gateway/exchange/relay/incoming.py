@@ -163,8 +163,12 @@ def _in_time(context: RequestContext, incoming: TakenEvent) -> TakenEvent:
     without it."""
     work, told = context.work, incoming.told
     last = work.relay.heard(incoming.stream, incoming.own, incoming.message.stream_number - 1)
-    if last is not None and told.time < _time_of(last) - BACKWARDS:
-        raise InvalidDocument("the event is dated before the one that precedes it in the stream")
+    if last is not None:
+        before = events.read(receipts.from_json(json.loads(last.receipt)).document)
+        if told.time < parse_timestamp(before["time"]) - BACKWARDS:
+            raise InvalidDocument(
+                "the event is dated before the one that precedes it in the stream"
+            )
     known = [work.witnessed.last_before(told.checkpoint.origin, told.index)]
     named = told.details("peer_event") or (told.subject().get("peer_event"),)
     act = None if named[0] is None else work.handoffs.sent_by(named_event(named[0]))
@@ -176,12 +180,6 @@ def _in_time(context: RequestContext, incoming: TakenEvent) -> TakenEvent:
             "the event is dated before what it answers, or before its log was cosigned without it"
         )
     return incoming
-
-
-def _time_of(heard: HeardEvent) -> datetime:
-    """When the peer recorded an event that was heard."""
-    document = receipts.from_json(json.loads(heard.receipt)).document
-    return parse_timestamp(events.read(document)["time"])
 
 
 def named_event(named: Any) -> UUID:

@@ -48,7 +48,9 @@ def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard,
         actor = for_member(caller, incoming.member)
 
     def apply(context: RequestContext) -> None:
-        _require_next(context.work, incoming)
+        # Another delivery of the same event may have been faster.
+        if context.work.relay.last(incoming.stream, incoming.own) != message.stream_number - 1:
+            raise Busy("this event is being taken in: bring it again")
         context.peer_event = incoming.peer_event
         context.peer_persons = message.persons
         if act is not None:
@@ -96,13 +98,6 @@ _FROM_ORIGINATOR = ("handoff.offered", "handoff.sent")
 
 def _not_theirs(context: RequestContext, incoming: TakenEvent) -> Any:
     raise NotFound
-
-
-def _require_next(work: UnitOfWork, incoming: TakenEvent) -> None:
-    """Another delivery of the same event may have been faster: it comes again, and gets its
-    result."""
-    if work.relay.last(incoming.stream, incoming.own) != incoming.message.stream_number - 1:
-        raise Busy("this event is being taken in: bring it again")
 
 
 def _hear(work: UnitOfWork, incoming: TakenEvent, event: UUID | None) -> None:
