@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.case import CaseState
-from gateway.domain.course import FIELDS, Course
+from gateway.domain.course import FIELDS
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, start_of
 from gateway.domain.handoff import NEVER, Addressee, Handoff, Recall, offers_of
 from gateway.domain.measure import Measure
@@ -137,7 +137,7 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
     named = replace(found, conditions_digest="" if erased else found.conditions_digest or "unknown")
     answers = work.handoffs.moves(found.id)
     try:
-        told, steps = work.log.history(found)
+        events, steps = work.log.history(found)
         offer = offers_of(answers)[-1]
         newest = read_move(offer.sequence, offer.document) if offer.document else None
         if newest is not None and newest.claims is not None:
@@ -146,11 +146,15 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
                 named,
                 address=Addressee(to["organisation"], to.get("competence"), event and UUID(event)),
             )
-        course = read_course(named, answers, told, steps)
+        course = read_course(named, answers, events, steps)
     except (ValueError, IndexError) as error:
         raise WrongState(f"its documents are not whole: {error}") from None
     known = {n: getattr(course, n) for n in FIELDS if n not in course.unknown}
-    whole = replace(named, **known, recall=_recall(work, found, course))
+    # What names another recall than those that were made is no recall of its own.
+    told = course.recall
+    made = work.cases.recalls(found.originator, found.case) if told else ()
+    stands = (one.id for one in made if told and told.digest in (None, one.digest))
+    whole = replace(named, **known, recall=next(stands, None))
     if course.newest.claims is not None:
         whole = _at_package(ports, work, whole, course.newest.claims)
     owed = (
@@ -159,15 +163,6 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
         if one.terms.shared and DUTIES[one.kind].owes is AnswerAuthor.RECIPIENT
     )
     return replace(whole, due_at=min(owed, default=None))
-
-
-def _recall(work: UnitOfWork, found: Handoff, course: Course) -> UUID | None:
-    """The recall that stands on it; what names another one is no recall of its own."""
-    if course.recall is None:
-        return None
-    made = work.cases.recalls(found.originator, found.case)
-    same = (one.id for one in made if course.recall.digest in (None, one.digest))
-    return next(same, None)
 
 
 def _at_package(

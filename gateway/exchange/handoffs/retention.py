@@ -149,7 +149,11 @@ def end_due(ports: Ports) -> bool:
     """
     day = ports.civil_day(ports.now())
     with ports.begin(TransactionMode.READ) as work:
-        left = [one for one in work.retentions.holders() if _has_left(ports, work, one, day)]
+        left = [
+            holder
+            for holder in work.retentions.holders()
+            if (since := left_on(ports, work, holder)) and since + AFTER_LEAVING <= day
+        ]
         found = filter(None, map(work.handoffs.get, _over(work, left, day)))
         # In the order in which everybody locks handoffs: by case, then id.
         ordered = sorted(found, key=lambda one: (one.originator, one.case, one.id))
@@ -193,12 +197,6 @@ def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, Ret
     for holder in left:
         over |= dict.fromkeys(work.retentions.of_holder(holder, AT_ONCE), RetentionEnd.LEFT)
     return over
-
-
-def _has_left(ports: Ports, work: UnitOfWork, organisation: str, day: date) -> bool:
-    """Tell whether an organisation left so long ago that nothing is kept for it."""
-    left = left_on(ports, work, organisation)
-    return left is not None and left + AFTER_LEAVING <= day
 
 
 def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: RetentionEnd) -> None:

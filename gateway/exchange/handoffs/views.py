@@ -191,8 +191,9 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> results.HandoffView:
     Shown are the routing presentation, the conditions, and each document as the caller may read it.
     """
 
-    request = ActionRequest("handoff.read")
-    return read(ports, caller, request, lambda context: _view(context, handoff))
+    return read(
+        ports, caller, ActionRequest("handoff.read"), lambda context: _view(context, handoff)
+    )
 
 
 def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
@@ -324,13 +325,16 @@ def _packages(
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
         version = read_version(context.work, claims.case_digest, newest)
-        given = _PackageContent(version, claims.disclosures)
+        given, pointers = _PackageContent(version, claims.disclosures), tuple[str, ...]()
+        if before:
+            was, is_ = (case_from_claims(one.version.said.content) for one in (before, given))
+            pointers = compare(was, is_).places((*before.parts(), *given.parts()))
         found.append(
             results.PackageView(
                 number=number,
                 change=claims.change and str(claims.change),
                 reason_codes=_reason_codes(context, before, given) if before else (),
-                pointers=_changed_places(before, given) if before else (),
+                pointers=pointers,
                 at=offer.at,
                 version=version.version,
                 case_digest=version.digest,
@@ -351,12 +355,6 @@ class _PackageContent(NamedTuple):
     def parts(self) -> Iterator[tuple[str, str]]:
         """List what is given, as what it is in every version."""
         return (identity(p) for p in self.version.said.placed if p.digest in self.disclosures)
-
-
-def _changed_places(before: _PackageContent, now: _PackageContent) -> tuple[str, ...]:
-    """The places that differ between two packages, of what either of them gives."""
-    was, is_ = (case_from_claims(one.version.said.content) for one in (before, now))
-    return compare(was, is_).places((*before.parts(), *now.parts()))
 
 
 def _reason_codes(

@@ -190,15 +190,10 @@ def announce(context: RequestContext, incoming: TakenEvent) -> Any:
     handoff = incoming.handoff
     if handoff is None or not handoff.is_held:
         return None
-    # Words, whatever else a peer's log has.
-    told, listed = incoming.told.details("change"), incoming.told.details("groups")
-    groups = [name for one in listed for name in (one if isinstance(one, list) else [one])]
-    if told not in [(kind,) for kind in ChangeKind] or not {*map(str, groups)} <= {*cases.GROUPS}:
-        raise InvalidDocument("the event announces no change that there is")
-    change = ChangeKind(told[0])
     context.about = EventSubject.of_handoff(handoff)
     recipient = events.gateway_and(handoff.recipient, role="recipient")
-    touched = [events.shared("groups", tuple(groups), recipient)] if groups else []
+    change, groups = _announced(incoming)
+    touched = [events.shared("groups", groups, recipient)] if groups else []
     action = "handoff.announce_change"
     stated = events.shared("change", str(change), recipient)
     context.record(recipient, stated, *touched, action=action)
@@ -206,6 +201,15 @@ def announce(context: RequestContext, incoming: TakenEvent) -> Any:
         to = handoff.id, handoff.recipient, AnswerAuthor.RECIPIENT
         duties.arrive(context.work, action, *to, source=context.event, since=context.now)
     return None
+
+
+def _announced(incoming: TakenEvent) -> tuple[ChangeKind, tuple[str, ...]]:
+    """Which change was announced, and of which groups: words, whatever else a peer's log has."""
+    change, groups = incoming.told.details("change"), incoming.told.details("groups")
+    named = [name for one in groups for name in (one if isinstance(one, list) else [one])]
+    if change not in [(kind,) for kind in ChangeKind] or not {*map(str, named)} <= {*cases.GROUPS}:
+        raise InvalidDocument("the event announces no change that there is")
+    return ChangeKind(change[0]), tuple(named)
 
 
 def action_of(incoming: TakenEvent) -> str:

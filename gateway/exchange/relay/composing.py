@@ -160,8 +160,14 @@ def _asked(context: RequestContext, event: UUID, type_: str, handoff: Handoff) -
     said = {one.name: one.value for one in document.disclosures if one.name in PERSONS}
     open_ = [one.digest for one in document.disclosures if one.name not in PERSONS]
     found = {"document": document.present(open_).compact(), "persons": len({*said.values()})}
-    if gives:
-        found |= _presented(context, handoff, verified)
+    if gives:  # with the version of the case, of which it shows what it lists and nothing else
+        claims = handoff_documents.read_offer(verified)
+        version = read_version(context.work, claims.case_digest)
+        case = context.work.cases.get(handoff.originator, handoff.case)
+        found["case"] = sd_jwt.parse_stored(version.document).present(claims.disclosures).compact()
+        cleared = case is not None and case.cleared_digest is not None
+        found["cleared"] = cleared or not handoff.break_glass
+        found |= {"shown": {"reason_code": version.reason_code}} if version.reason_code else {}
     return found
 
 
@@ -177,19 +183,6 @@ def _may_leave(
     version = read_version(context.work, handoff_documents.read_offer(offered).case_digest)
     made = context.work.cases.recalls(handoff.originator, handoff.case)
     return heard or not any(one.covers(version.version, handoff.recipient) for one in made)
-
-
-def _presented(
-    context: RequestContext, handoff: Handoff, offered: sd_jwt.VerifiedSdJwt
-) -> dict[str, Any]:
-    """The version of an offer, or update, with what that lists and nothing else."""
-    claims = handoff_documents.read_offer(offered)
-    version = read_version(context.work, claims.case_digest)
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    shown = sd_jwt.parse_stored(version.document).present(claims.disclosures)
-    cleared = not handoff.break_glass or (case is not None and case.cleared_digest is not None)
-    code = {"shown": {"reason_code": version.reason_code}} if version.reason_code else {}
-    return {"case": shown.compact(), "cleared": cleared, **code}
 
 
 def _advising(context: RequestContext, handoff: Handoff) -> int:

@@ -4,6 +4,7 @@ runs out."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -313,7 +314,10 @@ def sweep(ports: Ports) -> bool:
     """
     now = ports.now()
     with ports.begin(TransactionMode.READ) as work:
-        due = _in_order(work, work.duties.due(now, AT_ONCE))
+        found = [(one, work.handoffs.get(one.handoff)) for one in work.duties.due(now, AT_ONCE)]
+    # In the order in which everybody locks handoffs: by case, then id.
+    placed = [(of.originator, of.case, of.id, one) for one, of in found if of is not None]
+    due = [one for *_, one in sorted(placed, key=itemgetter(0, 1, 2))]
     with ports.begin(TransactionMode.WRITE) as work:
         before = work.duties.clock() or SweepClock(now)
         sweeping = _Sweep(ports, work, before.sweep(now), now)
@@ -324,13 +328,6 @@ def sweep(ports: Ports) -> bool:
                 sweeping.tell(handoff, seen)
         work.commit()
     return len(due) == AT_ONCE
-
-
-def _in_order(work: UnitOfWork, due: Sequence[HandoffDuty]) -> Sequence[HandoffDuty]:
-    """Duties in the order in which everybody locks their handoffs: by case, then id."""
-    found = {one.handoff: work.handoffs.get(one.handoff) for one in due}
-    order = {id_: (one.originator, one.case, id_) for id_, one in found.items() if one is not None}
-    return sorted((one for one in due if one.handoff in order), key=lambda one: order[one.handoff])
 
 
 @dataclass(frozen=True)

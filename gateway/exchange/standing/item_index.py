@@ -184,7 +184,18 @@ def _received(
     filters = HandoffFilter(counterpart=row.originator, case=row.case)
     of_case = context.work.handoffs.page(row.organisation, "in", filters, None, _MANY)
     found = next((one for one in of_case if one.id == row.about), None)
-    if found is None or not _opens(found, packages, context.now) or not is_listed(context, found):
+    if found is None:
+        return None
+    # Not before it accepted, and not of what was recalled or is over.
+    groups, end = found.accepted_groups, found.expires_at
+    opens = (
+        found.is_held
+        and found.held in packages
+        and found.recall is None
+        and (groups is None or "items" in groups)
+        and (end is None or context.now < end)
+    )
+    if not opens or not is_listed(context, found):
         return None
     return FoundItem(
         case=found.case,
@@ -193,17 +204,4 @@ def _received(
         matter=sorted(found.matter),
         since=found.offered_at,
         counterparts=[found.originator],
-    )
-
-
-def _opens(handoff: Handoff, packages: Collection[int], now: datetime) -> bool:
-    """Tell whether a recipient holds one of these packages, with its items; not before it accepted,
-    and not of what was recalled or is over."""
-    groups, end = handoff.accepted_groups, handoff.expires_at
-    return (
-        handoff.is_held
-        and handoff.held in packages
-        and handoff.recall is None
-        and (groups is None or "items" in groups)
-        and (end is None or now < end)
     )

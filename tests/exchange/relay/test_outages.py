@@ -159,7 +159,7 @@ def test_what_a_second_offer_shows_besides_is_judged_too(monkeypatch: Any) -> No
         shown = {"items", "statements"} <= content.keys()
         return frozenset({"other_matter"} if shown else ())
 
-    monkeypatch.setattr("gateway.exchange.case.presented.findings", of_another_matter)
+    monkeypatch.setattr("gateway.exchange.case.cases.findings", of_another_matter)
     more = crossed_again(two, case, groups=("statements",), again="more is asked for")
     assert two.be.handoff(UUID(more.result["handoff"])).state is HandoffState.RETURNED
     sound(two)
