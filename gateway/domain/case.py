@@ -97,34 +97,18 @@ def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return [*one, *(code for code in other if code not in one)]
 
 
-def _both(one: str, other: str) -> str:
-    """Texts have no order: every line of both binds."""
-    return "\n".join(_union(one.split("\n"), other.split("\n")))
-
-
-def _longer(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: max(one[name], other[name]) for name in EMBARGO_TERMS}
-
-
-def _first(one: Any, _: Any) -> Any:
-    return one
-
-
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    return {**one, **other}
-
-
 _STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
     "tlp": _last(vocabulary.TLP),
     "handling": _union,
     "onward": _last(vocabulary.ONWARD),
     "permitted_actions": _last(vocabulary.PERMITTED_ACTIONS[::-1]),
     "erase_on": min,
-    "handling_note": _both,
+    # Texts have no order: every line of both binds.
+    "handling_note": lambda one, other: "\n".join(_union(one.split("\n"), other.split("\n"))),
     "attribution": _last(vocabulary.ATTRIBUTIONS),
-    "embargo": _longer,
-    "embargo_source": _first,
-    "force": _merged,
+    "embargo": lambda one, other: {name: max(one[name], other[name]) for name in EMBARGO_TERMS},
+    "embargo_source": lambda one, _: one,
+    "force": lambda one, other: {**one, **other},
 }
 """How the stricter of two values of a condition is found."""
 
@@ -395,19 +379,6 @@ def date_errors(
     ``planned`` is the day of erasure of the version before. A further version may only put it off:
     recipients have accepted it, and to bring it forward is for two persons (R10).
     """
-    yield from _erasure_errors(content, day, planned, longest)
-    latest = now + CLOCK_SKEW
-    for pointer, moment in _moments(content):
-        if parse_timestamp(moment) > latest:
-            yield pointer, "must not be in the future: check the time and its offset, or your clock"
-    for place, basis in enumerate(content["legal_basis"]):
-        if date.fromisoformat(basis.get("source_legal_basis", {}).get("dated", "0001-01-01")) > day:
-            yield f"/legal_basis/{place}/source_legal_basis/dated", "must not be in the future"
-
-
-def _erasure_errors(
-    content: Mapping[str, Any], day: date, planned: date | None, longest: int | None
-) -> Iterator[tuple[str, str]]:
     erase_on = date.fromisoformat(content["marking"]["erase_on"])
     if not day < erase_on <= day + LONGEST_RETENTION:
         yield "/marking/erase_on", "must be a day between tomorrow and ten years from today"
@@ -425,6 +396,13 @@ def _erasure_errors(
             f"must not be before {planned}, as it is now: to erase the case earlier, two persons "
             "bring its erasure forward",
         )
+    latest = now + CLOCK_SKEW
+    for pointer, moment in _moments(content):
+        if parse_timestamp(moment) > latest:
+            yield pointer, "must not be in the future: check the time and its offset, or your clock"
+    for place, basis in enumerate(content["legal_basis"]):
+        if date.fromisoformat(basis.get("source_legal_basis", {}).get("dated", "0001-01-01")) > day:
+            yield f"/legal_basis/{place}/source_legal_basis/dated", "must not be in the future"
 
 
 def _moments(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

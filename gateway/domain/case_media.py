@@ -117,11 +117,8 @@ def media_errors(case: Mapping[str, Any]) -> Iterator[Error]:
         if kind := _sniff_together([f"{one.own} {one.within}".strip() for one in several]):
             yield f"/{array}", f"hold an encoded {kind} together: media is never taken (R1)"
     yield from _hash_files(case)
-    if case["urgency"] != Urgency.IMMINENT_DANGER:
-        yield from _budget_errors(case, texts)
-
-
-def _budget_errors(case: Mapping[str, Any], texts: Mapping[str, list[_Texts]]) -> Iterator[Error]:
+    if case["urgency"] == Urgency.IMMINENT_DANGER:
+        return
     spent = _unexplained(case, texts)
     if spent > MOST_UNEXPLAINED:
         yield (

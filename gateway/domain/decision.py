@@ -80,13 +80,7 @@ def organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
         return kept[1]
     if len(_entities) >= _ENTITIES:
         _entities.clear()
-    made = _organisation_entity(organisation, day)
-    _entities[id(organisation), day] = organisation, made
-    return made
-
-
-def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
-    return PolicyEntity(
+    made = PolicyEntity(
         "Organisation",
         organisation.slug,
         {
@@ -100,6 +94,8 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
             **({"home": home} if (home := OrganisationName(organisation.slug).peer) else {}),
         },
     )
+    _entities[id(organisation), day] = organisation, made
+    return made
 
 
 def case_entity(

@@ -104,16 +104,16 @@ def _addresses(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def named_hosts(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """The host names that items name, in lower case."""
-    found = (host_of(item[name]) for item in items for name in _NAMING if _names(item, name))
+    found = (
+        host_of(item[name])
+        for item in items
+        for name in ("value", "referrer")
+        if name in item and (name != "value" or item.get("kind") in _KINDS)
+    )
     return frozenset(host for host in found if host)
 
 
-_NAMING = ("value", "referrer")
 _KINDS = frozenset({ItemKind.URL, ItemKind.HOST, ItemKind.ACCOUNT, ItemKind.ONION})
-
-
-def _names(item: Mapping[str, Any], name: str) -> bool:
-    return name in item and (name != "value" or item.get("kind") in _KINDS)
 
 
 def host_of(value: str) -> str:

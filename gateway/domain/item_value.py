@@ -6,7 +6,7 @@ from binascii import Error as NotBase64
 from collections.abc import Mapping
 from ipaddress import ip_address
 from unicodedata import category
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.media import find_media, find_media_in_link
@@ -80,22 +80,18 @@ def host_fault(value: str) -> str | None:
     return "must be a domain name in lower case, punycode for other scripts, or an IP address"
 
 
-def _split(value: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(value)
-        return parts if parts.hostname and parts.port != 0 else None
-    except ValueError:  # brackets that do not close, a port that is no number
-        return None
-
-
 def url_fault(value: str) -> str | None:
     """Check an address of the web or of a file server (RFC 3986), with nothing secret in it."""
     if len(value) > LONGEST_ADDRESS:
         return f"must have at most {LONGEST_ADDRESS} characters"
     if not _ADDRESS.fullmatch(value):
         return "must be an ASCII address: other characters percent-encoded, other hosts in punycode"
-    parts = _split(value)
-    if parts is None or parts.scheme not in _SCHEMES:
+    try:
+        parts = urlsplit(value)
+        is_full = parts.hostname and parts.port != 0 and parts.scheme in _SCHEMES
+    except ValueError:  # brackets that do not close, a port that is no number
+        is_full = False
+    if not is_full:
         return "must be a full http, https or ftp address"
     if "@" in parts.netloc:
         return "must not hold a user name or password: credentials are never part of an address"

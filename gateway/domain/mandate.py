@@ -5,7 +5,6 @@ a mandate moves to another organisation (succession).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from itertools import groupby
 from uuid import UUID
 
@@ -175,10 +174,10 @@ def overlapping(mandate: Mandate, others: Iterable[Mandate]) -> tuple[Mandate, .
 def _stretches(held: Sequence[Mandate]) -> tuple[Segment, ...]:
     """The line of days, cut wherever the holders change; its last stretch is open."""
     days = sorted({day for c in held for day in (c.period.start, c.period.end) if day is not None})
-    runs = [(next(run), who) for who, run in groupby(days, partial(_holders, held))]
+
+    def holders(day: date) -> tuple[str, ...]:
+        return tuple(sorted({c.organisation for c in held if c.period.holds(day)}))
+
+    runs = [(next(run), who) for who, run in groupby(days, holders)]
     ends = [*(start for start, _ in runs[1:]), None]
     return tuple(Segment(Period(day, end), who) for (day, who), end in zip(runs, ends, strict=True))
-
-
-def _holders(held: Sequence[Mandate], day: date) -> tuple[str, ...]:
-    return tuple(sorted({c.organisation for c in held if c.period.holds(day)}))

@@ -74,12 +74,11 @@ def read_matters(text: str) -> Mapping[Matter, MatterTerms]:
     problems += [f"{code}: no such code" for code in mapped if code not in known]
     if problems:
         raise InvalidMatters(problems)
-    return {Matter(name): _terms(row) for name, row in rows.items()}
-
-
-def _terms(row: Mapping[str, Any]) -> MatterTerms:
-    values: dict[str, Any] = {k: frozenset(v) if type(v) is list else v for k, v in row.items()}
-    return MatterTerms(**values)
+    found: dict[Matter, MatterTerms] = {}
+    for name, row in rows.items():
+        values: dict[str, Any] = {k: frozenset(v) if type(v) is list else v for k, v in row.items()}
+        found[Matter(name)] = MatterTerms(**values)
+    return found
 
 
 def _problems(name: str, row: Any) -> Iterator[str]:

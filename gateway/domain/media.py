@@ -222,20 +222,17 @@ def find_media(text: str) -> str | None:
 
 
 def _fault_of(text: str) -> str | None:
-    found = _address_in(text) if _ADDRESSING.search(text) else None
-    if found:
-        return found
+    if _ADDRESSING.search(text):
+        if _DATA_URI.search(text) or _DATA_TYPE.search(_squeezed(text)):
+            return "holds a data: address"
+        for path, sentence in _PATHS:
+            if path.search(text):
+                return sentence
     if "<" in text and _MARKUP.search(text):
         return "holds markup that draws or runs, as svg, img and script: describe it in words"
     if _PLAIN_SIGNS.search(text) and _PLAIN.search(text):
         return "begins a picture or a document that is written as text: describe it in words"
     return None
-
-
-def _address_in(text: str) -> str | None:
-    if _DATA_URI.search(text) or _DATA_TYPE.search(_squeezed(text)):
-        return "holds a data: address"
-    return next((sentence for path, sentence in _PATHS if path.search(text)), None)
 
 
 def find_media_in_link(text: str) -> str | None:
@@ -462,7 +459,8 @@ def _sniff_escaped(text: str) -> Media | None:
     """A file whose bytes are written as %FF, \\xff, =FF or 0xff."""
     if not any(sign in text for sign in ("%", "\\x", "=", "0x")):
         return None
-    data, count = _BYTE.subn(_unwritten, text.encode("latin-1", "replace"))
+    written = text.encode("latin-1", "replace")
+    data, count = _BYTE.subn(lambda found: bytes.fromhex(found[1].decode("ascii")), written)
     return _sniff_anywhere(data) if count >= _FEWEST_BYTES else None
 
 
@@ -474,10 +472,6 @@ def _sniff_anywhere(data: bytes, shortest: int = 0) -> Media | None:
         if kind:
             return kind
     return None
-
-
-def _unwritten(found: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(found[1].decode("ascii"))
 
 
 def _sniff_blocks(text: str, rounds: int) -> Media | None:
@@ -499,6 +493,7 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
 # --- files as numbers, and as signs of any script ---
 
 _NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+_ASCII = re.compile(r"[\0-\x7f]+")
 
 
 def _numerals(width: int, base: int, form: str) -> _Code:
@@ -523,7 +518,9 @@ def sniff_numbers(text: str) -> Media | None:
     """Tell what file a text carries as decimal, octal or binary numbers, one for each byte or, of
     one width, for several; or as signs of which each is a byte."""
     if not text.isascii():
-        kind = _sniff_signs(text)
+        # Signs of one block of Unicode, each for a byte: a block begins at a round number.
+        data = _ASCII.sub("", text).encode("utf-32-le", "surrogatepass")[::4]
+        kind = _sniff_anywhere(data, 4) if len(data) >= _SHORTEST else None
         if kind:
             return kind
     elif len(text) - len(text.translate(_DIGITS)) < _FEWEST_NUMBERS:
@@ -559,12 +556,3 @@ def _sniff_wide(numbers: list[str]) -> Media | None:
     return _sniff_anywhere(b"".join(one.to_bytes(size, "big") for one in wide), 4) or (
         _sniff_anywhere(b"".join(one.to_bytes(size, "little") for one in wide), 4)
     )
-
-
-_ASCII = re.compile(r"[\0-\x7f]+")
-
-
-def _sniff_signs(text: str) -> Media | None:
-    """Signs of one block of Unicode, each for a byte: a block begins at a round number."""
-    data = _ASCII.sub("", text).encode("utf-32-le", "surrogatepass")[::4]
-    return _sniff_anywhere(data, 4) if len(data) >= _SHORTEST else None

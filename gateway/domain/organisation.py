@@ -737,9 +737,10 @@ def leave_on(organisation: Organisation, day: date, event: UUID) -> Organisation
 
 def ended_by(held: tuple[H, ...], day: date) -> tuple[H, ...]:
     """Those that began before ``day``, each ended by then: a period holds one day at least."""
-    began = [one for one in held if one.period.start < day]
-    return tuple(replace(one, period=_until(one.period, day)) for one in began)
-
-
-def _until(period: Period, day: date) -> Period:
-    return period if period.end is not None and period.end <= day else Period(period.start, day)
+    return tuple(
+        one
+        if one.period.end is not None and one.period.end <= day
+        else replace(one, period=Period(one.period.start, day))
+        for one in held
+        if one.period.start < day
+    )

@@ -4,7 +4,7 @@ An outcome of the police says how an investigation goes. Who is not of the polic
 its end, and what its author made for that reader; the code stays with the police (R5).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -24,7 +24,14 @@ def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str,
     code = fields["code"]
     errors = [*misplaced(_FIELDS, fields)]
     if code == "more_needed":
-        errors += _missing(fields)
+        what = fields.get("what")
+        if what is None:
+            errors.append(("/what", "say what is needed"))
+        elif what in ON_REQUISITION and "requisition" not in fields:
+            why = "give the requisition's reference, or the word none"
+            errors.append(("/requisition", why))
+        elif what not in ON_REQUISITION and "text" not in fields:
+            errors.append(("/text", "say in words what is needed"))
     if "until" in fields and parse_timestamp(fields["until"]) <= now:
         errors.append(("/until", "is a moment to come"))
     if code == "assessment_not_confirmed" and "items" not in fields:
@@ -32,17 +39,6 @@ def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str,
     if "release" in fields and code in SHOWN_TO_ALL:
         errors.append(("/release", "is left out: the originator reads this code itself"))
     return tuple(errors)
-
-
-def _missing(question: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return what a question lacks."""
-    what = question.get("what")
-    if what is None:
-        yield "/what", "say what is needed"
-    elif what in ON_REQUISITION and "requisition" not in question:
-        yield "/requisition", "give the requisition's reference, or the word none"
-    elif what not in ON_REQUISITION and "text" not in question:
-        yield "/text", "say in words what is needed"
 
 
 def outcome_as_read(

@@ -82,15 +82,14 @@ class Residue:
             elif not part.isascii() and _TWO_ALPHABETS.search(part):
                 self.left.append(part)
             else:
-                word = _ALNUM.sub(self._leave_strange, part)
+                word = _ALNUM.sub(
+                    lambda found: self._leave(found) if is_strange(found[0]) else found[0], part
+                )
                 self.spelt.append(_NUMBER.sub(self._leave, word))
 
     def _leave(self, found: re.Match[str]) -> str:
         self.left.append(found[0])
         return " "
-
-    def _leave_strange(self, found: re.Match[str]) -> str:
-        return self._leave(found) if is_strange(found[0]) else found[0]
 
     def _without_symbols(self, text: str) -> str:
         symbols = {

@@ -105,12 +105,8 @@ def _faults(known: SealedType, value: Mapping[str, Any]) -> Iterator[tuple[str, 
         if fault:
             yield f"/value/{name}", fault
     if known is TYPES["item"]:
-        yield from _item_faults(value)
-
-
-def _item_faults(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind, text = value.get("kind"), value.get("value")
-    judge = FAULTS.get(kind) if isinstance(kind, str) else None
-    fault = judge(text) if judge and isinstance(text, str) else None
-    if fault:
-        yield "/value/value", fault
+        kind, text = value.get("kind"), value.get("value")
+        judge = FAULTS.get(kind) if isinstance(kind, str) else None
+        fault = judge(text) if judge and isinstance(text, str) else None
+        if fault:
+            yield "/value/value", fault
