@@ -130,7 +130,10 @@ class CedarPolicy:
         self._rule_at = rules
         self._answers: dict[Hashable, PolicyDecision] = {}
         # Checked here against the schema, for Cedar checks only what is added to them later.
-        known = cedarpy.Entities.from_json_str(_encode([_spell_matters(matters)]), schema)
+        attributes = {name: sorted(found) for name, found in listed(matters).items()}
+        uid = {"type": "Matters", "id": "listed"}
+        entity = {"uid": uid, "attrs": attributes, "parents": []}
+        known = cedarpy.Entities.from_json_str(_encode([entity]), schema)
         self._participants = lru_cache(maxsize=_PARSED)(
             lambda text: known.with_added_json_str(text, schema)
         )
@@ -188,20 +191,17 @@ class CedarPolicy:
         if errors or result.decision is cedarpy.Decision.NoDecision:
             raise _Undecided(", ".join(errors))
         spoke = [self._rule_at[position] for position in result.diagnostics.reasons]
-        return _decision(result.allowed, sorted(spoke, key=lambda rule: rule.id))
-
-
-def _decision(allowed: bool, spoke: Sequence[Rule]) -> PolicyDecision:
-    if not spoke and not allowed:
-        return NO_POLICY_SPOKE
-    if not spoke or any(rule.permits is not allowed for rule in spoke):
-        raise _Undecided("the answer and the policies that gave it do not fit")
-    return PolicyDecision(
-        allowed,
-        tuple(rule.id for rule in spoke),
-        tuple(rule.reason for rule in spoke),
-        max((rule.tell for rule in spoke), key=TELL.index),
-    )
+        if not spoke and not result.allowed:
+            return NO_POLICY_SPOKE
+        if not spoke or any(rule.permits is not result.allowed for rule in spoke):
+            raise _Undecided("the answer and the policies that gave it do not fit")
+        spoke.sort(key=lambda rule: rule.id)
+        return PolicyDecision(
+            result.allowed,
+            tuple(rule.id for rule in spoke),
+            tuple(rule.reason for rule in spoke),
+            max((rule.tell for rule in spoke), key=TELL.index),
+        )
 
 
 # --- Questions, spelled for Cedar --------------------------------------------------------------
@@ -230,11 +230,6 @@ def _spell(question: PolicyQuestion) -> _Asked:
         _encode(organisations),
         _encode(others),
     )
-
-
-def _spell_matters(matters: Mapping[Matter, MatterTerms]) -> dict[str, Any]:
-    attributes = {name: sorted(found) for name, found in listed(matters).items()}
-    return {"uid": {"type": "Matters", "id": "listed"}, "attrs": attributes, "parents": []}
 
 
 def _collect(entity: PolicyEntity, seen: dict[Uid, dict[str, Any]]) -> Uid:
@@ -286,17 +281,13 @@ def _read_optional(folder: Path, name: str) -> dict[str, bytes]:
     return found
 
 
-def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
-    try:
-        return {name: content.decode() for name, content in files.items()}
-    except UnicodeDecodeError as error:
-        raise InvalidPolicies([f"a policy file is not UTF-8: {error.reason}"]) from error
-
-
 @lru_cache(maxsize=_SETS)
 def _sound(files: tuple[tuple[str, bytes], ...]) -> CedarPolicy:
     """The same for the same bytes, with what it remembers; InvalidPolicies unless sound."""
-    texts = _decode(dict(files))
+    try:
+        texts = {name: content.decode() for name, content in files}
+    except UnicodeDecodeError as error:
+        raise InvalidPolicies([f"a policy file is not UTF-8: {error.reason}"]) from error
     schema = _parse_schema(texts.pop(SCHEMA_FILE))
     try:
         matters = read_matters(texts.pop(MATTERS_FILE))

@@ -209,7 +209,12 @@ def _check_own(folder: Path) -> PolicyTestReport:
         *_unformatted(folder),
         *_unread(folder),
         *(wrong for case, decision in decided for wrong in _wrong(case, decision)),
-        *_unproven(policy, decided),
+        *_undecided(policy.rules.values(), decided),
+    ]
+    closed = {case.question.action for case, decision in decided if decision == NO_POLICY_SPOKE}
+    problems += [
+        f"{action}: has no DENY case in which no policy speaks"
+        for action in sorted(policy.actions - closed)
     ]
     return PolicyTestReport(tuple(problems), len(policy.rules), len(cases), len(policy.actions))
 
@@ -246,15 +251,6 @@ def _wrong(case: PolicyCase, decision: PolicyDecision) -> Iterator[str]:
         )
 
 
-def _unproven(
-    policy: CedarPolicy, decided: Sequence[tuple[PolicyCase, PolicyDecision]]
-) -> Iterator[str]:
-    yield from _undecided(policy.rules.values(), decided)
-    closed = {case.question.action for case, decision in decided if decision == NO_POLICY_SPOKE}
-    for action in sorted(policy.actions - closed):
-        yield f"{action}: has no DENY case in which no policy speaks"
-
-
 def _undecided(
     rules: Iterable[Rule], decided: Sequence[tuple[PolicyCase, PolicyDecision]]
 ) -> Iterator[str]:
@@ -286,7 +282,8 @@ def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...
         except (OSError, ValueError, TypeError) as error:
             problems.append(f"{path.stem}: {error}")
             continue
-        for name, row in _named(rows):
+        for number, row in enumerate(rows, start=1):
+            name = (row.get("name") if isinstance(row, dict) else None) or f"case {number}"
             try:
                 case = _case(path.stem, row, shared)
                 if case.name in cases:
@@ -297,12 +294,6 @@ def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...
     if problems:
         raise InvalidPolicies(problems)
     return tuple(cases.values())
-
-
-def _named(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Each row with what a message calls it: its name, or its position when it has none."""
-    for number, row in enumerate(rows, start=1):
-        yield (row.get("name") if isinstance(row, dict) else None) or f"case {number}", row
 
 
 def _case(

@@ -555,17 +555,13 @@ def _check_perceptual(case: Mapping[str, Any]) -> Iterator[Error]:
             isinstance(h, Mapping) and h.get("alg") in tuple(PERCEPTUAL)
             for h in (hashes if isinstance(hashes, list) else ())
         )
-        labels = [_label(case), _label(item)]
-        if perceptual and max(map(_rank, labels)) < tlp_rank(words.PERCEPTUAL_TLP):
+        if perceptual and max(_rank(case), _rank(item)) < tlp_rank(words.PERCEPTUAL_TLP):
             yield f"{pointer}/marking/tlp", f"must be {words.PERCEPTUAL_TLP} or RED for such a hash"
 
 
-def _label(part: Mapping[str, Any]) -> object:
+def _rank(part: Mapping[str, Any]) -> int:
     marking = part.get("marking")
-    return marking.get("tlp") if isinstance(marking, Mapping) else None
-
-
-def _rank(label: object) -> int:
+    label = marking.get("tlp") if isinstance(marking, Mapping) else None
     return tlp_rank(label) if isinstance(label, str) and label in words.CASE_TLP else 0
 
 
