@@ -24,7 +24,7 @@ from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import Refusal
 from gateway.domain.staff import scopes_of
 from gateway.evidence import base64url, canonical, declarations, signature
-from gateway.evidence.passkey import Passkey, read_passkey
+from gateway.evidence.passkey import ORIGIN, Passkey, read_passkey
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import HOST, Caller, Credentials, PersonCredentials
@@ -276,7 +276,7 @@ def passkeys_in(
     """Likewise as of a transaction."""
     if _scopes(ports, work, organisation, person) is None:
         return {}
-    return _passkeys(work, organisation, person)
+    return dict(map(read_passkey, _passkeys(work, organisation, person)))
 
 
 def _console_of(
@@ -289,7 +289,7 @@ def _console_of(
         raise NotAuthenticated("the person is not in force where they sign in")
     if shown.invitation is not None:
         scopes = _invited(ports, work, organisation, shown)
-    elif not _has_passkey(work, organisation, shown):
+    elif shown.kid not in (one["kid"] for one in _passkeys(work, organisation, shown.pseudonym)):
         raise NotAuthenticated("the passkey is unknown here, or revoked")
     console = System(organisation, system, scopes)
     if organisation == GATEWAY:
@@ -333,23 +333,15 @@ def _is_operators(work: UnitOfWork, organisation: str) -> bool:
     return any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems)
 
 
-def _has_passkey(work: UnitOfWork, organisation: str, shown: PersonCredentials) -> bool:
-    """Tell whether the passkey that a person signed in with is theirs, and not revoked."""
-    if organisation == GATEWAY:
-        return shown.kid in _passkeys(work, organisation, shown.pseudonym)
-    kept = work.staff.passkeys(organisation, shown.pseudonym)
-    return any(one.kid == shown.kid and one.in_force for one in kept)
-
-
-def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Mapping[str, Passkey]:
-    """The passkeys of a person that are not revoked."""
-    if organisation == GATEWAY:
-        administrator = work.organisations.person(person)
-        recorded = "{}" if administrator is None else administrator.public_key
-        keys = declarations.read_approval_keys(canonical.decode(recorded.encode()), revoked=False)
-        return {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
-    kept = work.staff.passkeys(organisation, person)
-    return dict(read_passkey(canonical.decode(one.jwk.encode())) for one in kept if one.in_force)
+def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Sequence[Mapping[str, Any]]:
+    """The JWKs of a person's passkeys that are not revoked."""
+    if organisation != GATEWAY:
+        kept = work.staff.passkeys(organisation, person)
+        return [canonical.decode(one.jwk.encode()) for one in kept if one.in_force]
+    administrator = work.organisations.person(person)
+    recorded = "{}" if administrator is None else administrator.public_key
+    keys = declarations.recorded_keys(canonical.decode(recorded.encode()))
+    return [one for one in keys if ORIGIN in one and one.get(declarations.REVOKED) is not True]
 
 
 def authenticate_client(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -68,7 +68,15 @@ class HostedAccess:
         one = self._of(endpoint)
         with _crossing():
             call = Call(self.ports, self.caller, "", {}, one.query.load(dict(query)))
-            return cast(Mapping[str, Any], to_json(one.view(call, **ids)))
+            found = cast(Mapping[str, Any], to_json(one.view(call, **ids)))
+        if endpoint == "changes_show":
+            self._shown[ids["proposal"]] = found
+        return found
+
+    @cached_property
+    def _shown(self) -> dict[Any, Mapping[str, Any]]:
+        """The proposals that were read: the person signs what the same page shows."""
+        return {}
 
     def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""
@@ -131,7 +139,7 @@ class HostedAccess:
             case "changes_withdraw", UUID():
                 change = changes.withdrawal_of(proposal)
             case _:
-                found = self.read("changes_show", proposal=proposal)
+                found = self._shown.get(proposal) or self.read("changes_show", proposal=proposal)
                 change = Change(found["action"], found["organisation"], found["values"])
         digest = changes.digest_of(change)
         draft = draft_approval(self.ports, self._signer, GATEWAY, (change.action, digest))
