@@ -8,7 +8,6 @@ token); 5 the evidence does not verify; 6 done, but a file that was asked for co
 
 import functools
 import json
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +47,7 @@ from gateway.client import (
 from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
 from gateway.domain.audit import SEARCH_REASONS
+from gateway.domain.refusals import slug_of
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
@@ -146,12 +146,7 @@ def error_json(error: ClientError) -> dict[str, Any]:
 
 def _kind(error: ClientError) -> str:
     """The problem's slug; of what no gateway said, the client's error."""
-    return error.slug if isinstance(error, RequestRefused) else kind_of(type(error))
-
-
-def kind_of(error: type[ClientError]) -> str:
-    """A class of error in kebab case."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", error.__name__).lower()
+    return error.slug if isinstance(error, RequestRefused) else slug_of(type(error))
 
 
 def pending_json(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:

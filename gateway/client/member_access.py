@@ -244,10 +244,10 @@ def _unsealed(one: OpenedElement) -> dict[str, Any]:
 # --- Refusals as they cross to the console ---
 
 _KINDS = {
-    re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(): kind
-    for name, kind in vars(refusals).items()
+    refusals.slug_of(kind): kind
+    for kind in vars(refusals).values()
     if getattr(kind, "__init__", None) is refusals.Refusal.__init__
-} | {"invalid-state": refusals.WrongState}
+}
 """The kinds of refusals, by the names that the interface gives them."""
 
 
@@ -259,14 +259,14 @@ def _crossing() -> Iterator[None]:
     except RequestRefused as refused:
         refusal = None if refused.unanswered else _refusal(refused)
         if refusal is None:  # it was not heard, and is kept; or its kind has no name here
-            raise NotDone(str(refused), type(refused).__name__) from refused
+            raise NotDone(str(refused), refusals.slug_of(type(refused))) from refused
         if refused.receipt is None:
             raise refusal from refused
         raise RefusedOnRecord(refusal, refused.receipt) from refused
     except InvalidCase as invalid:
         raise refusals.ValidationFailed(invalid.errors or (("", str(invalid)),)) from invalid
     except ClientError as error:
-        raise NotDone(str(error), type(error).__name__) from error
+        raise NotDone(str(error), refusals.slug_of(type(error))) from error
 
 
 def _refusal(refused: RequestRefused) -> refusals.Refusal | None:

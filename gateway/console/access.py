@@ -67,13 +67,12 @@ class RefusedOnRecord(Exception):
 
 
 class NotDone(Exception):
-    """What a member's own system could not do, or does not believe; ``kind`` is the name of its
-    error."""
+    """What a member's own system could not do, or does not believe; ``slug`` names its error."""
 
-    def __init__(self, detail: str, kind: str) -> None:
-        """Keep the kind with the sentence."""
+    def __init__(self, detail: str, slug: str) -> None:
+        """Keep the name with the sentence."""
         super().__init__(detail)
-        self.detail, self.kind = detail, kind
+        self.detail, self.slug = detail, slug
 
 
 UNANSWERED = (Refusal, RefusedOnRecord, NotDone)

@@ -236,7 +236,7 @@ def _answer_error(error: Exception) -> tuple[str, int]:
         case TooLarge():
             return _problem(413)
         case NotDone():
-            return _refused_page(error.kind, error.detail), 409
+            return _refused_page(error.slug, error.detail), 409
         case HTTPException():
             return _problem(error.code or 500)
     console().log.fail("console-failure", error, request=g.request_id, endpoint=request.endpoint)
@@ -249,17 +249,17 @@ def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
         return _problem(status)
     faults = refusal.errors if isinstance(refusal, refusals.ValidationFailed) else ()
     told = [(wording.label(at.rpartition("/")[2], g.language), why) for at, why in faults]
-    kind, detail = type(refusal).__name__, refusal.detail
-    return _refused_page(kind, detail, told, recorded=recorded), status
+    slug = refusals.slug_of(type(refusal))
+    return _refused_page(slug, refusal.detail, told, recorded=recorded), status
 
 
 def _refused_page(
-    kind: str, detail: str, faults: Sequence[tuple[str, str]] = (), *, recorded: bool = False
+    slug: str, detail: str, faults: Sequence[tuple[str, str]] = (), *, recorded: bool = False
 ) -> str:
     return render_template(
         "refused.html",
         told=wording.refusal(detail, g.language),
-        kind=wording.refused(kind, g.language),
+        kind=wording.refused(slug, g.language),
         detail=detail,
         faults=[(name, wording.fault(why, g.language)) for name, why in faults],
         recorded=recorded,

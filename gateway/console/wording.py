@@ -3,7 +3,6 @@
 The texts of the pages are in `console.toml`; fields and codes have the words of the catalogue.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -145,10 +144,8 @@ def _at_fields(detail: str, language: str) -> str | None:
     return ". ".join(told)
 
 
-def refused(kind: str, language: str) -> str:
-    """Say of which kind a refusal is, by the name of its class."""
-    slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
-    slug = {"forbidden": "policy-denied", "wrong-state": "invalid-state"}.get(slug, slug)
+def refused(slug: str, language: str) -> str:
+    """Say of which kind a refusal is."""
     return _sentence(catalogue.code("refusal", slug, language) or say("refused", language))
 
 

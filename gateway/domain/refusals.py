@@ -1,5 +1,6 @@
 """Every expected "no": one class and one sentence each; transports translate them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,12 @@ class Refusal(Exception):
         """Keep the sentence; nothing in it may come from another organisation's data."""
         super().__init__(detail)
         self.detail = detail
+
+
+def slug_of(kind: type[Exception]) -> str:
+    """The name of a refusal, or of a client's error, by its class: as problem documents have it."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    return {"forbidden": "policy-denied", "wrong-state": "invalid-state"}.get(name, name)
 
 
 class Correctable(Exception):

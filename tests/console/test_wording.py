@@ -21,8 +21,8 @@ def test_a_refusal_is_told_in_french_with_the_words_of_its_state(detail: str, fr
 
 def test_a_refusal_without_words_is_told_by_its_kind() -> None:
     assert wording.refusal("a sentence of no form", "en") == "A sentence of no form."
-    assert wording.refused("WrongState", "fr").startswith("L’état actuel ne permet pas")
-    assert wording.refused("AlreadyOffered", "en").startswith("This recipient has this version")
+    assert wording.refused("invalid-state", "fr").startswith("L’état actuel ne permet pas")
+    assert wording.refused("already-offered", "en").startswith("This recipient has this version")
 
 
 def test_what_is_wrong_with_fields_of_a_proposal_is_told_at_their_names() -> None:

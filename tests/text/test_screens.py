@@ -15,6 +15,7 @@ from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.organisation import KINDS, MembershipClass
+from gateway.domain.refusals import slug_of
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.standing import Closed
 from gateway.domain.steps import STEPS
@@ -38,7 +39,7 @@ def codes() -> Iterator[tuple[str, Iterable[str]]]:
     yield "arrived", (kind.event for kind in ANSWERS.values() if kind.arrives)
     yield "source", (one.name for one in worklist._SOURCES)
     yield "refusal", problems.all_problems()
-    yield "refusal", map(partner_command.kind_of, {*partner_command._CODES} - {RequestRefused})
+    yield "refusal", map(slug_of, {*partner_command._CODES} - {RequestRefused})
     yield "group", GROUPS
     yield "state", HandoffState
     yield "matter", Matter

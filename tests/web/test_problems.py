@@ -16,6 +16,11 @@ def test_a_refusal_that_inherits_has_the_row_of_the_class_above():
     assert problem_of(Older("x")).slug == "edit-conflict"
 
 
+def test_slugs_are_those_by_which_the_client_knows_the_class():
+    ours = {kind: row for kind, row in PROBLEMS.items() if kind.__module__ == refusals.__name__}
+    assert all(row.slug == refusals.slug_of(kind) for kind, row in ours.items())
+
+
 def test_slugs_are_unique_and_plain():
     rows = [*PROBLEMS.values()]
     assert all(all_problems()[row.slug] is row for row in rows)
