@@ -11,9 +11,9 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 
 from gateway.console import sections, wording
 from gateway.console.context import following, signed_in
-from gateway.console.forms import BodyForm
+from gateway.console.lists import narrowed
 from gateway.console.pages import acts
-from gateway.domain.organisation import NAME, Status
+from gateway.domain.organisation import NAME
 
 pages = Blueprint("admin", __name__)
 
@@ -89,24 +89,15 @@ def _changes(organisation: str = "") -> Sequence[str]:
 # --- Organisations, and what may be changed of one ---
 
 
-_STATUS: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {"status": {"type": "string", "enum": [*Status]}},
-}
-
-
 @pages.get("/admin/organisations")
 def organisations() -> str:
     """All organisations by their ids, or those of one status."""
-    given = {name: one for name, one in request.args.items() if one}
-    query = {name: one for name, one in given.items() if name in ("status", "after")}
-    found = signed_in().access.read("registry_list", query)
-    form = BodyForm.of(_STATUS, g.language, sent={name: [one] for name, one in given.items()})
+    form, found = narrowed("registry_list")
     return render_template(
         "organisations.html",
         rows=found["items"],
         form=form,
-        following=following(found, query),
+        following=following(found, request.args),
     )
 
 
