@@ -48,7 +48,7 @@ READERS = {
         "docs/glossary",
         "docs/life-of-a-case",
         "docs/working-in-a-browser",
-        "docs/own-machine",
+        "docs/desk",
         "docs/accessibility",
         "CHANGELOG",
     ],

@@ -59,7 +59,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
     PARTNERS: {
         "case": ("case", "Submit, assess, clear, consult and close your cases."),
         "conformance": ("enrol", "Run the conformance test and show its result."),
-        "desk": ("member_console", "Work in a browser at this machine, as one of your persons."),
+        "desk": ("desk_command", "Work in a browser at this machine, as one of your persons."),
         "directory": ("directory", "List members and show their memberships, mandates and keys."),
         "enrol": ("enrol", "Enrol this system with an invitation and configure its connection."),
         "event": ("event", "List all events that concern your organisation."),

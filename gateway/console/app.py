@@ -36,7 +36,7 @@ from gateway.console.context import (
     sent,
     without_session,
 )
-from gateway.console.pages import AT_A_MEMBER, BLUEPRINTS, NAVIGATION
+from gateway.console.pages import AT_THE_DESK, BLUEPRINTS, NAVIGATION
 from gateway.console.pages.home import dangers
 from gateway.console.pages.me import resting
 from gateway.console.sections import short
@@ -102,7 +102,7 @@ def create_console_app(context: ConsoleContext) -> Flask:
     app.after_request(_finish)
     app.register_error_handler(Exception, _answer_error)
     app.add_url_rule("/static/<name>", "static", without_session(_serve_asset))
-    for blueprint in BLUEPRINTS if context.enter is None else AT_A_MEMBER:
+    for blueprint in BLUEPRINTS if context.enter is None else AT_THE_DESK:
         app.register_blueprint(blueprint)
     views = app.view_functions.items()
     app.extensions["open"] = frozenset(n for n, view in views if "without_session" in vars(view))

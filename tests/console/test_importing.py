@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.case import check_content
-from tests.console.at_member import MemberConsole
+from tests.console.desk_console import DeskConsole
+from tests.console.test_desk import client, digest_on, done, record, stage  # noqa: F401
 from tests.console.test_handoff_pages import read, sign
-from tests.console.test_member_console import client, digest_on, done, record, stage  # noqa: F401
 from tests.each import each
 from tests.founding import HOTLINE, case_content
 
@@ -107,7 +107,7 @@ def test_a_file_beyond_the_size_of_a_request_is_not_read(analyst):
 
 def test_at_a_member_the_case_is_signed_by_its_own_key(stage, tmp_path):  # noqa: F811
     gateway = client(stage, HOTLINE)
-    console = MemberConsole(tmp_path, gateway, "analyst-1", check_content)
+    console = DeskConsole(tmp_path, gateway, "analyst-1", check_content)
     browser = console.signed_in()
     page = brought(browser, REPORT.read_bytes())
     assert page.status_code == 200, page.text

@@ -48,7 +48,7 @@ NAVIGATION: tuple[Destination, ...] = (
     Destination("/me", "me"),
 )
 
-AT_A_MEMBER: tuple[Blueprint, ...] = (
+AT_THE_DESK: tuple[Blueprint, ...] = (
     signing_in.pages,
     me.pages,
     home.pages,
@@ -63,7 +63,7 @@ AT_A_MEMBER: tuple[Blueprint, ...] = (
 """The pages of a member's own system, which has no passkeys and asks as one organisation."""
 
 BLUEPRINTS = (
-    *AT_A_MEMBER,
+    *AT_THE_DESK,
     signing_in.registration,
     admin.pages,
     admission.pages,

@@ -57,7 +57,7 @@ def interface() -> Interface:
 
 
 @dataclass
-class MemberAccess:
+class DeskAccess:
     """The interface for the ``person`` of a member, by its ``gateway``, for one request: what was
     read is not read again before something was done. ``check`` judges a case before it is signed,
     and raises InvalidCase."""
@@ -282,7 +282,7 @@ def _refusal(refused: RequestRefused) -> refusals.Refusal | None:
 
 
 @dataclass(frozen=True)
-class MemberPersons:
+class DeskPersons:
     """One ``person``, who works at the member's own machine; nobody has a passkey there."""
 
     gateway: Gateway
@@ -295,7 +295,7 @@ class MemberPersons:
 
     def access(self, person: Person, _session: str, _kid: str, /) -> Access | None:
         """The interface for the person."""
-        return None if person != self.person else MemberAccess(self.gateway, person, self.check)
+        return None if person != self.person else DeskAccess(self.gateway, person, self.check)
 
     def invitation(self, _token: str, /) -> None:
         """None: who is invited makes a passkey at the gateway's console."""

@@ -12,7 +12,7 @@ from gateway.evidence import sd_jwt, signature
 from gateway.keys import jwk_set
 from tests.client.client_fixture import MemberClient, lose_answer, trust_of
 from tests.client.scenario import CLEARED, offer, submit
-from tests.console.at_member import MemberConsole
+from tests.console.desk_console import DeskConsole
 from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
 from tests.console.test_handoff_pages import checked, read
@@ -58,7 +58,7 @@ def client(stage, slug=OFMIN, *, signs=True, **more):
 @pytest.fixture
 def office(stage, tmp_path):
     """The console of an officer, at the recipient's own machine."""
-    return MemberConsole(tmp_path, client(stage), "officer-1")
+    return DeskConsole(tmp_path, client(stage), "officer-1")
 
 
 def record(browser, page):
@@ -108,7 +108,7 @@ def test_a_double_click_the_back_button_and_a_lost_answer_are_one_act(stage, tmp
     gateway = client(stage, outbox=tmp_path / "outbox")
     handoff, console = (
         offer(client(stage, HOTLINE), stage),
-        MemberConsole(tmp_path, gateway, "officer-1"),
+        DeskConsole(tmp_path, gateway, "officer-1"),
     )
     browser = console.signed_in()
     path = f"/handoffs/{handoff}/handoff.accept"
@@ -129,7 +129,7 @@ def test_an_offer_is_previewed_signed_and_names_what_was_shown(stage, tmp_path):
     gateway = client(stage, HOTLINE)
     case, browser = (
         submit(gateway, stage),
-        MemberConsole(tmp_path, gateway, "liaison-1").signed_in(),
+        DeskConsole(tmp_path, gateway, "liaison-1").signed_in(),
     )
     path = f"/cases/{case}/handoff.offer"
     page = browser.send(browser.get(path), path, **OFFER)
@@ -143,7 +143,7 @@ def test_steps_and_entries_are_done_under_the_persons_pseudonym(stage, tmp_path)
     gateway = client(stage, HOTLINE)
     case, browser = (
         submit(gateway, stage),
-        MemberConsole(tmp_path, gateway, "analyst-1").signed_in(),
+        DeskConsole(tmp_path, gateway, "analyst-1").signed_in(),
     )
     path = f"/cases/{case}/case.close"
     page = browser.send(browser.get(path), path, reason="nothing more to do")
@@ -154,7 +154,7 @@ def test_steps_and_entries_are_done_under_the_persons_pseudonym(stage, tmp_path)
 
 def test_without_a_document_key_the_gateway_attests(stage, tmp_path):
     handoff = offer(client(stage, HOTLINE), stage)
-    browser = MemberConsole(tmp_path, client(stage, signs=False), "officer-1").signed_in()
+    browser = DeskConsole(tmp_path, client(stage, signs=False), "officer-1").signed_in()
     words, event = done(browser, record(browser, checked(browser, handoff, conditions="true")))
     assert event["type"] == "handoff.accepted"
     assert "attested by the gateway" in words
@@ -173,7 +173,7 @@ def test_what_is_sealed_to_the_member_opens_folded_and_is_counted(tmp_path):
     handoff = offer(hotline, stage, case=content["case"])
     gateway = MemberClient(stage, OFMIN, encryption_keys={seals.kid: seals})
     gateway.accept(gateway.handoff(handoff), "officer-1")
-    console = MemberConsole(tmp_path, gateway, "officer-1")
+    console = DeskConsole(tmp_path, gateway, "officer-1")
     browser = console.signed_in()
     path = opened(browser, handoff).location
     page = browser.get(path)
@@ -286,7 +286,7 @@ def test_an_update_is_previewed_and_signed(stage, tmp_path):
     handoff = offer(gateway, stage, case=content["case"])
     second = {**content, "version": 2, "previous": written.result["digest"]}
     gateway.revise(second, "intake-1", ADDITION, CLEARED)
-    browser = MemberConsole(tmp_path, gateway, "liaison-1").signed_in()
+    browser = DeskConsole(tmp_path, gateway, "liaison-1").signed_in()
     path = f"/handoffs/{handoff}/handoff.update"
     page = browser.send(browser.get(path), path)
     assert "Addition" in read(page)

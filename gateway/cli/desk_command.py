@@ -22,8 +22,8 @@ from gateway.cli.case import check_content
 from gateway.cli.partner_command import EPILOG, by_option, connected, connection_option
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway
+from gateway.client.desk_access import DeskPersons
 from gateway.client.gateway import new_id, now
-from gateway.client.member_access import MemberPersons
 from gateway.console.access import Person
 from gateway.console.app import create_console_app
 from gateway.console.context import ConsoleContext
@@ -102,7 +102,7 @@ def _server(
     origin = f"http://casegate-{secrets.token_hex(8)}.localhost:{server.port}"
     context = ConsoleContext(
         origin=origin,
-        persons=MemberPersons(gateway, person, check_content),
+        persons=DeskPersons(gateway, person, check_content),
         sessions=Sessions(folder / "console.db", secrets.token_bytes(32), now),
         log=_TerminalLog(),
         now=now,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.client.member_access import MemberPersons
+from gateway.client.desk_access import DeskPersons
 from gateway.console.access import Person
 from gateway.console.app import create_console_app
 from gateway.console.entry import EntryCodes
@@ -15,14 +15,14 @@ from tests.console.browsing import Browser, Console
 ADDRESS = "http://casegate-0123456789abcdef.localhost:4711"
 
 
-class MemberConsole(Console):
+class DeskConsole(Console):
     """It acts for one person of a member, by its client."""
 
     def __init__(self, folder: Path, gateway: MemberClient, name: str, *check: Any) -> None:
         super().__init__(folder, ADDRESS)
         self.person = Person(gateway.connection.organisation, name)
         self.codes = EntryCodes(self.person, lambda: self.now)
-        persons: Any = MemberPersons(gateway, self.person, *check)
+        persons: Any = DeskPersons(gateway, self.person, *check)
         self.context = replace(
             self.context, persons=persons, enter=self.codes.enter, new_id=gateway._ids
         )
