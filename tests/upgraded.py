@@ -23,7 +23,7 @@ from uuid import UUID
 from cryptography import x509
 
 from gateway import apps, keys, wiring
-from gateway.cli.admin import approve
+from gateway.cli.admin.session import approve
 from gateway.kernel.changes import Change
 from gateway.maintenance.process import upgrade_schema
 from gateway.verification.trust import TrustAnchors

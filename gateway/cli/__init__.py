@@ -103,7 +103,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "gateway_setup",
             "Create FOLDER: settings, authorities, keys, database, administrators.",
         ),
-        "log": ("backup", "Show the high-water mark, or re-create it after it was lost."),
+        "log": ("log", "Show the high-water mark, or re-create it after it was lost."),
         "peer": ("peer", "Connect to peer gateways, and see how each of them stands."),
         "restore": ("backup", "Restore the database from BACKUP; the gateway must be stopped."),
         "run": ("run", "Run the gateway until Ctrl-C or SIGTERM; finish open requests first."),

@@ -1,11 +1,10 @@
 """`casegate case`: your own cases, from the first version to closing."""
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import click
@@ -20,6 +19,15 @@ from gateway.cli.arguments import (
     json_option,
     organisation_id,
     out_option,
+)
+from gateway.cli.case_file import (
+    CaseFile,
+    check_content,
+    check_each,
+    content_argument,
+    contents_option,
+    warn_of_content,
+    warn_of_erasure,
 )
 from gateway.cli.content import show_opened
 from gateway.cli.elements import ElementId, ElementPointer
@@ -48,26 +56,16 @@ from gateway.cli.steps import (
 )
 from gateway.cli.wording import screen_language
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
-from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.views import Owed
-from gateway.domain.case import CaseState, date_errors
+from gateway.domain.case import CaseState
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallAnswer
-from gateway.domain.item_value import identifiers_in
-from gateway.domain.json_values import parse_date
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.vocabulary import Matter, Urgency
-from gateway.evidence import canonical
 from gateway.formats.mapped_report import TARGETS
 from gateway.formats.reading import ImportSettings
 from gateway.formats.report_file import ProfileInvalid, read_mapping, read_profile
-
-MAX_CASE_BYTES = 256 * 1024
-"""The gateway takes no longer body."""
-
-SHORT_RETENTION_DAYS = 30
-"""A case that is erased sooner is warned of."""
 
 
 @click.group(epilog=EPILOG)
@@ -99,9 +97,6 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
 """What a consultation takes beside the person who consults."""
 
 
-_A_CASE = "a case is a JSON object with its id in 'case', as in docs/protocol/examples/case.json"
-
-
 FILTER_OPTIONS: Sequence[Parameter] = (
     click.option("--urgency", type=Words(Urgency), help="Only of this urgency."),
     click.option("--matter", type=Words(Matter), help="Only of this matter."),
@@ -110,60 +105,6 @@ FILTER_OPTIONS: Sequence[Parameter] = (
     click.option("--to", "until", type=CalendarDay(), help="Only up to this day (UTC)."),
 )
 """What a list of cases or handoffs can be cut down to."""
-
-
-class CaseFile(output.Input):
-    """A file with the JSON of a case, or "-" for the standard input, as what it says."""
-
-    def __init__(self) -> None:
-        """Read no more than shows that it is too long."""
-        super().__init__(MAX_CASE_BYTES + 1)
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read it; a usage error that names the file."""
-        data = super().convert(value, param, ctx)
-        if len(data) > MAX_CASE_BYTES:
-            self.fail(f"{value}: a case has at most {MAX_CASE_BYTES} bytes", param, ctx)
-        try:
-            content = canonical.decode(data)
-        except UnicodeError:
-            self.fail(f"{value} is not a text in UTF-8: {_A_CASE}", param, ctx)
-        except ValueError as error:
-            self.fail(f"{value} is not JSON ({error}): {_A_CASE}", param, ctx)
-        if not isinstance(content, dict) or "case" not in content:
-            self.fail(f"{value} is not a case: {_A_CASE}", param, ctx)
-        if not _is_id(content["case"]):
-            wrong = "/case: must be a UUID in lower case"
-            self.fail(f"{value}: {wrong}", param, ctx)
-        return content
-
-
-def _is_id(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and str(UUID(value)) == value
-    except ValueError:
-        return False
-
-
-content_argument = click.argument("content", metavar="FILE", type=CaseFile())
-
-
-def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
-    with raising(click.BadParameter, "the file is not JSON"):
-        contents = canonical.decode(data)
-    if not isinstance(contents, dict) or not contents:
-        raise click.BadParameter('the file has {"<id of the element>": {"type", "value"}}')
-    return contents
-
-
-contents_option = click.option(
-    "--contents",
-    "plain",
-    required=True,
-    type=output.Input(MAX_CASE_BYTES + 1),
-    callback=_contents,
-    help="JSON: what is sealed, by the id of its element.",
-)
 
 
 second_assessor_option = click.option(
@@ -215,25 +156,9 @@ def check(content: dict[str, Any]) -> None:
         check_content(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    warnings = [{"pointer": at, "message": why} for at, why in _warn_of_content(content)]
+    warnings = [{"pointer": at, "message": why} for at, why in warn_of_content(content)]
     answer = {"case": content["case"], "errors": [], "warnings": warnings}
     output.reply(answer, f"case {output.short(content['case'])}", word="Valid")
-
-
-def check_content(content: Mapping[str, Any]) -> None:
-    """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
-    from gateway.schemas.case_document import (  # noqa: PLC0415 - long to load
-        CaseInvalid,
-        load_case,
-    )
-
-    try:
-        load_case(content)
-        errors = tuple(date_errors(content, now(), now().date(), None))
-    except CaseInvalid as invalid:
-        errors = invalid.errors
-    if errors:
-        raise InvalidCase("the case is not valid; nothing was sent", errors)
 
 
 @partner_command(
@@ -259,10 +184,10 @@ def submit(
     if len(contents) > 1 and (options["confirm"] or receipt_out is not None):
         raise click.UsageError("--confirm-match and --receipt-out are for one case: give one FILE")
     clearance = _clearance(options)
-    _check_each(contents)
+    check_each(contents)
     for content in contents:
-        _warn_of_erasure(content)
-        _warn_of_content(content)
+        warn_of_erasure(content)
+        warn_of_content(content)
     if len(contents) == 1:
         written = gateway.submit(contents[0], by, clearance)
         print_result(written, submitted_words(written.result), save=receipt_out)
@@ -270,20 +195,6 @@ def submit(
     asked = [{"content": one, "by": by, "clearance": clearance} for one in contents]
     names = [f"case {output.short(one['case'])}" for one in contents]
     print_results(names, gateway.submit_each(asked), submitted_words)
-
-
-def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
-    """Raise InvalidCase for all that is wrong in any of the cases."""
-    found: list[tuple[str, str]] = []
-    for content in contents:
-        try:
-            check_content(content)
-        except InvalidCase as invalid:
-            if len(contents) == 1:
-                raise
-            found += [(at, f"(case {content['case']}) {why}") for at, why in invalid.errors]
-    if found:
-        raise InvalidCase("not all of the cases are valid; nothing was sent", found)
 
 
 @write_command(
@@ -323,8 +234,8 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
         --reason 'Wrong host' --pointer /urgency
     """
     check_content(content)
-    _warn_of_erasure(content)
-    _warn_of_content(content)
+    warn_of_erasure(content)
+    warn_of_content(content)
     clearance = _clearance(options)
     options["pointers"] = [*options["pointers"]] or None
     change = {name: value for name, value in options.items() if value is not None}
@@ -336,48 +247,6 @@ def _done(written: ConfirmedWrite) -> WriteReport:
 
 
 add_steps(case)
-
-
-def _warn_of_erasure(content: Mapping[str, Any]) -> None:
-    """Say that a day of erasure is near: what it destroys, it destroys for every recipient."""
-    try:
-        left = (parse_date(content["marking"]["erase_on"]) - now().date()).days
-    except (LookupError, TypeError, ValueError):
-        return  # the gateway says what is wrong with it
-    if 0 < left < SHORT_RETENTION_DAYS:
-        output.warn(f"in {left} days the case is erased for every recipient.")
-
-
-def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where free text of a valid case holds what belongs in an item, by JSON pointer."""
-    texts = {
-        f"/statements/{number}/text": one.get("text", "")
-        for number, one in enumerate(content.get("statements", ()))
-    }
-    texts["/marking/handling_note"] = content["marking"].get("handling_note", "")
-    for pointer, text in texts.items():
-        if found := identifiers_in(text):
-            told = "put it into an item (an address is of the kind url), or leave it out"
-            yield pointer, f"holds {' and '.join(found)}: {told}"
-
-
-def _repeated(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where a valid case has an address again; host and scheme have no case (RFC 3986 6.2.2.1)."""
-    seen: dict[SplitResult, int] = {}
-    for number, one in enumerate(content.get("items", ())):
-        if one.get("kind") == "url":  # of a sealed one nobody sees it
-            parts = urlsplit(one["value"])
-            first = seen.setdefault(parts._replace(netloc=parts.netloc.lower()), number)
-            if first != number:
-                yield f"/items/{number}/value", f"is the address of /items/{first}: leave one out"
-
-
-def _warn_of_content(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Warn of what may be meant otherwise before it is sent; each pointer with its warning."""
-    found = [*_identifiers(content), *_repeated(content)]
-    for pointer, why in found:
-        output.warn(f"{pointer} {why}")
-    return found
 
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS, screen_language)

@@ -18,7 +18,7 @@ import click
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from gateway.cli.case import check_content
+from gateway.cli.case_file import check_content
 from gateway.cli.partner_command import EPILOG, by_option, connected, connection_option
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway

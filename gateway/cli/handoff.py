@@ -1,8 +1,6 @@
-"""`casegate handoff`: offering cases, answering offers, opening what was accepted."""
+"""`casegate handoff`: looking at handoffs, answering them, opening and proving accepted ones."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -12,17 +10,13 @@ import click
 from gateway.cli import arguments, handoff_view, output, wording
 from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
 from gateway.cli.content import show_opened, superseding
-from gateway.cli.elements import ElementId
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
+from gateway.cli.handoff_offer import handoff
 from gateway.cli.page import organisation
 from gateway.cli.partner_command import (
-    EPILOG,
-    Parameter,
     WriteReport,
-    addressee,
     by_option,
-    elsewhere,
     partner_command,
     print_result,
     receipt_out_option,
@@ -31,287 +25,17 @@ from gateway.cli.partner_command import (
 from gateway.cli.steps import (
     act_words,
     add_steps,
-    case_argument,
     handoff_argument,
     measure_lines,
 )
 from gateway.cli.verify import language_option
 from gateway.cli.wording import say, screen_language
-from gateway.client import Gateway, RequestRefused
-from gateway.client.connection import MAX_FILE_BYTES
+from gateway.client import Gateway
 from gateway.client.documents import newest_offer
-from gateway.client.views import AnswerCommand, SealedReference
+from gateway.client.views import AnswerCommand
 from gateway.domain import answers
-from gateway.domain.case import GROUPS
 from gateway.domain.consultation import RETENTION, SUPERSEDED
 from gateway.domain.handoff import WITHOUT_GROUND, HandoffState, RecallAnswer
-from gateway.domain.vocabulary import Purpose
-
-
-@click.group(epilog=EPILOG)
-def handoff() -> None:
-    """Offer cases, answer offers, consult accepted cases."""
-
-
-# --- Offering ------------------------------------------------------------------------------------
-
-
-_UPDATE_OPTIONS: Sequence[Parameter] = (
-    click.option(
-        "--group",
-        "groups",
-        multiple=True,
-        type=arguments.Words(GROUPS),
-        help="A group of elements to offer.",
-    ),
-    click.option("--digest", "digests", multiple=True, help="One element, by its digest."),
-    click.option(
-        "--element",
-        "elements",
-        multiple=True,
-        type=ElementId(offered=True),
-        metavar="ID",
-        help="One element, by the end of its id, as `case consult` shows it.",
-    ),
-    click.option("--expires-at", type=arguments.Moment(), help="When the offer and its use end."),
-    click.option("--note", help="Note to the recipient, up to 300 characters."),
-)
-_OFFER_OPTIONS: Sequence[Parameter] = (
-    click.option(
-        "--to",
-        "organisation",
-        metavar="ORGANISATION",
-        callback=arguments.organisation_name,
-        help="To this organisation; with --competence, which of several holders.",
-    ),
-    click.option(
-        "--competence",
-        type=arguments.Competence(),
-        help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
-    ),
-    click.option(
-        "--purpose",
-        multiple=True,
-        required=True,
-        type=arguments.Words(Purpose),
-        help="What the recipient may use the case for.",
-    ),
-    *_UPDATE_OPTIONS,
-    click.option(
-        "--again",
-        metavar="REASON",
-        help="Why to offer what the recipient already has in an open or closed handoff.",
-    ),
-    click.option(
-        "--country-reason",
-        metavar="REASON",
-        help="For removal: why items of uncertain country are for this recipient.",
-    ),
-    click.option(
-        "--derogation",
-        is_flag=True,
-        help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
-    ),
-    click.option(
-        "--approved-by",
-        help="The second person: for statements to a provider (--digest), or a derogation.",
-    ),
-)
-
-
-def _parts(submitted: bytes) -> dict[str, list[str]]:
-    """The digests of a case by group, as its submission told them."""
-    try:
-        groups = json.loads(submitted)["result"]["groups"]
-        return {str(group): [str(digest) for digest in groups[group]] for group in groups}
-    except (ValueError, KeyError, TypeError):
-        raise click.UsageError("--submitted is not what case submit --json printed") from None
-
-
-def _with_elements(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the digests of the elements among those that are given."""
-    options["digests"] = (*options["digests"], *options.pop("elements", ()))
-    return options
-
-
-def _wanted(options: dict[str, Any]) -> dict[str, Any]:
-    options = _with_elements(options)
-    if options["organisation"] is None and options["competence"] is None:
-        raise click.UsageError("give --to, --competence, or both")
-    if not options["groups"] and not options["digests"]:
-        raise click.UsageError(
-            "say what is offered: --group, --element or --digest, as often as needed"
-        )
-    return options
-
-
-@partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
-def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
-    """Show what an offer of CASE would disclose.
-
-    Nothing is stored or sent.
-
-    \b
-    Example: casegate handoff preview 0198... --by pdc-2 \\
-        --purpose investigate --group items --competence csam/FR
-    """
-    found = gateway.preview(case, by, **_wanted(options))
-    if output.reply(found):
-        return
-    output.say(f"Case {output.short(found['case'])}, version {found['version']}")
-    output.print_fields(
-        {
-            "to": addressee(found["to"]),
-            "would give": f"{len(found['permitted_disclosures'])} parts",
-            "would withhold part of": found["withheld_groups"],
-            "sealed to others": _sealed(found["to_reseal"]),
-            "not cleared": _uncleared(found),
-            "not on duty": _off_duty(found),
-        }
-    )
-    _warn_of_danger(found)
-    for item in found["elsewhere"]:
-        output.say(f"  {elsewhere(item)}")
-    handoff_view.print_conditions(found["conditions"])
-
-
-@write_command(
-    handoff,
-    case_argument,
-    *_OFFER_OPTIONS,
-    click.option(
-        "--submitted",
-        type=output.Input(MAX_FILE_BYTES),
-        help="What case submit --json printed: no part is signed that is not of your groups.",
-    ),
-)
-def offer(
-    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
-) -> WriteReport:
-    """Offer CASE to one recipient.
-
-    The recipient is an organisation (--to), the holder of a competence (--competence), or one of
-    several holders (both). With a document key in the connection file the offer is signed here.
-
-    For removal (--purpose remove --competence take_down/csam/NL) the recipient gets the items
-    hosted in its country; the answer lists the others with their holders.
-
-    An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
-    call).
-
-    \b
-    Example: casegate handoff offer 0198... --by pdc-2 \\
-        --purpose investigate --group items --competence csam/FR
-    """
-    try:
-        _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
-    except RequestRefused as refused:
-        if refused.status != HTTPStatus.TOO_MANY_REQUESTS:  # a script offers more than it previews
-            raise
-    parts = None if submitted is None else _parts(submitted)
-    written = gateway.offer(case, by, **_wanted(options), parts=parts)
-    result = written.result
-    told = [
-        f"handoff {output.short(result['handoff'])} offered to {addressee(result['to'])}: "
-        f"{len(result['permitted_disclosures'])} parts, due {output.format_time(result['due_at'])}"
-    ]
-    if result["break_glass"]:
-        told.append("the case is not cleared: a second person must clear it now")
-    if _off_duty(result):
-        told.append(f"not on duty: {_off_duty(result)}")
-    if "telephone" in result:
-        told.append(f"telephone {_contact(result['telephone'])}, then record it (handoff call)")
-    return written, "; ".join([*told, *_left_out(result), *map(elsewhere, result["elsewhere"])])
-
-
-def _contact(one: Mapping[str, Any]) -> str:
-    """Return whom to telephone, as they are to be reached."""
-    return output.sanitise(f"{one['name']} ({one['role'].replace('_', ' ')}): {one['address']}")
-
-
-def _whom_to_call(view: Mapping[str, Any]) -> str | None:
-    """Return whom its originator telephones about a danger, as long as it owes the call."""
-    if "telephone" in view:
-        return _contact(view["telephone"])
-    owed = any(one["action"] == "handoff.call" and one["due_at"] for one in view["acts"])
-    return say("no_contact") if owed else None
-
-
-def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
-    """Return what an offer or an update does not give of what was asked."""
-    if found["withheld_groups"]:
-        yield f"policy withholds part of {output.format_value(found['withheld_groups'])}"
-    if found["to_reseal"]:
-        sealed = output.format_value(_sealed(found["to_reseal"]))
-        yield f"sealed to others, so not offered: {sealed}"
-
-
-def _uncleared(offered: Mapping[str, Any]) -> str:
-    """Return what is missing where a case is offered in imminent danger before its clearance."""
-    return say("uncleared") if offered["break_glass"] else ""
-
-
-def _off_duty(offered: Mapping[str, Any]) -> str:
-    """Return what to do where nobody is on duty at the recipient of what is urgent."""
-    if offered.get("duty_contact") is not False:
-        return ""
-    others = " or ".join(output.format_value(one) for one in offered.get("on_duty", ()))
-    return "telephone the recipient" + (f"; on duty: {others}" if others else "")
-
-
-def _warn_of_danger(found: Mapping[str, Any]) -> None:
-    """Say before an offer about an imminent danger that it is no emergency call."""
-    if "emergency_numbers" in found:
-        called = " or ".join(
-            ["its duty contact", *map(output.sanitise, found["emergency_numbers"])]
-        )
-        click.echo(
-            f"AN OFFER IS NOT AN EMERGENCY CALL: telephone {called}, then record it (casegate "
-            "handoff call).",
-            err=True,
-        )
-
-
-@write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
-    """Send the newer version of a case in HANDOFF.
-
-    It gives what the newest package gave, as it is now; --group adds all of a group, --digest
-    names the elements one by one instead. The end may only be shortened.
-    """
-    try:
-        found = gateway.preview_update(handoff, by, **_with_elements(options))
-    except RequestRefused as refused:
-        if refused.rules:
-            click.echo(
-                "A holder that policy lets have nothing is left out by name and reason: casegate "
-                "handoff omit-update.",
-                err=True,
-            )
-        raise
-    written = gateway.update(handoff, by, **options)
-    result = written.result
-    told = [
-        f"handoff {output.short(result['handoff'])} has package {result['package']}, a "
-        f"{result['change']}: "
-        f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
-    ]
-    if result["acknowledge_by"]:
-        told.append(f"to be acknowledged by {output.format_time(result['acknowledge_by'])}")
-    return written, "; ".join([*told, *_left_out(found)])
-
-
-def _sealed(parts: Sequence[SealedReference]) -> list[str]:
-    return [
-        say(
-            "sealed_for",
-            group=wording.code("group", one["group"]),
-            element=output.short(one["id"]),
-            organisation=one["sealed_to"],
-        )
-        for one in parts
-    ]
-
 
 # --- Looking -------------------------------------------------------------------------------------
 
@@ -380,10 +104,10 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         "competence": view["competence"],
         "case": handoff_view.case_version(view),
         **handoff_view.matter(view),
-        "not_cleared": _uncleared(view),
+        "not_cleared": handoff_view.uncleared(view),
         "purpose": wording.code("purpose", view["purpose"]),
         "due": view["due_at"],
-        "telephone": _whom_to_call(view),
+        "telephone": handoff_view.whom_to_call(view),
         "late_duties": handoff_view.owed(view, names, late=True),
         "ends": view["expires_at"],
         "erase_on": view["erase_on"],
@@ -395,7 +119,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         "parts": len(view["permitted_disclosures"]),
         "accepted_groups": handoff_view.groups(view["accepted_groups"]),
         "interest": say("interested") if view.get("interest") else None,
-        "to_reseal": _sealed(view.get("to_reseal", ())),
+        "to_reseal": handoff_view.sealed(view.get("to_reseal", ())),
         "taken": view.get("taken_by"),
         "you_may": act_words(view["acts"]),
         "content": handoff_view.closed(view.get("closed")),

@@ -13,6 +13,7 @@ from gateway.cli.steps import act_words
 from gateway.cli.wording import say
 from gateway.client import Gateway
 from gateway.client.documents import newest_offer
+from gateway.client.views import SealedReference
 from gateway.domain import answers
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
@@ -74,6 +75,36 @@ def matter(view: Mapping[str, Any]) -> dict[str, Any]:
         },
         "note": [defang_text(note) for note in notes],
     }
+
+
+def contact(one: Mapping[str, Any]) -> str:
+    """Return whom to telephone, as they are to be reached."""
+    return output.sanitise(f"{one['name']} ({one['role'].replace('_', ' ')}): {one['address']}")
+
+
+def whom_to_call(view: Mapping[str, Any]) -> str | None:
+    """Return whom its originator telephones about a danger, as long as it owes the call."""
+    if "telephone" in view:
+        return contact(view["telephone"])
+    owed = any(one["action"] == "handoff.call" and one["due_at"] for one in view["acts"])
+    return say("no_contact") if owed else None
+
+
+def uncleared(offered: Mapping[str, Any]) -> str:
+    """Return what is missing where a case is offered in imminent danger before its clearance."""
+    return say("uncleared") if offered["break_glass"] else ""
+
+
+def sealed(parts: Sequence[SealedReference]) -> list[str]:
+    return [
+        say(
+            "sealed_for",
+            group=wording.code("group", one["group"]),
+            element=output.short(one["id"]),
+            organisation=one["sealed_to"],
+        )
+        for one in parts
+    ]
 
 
 def print_arrivals(arrived: Sequence[Mapping[str, Any]]) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.cli import main, output
-from gateway.cli.admin import admin, session
+from gateway.cli.admin import admin, change_command, registry
 from gateway.cli.admin.session import AdminSession
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
@@ -122,9 +122,9 @@ def test_one_place_is_named(words: tuple[str, ...], gw: Operator, tmp_path: Path
 def test_over_the_network_another_person_is_handed_a_command_for_the_network() -> None:
     reached = AdminSession(Path("gw"), (MARTIN,), {}, Path("desk/connection.toml"))
     with click.Context(admin, obj=reached):
-        assert "-c CONNECTION" in session.hand_over("0198")
-        assert "--home" not in session.hand_over("0198")
-        assert session.place(reached) == "-c desk/connection.toml"
+        assert "-c CONNECTION" in change_command.hand_over("0198")
+        assert "--home" not in change_command.hand_over("0198")
+        assert change_command.place(reached) == "-c desk/connection.toml"
 
 
 def test_over_the_network_too_it_is_said_what_is_missing() -> None:
@@ -133,7 +133,7 @@ def test_over_the_network_too_it_is_said_what_is_missing() -> None:
             raise RequestRefused(ProblemDetails("not-found", "Not found", 404))
 
     where = AdminSession(Path("gw"), (MARTIN,), {}, Path("desk/connection.toml"))
-    reached: Any = session._NetworkRegistry(where, cast(Any, None), cast(Any, Remote()))
+    reached: Any = registry._NetworkRegistry(where, cast(Any, None), cast(Any, Remote()))
     with pytest.raises(RequestRefused, match="proposal list"):
         reached.proposal(UUID(int=0))
 

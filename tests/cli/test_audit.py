@@ -43,7 +43,7 @@ from tests.time_stamping import new_root
 from tests.verification.logbook import witness
 
 # The module; the package has the command under the same name.
-MIRROR = import_module("gateway.cli.audit")
+MIRROR = import_module("gateway.cli.audit_copies")
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from uuid import UUID
 import click
 import pytest
 
-from gateway.cli import case as cli_case
-from gateway.cli import steps
+from gateway.cli import case_file, steps
 from gateway.cli.output import short
 from gateway.domain.staff import RegisterRole
 from gateway.domain.steps import STEPS
@@ -91,7 +90,7 @@ def test_options_of_one_case_are_refused_for_several(desks):
 @pytest.mark.parametrize(("days", "warns"), [(10, True), (200, False)])
 def test_a_case_that_is_soon_erased_is_warned_of(desks, monkeypatch, days, warns):
     clock = desks.stage.gateway.clock
-    monkeypatch.setattr(cli_case, "now", clock)
+    monkeypatch.setattr(case_file, "now", clock)
     day = clock().date() + timedelta(days=days)
     file = desks.case_file(marking={"erase_on": day.isoformat()})
     result = desks.run("case", "submit", str(file), "--by", "intake-1")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cli import case, main
+from gateway.cli import case, case_file, main
 from gateway.client import Gateway
 from gateway.client.transport import PAUSES
 from gateway.schemas.case_document import load_case
@@ -75,7 +75,8 @@ MAPPING = "[fields]\nref = 'reference'\nurl = 'url'\n[dropped]\nmail = 'it is a 
 @pytest.fixture
 def inbox(tmp_path: Path, desks: Desks) -> list[str]:
     """A folder of mixed files, and the command that brings them, on the gateway's day."""
-    desks.monkeypatch.setattr(case, "now", desks.stage.gateway.clock)
+    for module in (case, case_file):
+        desks.monkeypatch.setattr(module, "now", desks.stage.gateway.clock)
     folder = tmp_path / "inbox"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep/4711.xml").write_bytes(NCMEC.read_bytes())

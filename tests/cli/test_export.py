@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import case
+from gateway.cli import case_file
 from gateway.client import EvidenceMismatch, Gateway
 from gateway.exchange.lifecycle import erasure
 from tests.cli.desks import Desks
@@ -52,7 +52,7 @@ def test_content_is_included_where_it_opens_and_else_the_line_says_why(desks: De
 
 
 def test_an_erased_case_is_named_and_the_others_are_exported(desks: Desks) -> None:
-    desks.monkeypatch.setattr(case, "now", desks.stage.gateway.clock)
+    desks.monkeypatch.setattr(case_file, "now", desks.stage.gateway.clock)
     soon = (desks.stage.gateway.clock().date() + timedelta(days=2)).isoformat()
     erased, other = desks.offered(marking={"erase_on": soon}), desks.offered()
     desks.done("handoff", "accept", erased, "--by", "officer-1", "--yes", at=OFMIN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.case import check_content
+from gateway.cli.case_file import check_content
 from tests.console.desk_console import DeskConsole
 from tests.console.test_desk import client, digest_on, done, record, stage  # noqa: F401
 from tests.console.test_handoff_pages import read, sign

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from gateway.changes import CHANGES
 from gateway.cli import main
-from gateway.cli.admin import session
+from gateway.cli.admin import change_command
 from gateway.cli.admin.nouns import RENAMED
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.fields import Given, read_fields
@@ -151,7 +151,9 @@ def test_the_command_of_a_change_submits_what_its_example_gives(
     """What is read of a change, and what it does, is tested by `tests/registry`."""
     enter(tmp_path / action, monkeypatch)
     submitted: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(session, "change_registry", lambda _, *change: submitted.append(change))
+    monkeypatch.setattr(
+        change_command, "change_registry", lambda _, *change: submitted.append(change)
+    )
     noun, _, verb = action.replace("_", "-").partition(".")
     words = example_in(help_of(["admin", RENAMED.get(noun, noun), verb]))
     for file in filter(re.compile(r"\w+\.(json|jwt|pdf)").fullmatch, words):

@@ -13,17 +13,10 @@ from click.core import ParameterSource
 
 from gateway.changes import CHANGES
 from gateway.cli.admin import administrators, admission, certificate, organisation  # noqa: F401 - for their commands
+from gateway.cli.admin.change_command import make_command
 from gateway.cli.admin.nouns import NOUNS, RENAMED
-from gateway.cli.admin.session import (
-    AdminSession,
-    approve,
-    key_files_option,
-    make_command,
-    persons_option,
-)
+from gateway.cli.admin.session import AdminSession, key_files_option, persons_option
 from gateway.cli.arguments import FOLDER, ConnectionFile, home_option, json_option
-
-__all__ = ["admin", "approve"]
 
 
 @click.group()

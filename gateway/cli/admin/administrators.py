@@ -16,16 +16,10 @@ import click
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import output, wording
+from gateway.cli.admin.change_command import place, show, warnings
 from gateway.cli.admin.nouns import NOUNS
-from gateway.cli.admin.session import (
-    AdminSession,
-    Registry,
-    place,
-    registry,
-    show,
-    sign,
-    warnings,
-)
+from gateway.cli.admin.registry import Registry, registry
+from gateway.cli.admin.session import AdminSession, sign
 from gateway.cli.arguments import (
     ANY_FOLDER,
     FILE,

@@ -11,15 +11,10 @@ import click
 from gateway.changes import CHANGES
 from gateway.cli import output
 from gateway.cli.admin.certificate import invite
+from gateway.cli.admin.change_command import place, read_object, result_json
 from gateway.cli.admin.nouns import NOUNS
-from gateway.cli.admin.session import (
-    AdminSession,
-    Registry,
-    place,
-    read_object,
-    registry,
-    result_json,
-)
+from gateway.cli.admin.registry import Registry, registry
+from gateway.cli.admin.session import AdminSession
 from gateway.cli.arguments import ANY_FOLDER, FILE
 from gateway.client.gateway import now
 from gateway.domain.organisation import NO_SLUG, SLUG, Status

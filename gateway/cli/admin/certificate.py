@@ -15,8 +15,10 @@ import click
 
 from gateway import files
 from gateway.cli import output
+from gateway.cli.admin.change_command import hand_over, place, show
 from gateway.cli.admin.nouns import NOUNS
-from gateway.cli.admin.session import AdminSession, Made, Registry, hand_over, place, registry, show
+from gateway.cli.admin.registry import Made, Registry, registry
+from gateway.cli.admin.session import AdminSession
 from gateway.cli.arguments import FILE, NewFile
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile

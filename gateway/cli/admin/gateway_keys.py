@@ -12,14 +12,13 @@ from cryptography import x509
 
 from gateway import files, keys, wiring
 from gateway.cli import output
+from gateway.cli.admin.change_command import result_json, show
 from gateway.cli.admin.session import (
     AdminSession,
     key_files_option,
     opened,
     persons_option,
     record_step,
-    result_json,
-    show,
 )
 from gateway.cli.arguments import FOLDER, Words, home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option

@@ -11,16 +11,10 @@ from uuid import UUID
 import click
 
 from gateway.cli import output
+from gateway.cli.admin.change_command import PRINTED, change_registry, read_json, read_object
 from gateway.cli.admin.nouns import NOUNS
-from gateway.cli.admin.session import (
-    PRINTED,
-    AdminSession,
-    change_registry,
-    read_json,
-    read_object,
-    read_only,
-    registry,
-)
+from gateway.cli.admin.registry import registry
+from gateway.cli.admin.session import AdminSession, read_only
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_name, plain_errors
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.receipt import proved

@@ -24,9 +24,9 @@ import psycopg
 from gateway import config as config_file
 from gateway import files, keys, wiring
 from gateway.changes import CHANGES
-from gateway.cli.admin import approve
 from gateway.cli.admin.certificate import invitation_file
-from gateway.cli.admin.session import host_addresses
+from gateway.cli.admin.registry import host_addresses
+from gateway.cli.admin.session import approve
 from gateway.cli.enrol import SystemFolder
 from gateway.cli.gateway_setup import make
 from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
