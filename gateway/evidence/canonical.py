@@ -86,17 +86,12 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     # brackets, and half a character, which has no UTF-8 form, can come from an escape alone.
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_nesting(value)
-    if "\\u" in text and not _is_whole(value):
-        raise UnicodeError("a text holds half a character")
+    if "\\u" in text:
+        try:
+            _write(value).encode("utf-8")
+        except UnicodeEncodeError:
+            raise UnicodeError("a text holds half a character") from None
     return value
-
-
-def _is_whole(value: Any) -> bool:
-    try:
-        _write(value).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -184,14 +184,12 @@ def shown(verified: VerifiedSdJwt) -> tuple[SealedElement, ...]:
 def _array(verified: VerifiedSdJwt, name: str) -> list[Any]:
     values = [p.value for p in verified.placed if p.in_array and p.name == name]
     for value in values:
-        if is_sealed(value) and not _is_element(value):
+        if not is_sealed(value):
+            continue
+        named = all(isinstance(value.get(name), str) for name in ("id", "sealed_to"))
+        if not named or value.keys() != {"id", "sealed_to", "sealed"}:
             raise SealError("a sealed element has an id, an organisation and a seal, and no more")
     return values
-
-
-def _is_element(value: Mapping[str, Any]) -> bool:
-    named = all(isinstance(value.get(name), str) for name in ("id", "sealed_to"))
-    return named and value.keys() == {"id", "sealed_to", "sealed"}
 
 
 def describe(parts: Sequence[SealedElement]) -> str:

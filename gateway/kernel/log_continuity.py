@@ -121,7 +121,11 @@ def require_beginnings(work: UnitOfWork, heads: Collection[TreeHead]) -> None:
     if shorter := [signed for signed in heads if signed != current]:
         read = cache(work.log.tile)
         for signed in shorter:
-            if _root(read, signed.size) != signed.root:
+            try:
+                root = tiles.root(read, signed.size)
+            except tiles.MissingTile:
+                root = b""  # no root of any tree: hashes that were signed are gone
+            if root != signed.root:
                 raise _forked(signed)
 
 
@@ -141,13 +145,6 @@ def _require_reached(current: TreeHead, signed: TreeHead) -> None:
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)
-
-
-def _root(read: tiles.ReadTile, size: int) -> bytes:
-    try:
-        return tiles.root(read, size)
-    except tiles.MissingTile:
-        return b""  # no root of any tree: hashes that were signed are gone
 
 
 def _forked(signed: TreeHead) -> LogFrozen:

@@ -178,34 +178,24 @@ def open_note(note: str | bytes, keys: Sequence[VerificationKey]) -> Note:
 
 def split(note: str | bytes) -> tuple[str, tuple[Signature, ...]]:
     """A note's text and its signature lines, each once; none is verified. Raises NoteError."""
-    text, lines = _split(_decode(note))
-    return text, tuple(dict.fromkeys(map(_parse_signature, lines)))
+    try:
+        data = note.encode() if isinstance(note, str) else note
+        _require_size(data)
+        whole = data.decode()
+    except UnicodeError as error:
+        raise NoteError("the note is not UTF-8") from error
+    # Parted at the last empty line: the text may have empty lines too.
+    end = whole.rfind("\n\n")
+    text, lines = whole[: end + 1], whole[end + 2 :]
+    if end < 0 or not whole.endswith("\n") or not lines:
+        raise NoteError("the note has no signature lines")
+    _require_text(text)
+    return text, tuple(dict.fromkeys(map(_parse_signature, lines[:-1].split("\n"))))
 
 
 def write_signature(signature: Signature) -> str:
     """Write a signature line, with its newline."""
     return f"{_DASH}{signature.name} {encode_base64(signature.key_id + signature.value)}\n"
-
-
-def _decode(note: str | bytes) -> str:
-    try:
-        data = note.encode() if isinstance(note, str) else note
-        _require_size(data)
-        return data.decode()
-    except UnicodeError as error:
-        raise NoteError("the note is not UTF-8") from error
-
-
-def _split(note: str) -> tuple[str, list[str]]:
-    """Part text and signature lines at the last empty line: the text may have empty lines too."""
-    end = note.rfind("\n\n")
-    if end < 0 or not note.endswith("\n"):
-        raise NoteError("the note has no signature lines")
-    text, lines = note[: end + 1], note[end + 2 :]
-    if not lines:
-        raise NoteError("the note has no signature lines")
-    _require_text(text)
-    return text, lines[:-1].split("\n")
 
 
 def _parse_signature(line: str) -> Signature:

@@ -4,8 +4,6 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -78,23 +76,18 @@ class HighWaterMarkFile:
 
     def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
         try:
-            with self._guard, _locked(self._file) as descriptor:
-                number, marked = self._newest(descriptor)
-                if (marked and marked.head) != (seen and seen.head):
-                    return False
-                slot = _written(self._origin, number + 1, to)
-                if marked is None:
-                    _make_room(descriptor, self._file)
-                place = (number + 1) % 2 * SLOT_BYTES
-                os.pwrite(descriptor, slot, place)
+            with self._guard:
+                descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
-                    os.fdatasync(descriptor)
-                except OSError:
-                    # What is not on disk must not be read: a note signed on it would outlive it.
-                    os.pwrite(descriptor, bytes(SLOT_BYTES), place)
-                    raise
-                os.pwrite(descriptor, slot, place + 2 * SLOT_BYTES)
-                self._known = os.pread(descriptor, FILE_BYTES, 0), (number + 1, to)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)  # against other processes of this host
+                    number, marked = self._newest(descriptor)
+                    if (marked and marked.head) != (seen and seen.head):
+                        return False
+                    if marked is None:
+                        _make_room(descriptor, self._file)
+                    self._write(descriptor, number + 1, to)
+                finally:
+                    os.close(descriptor)
         except OSError as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True
@@ -115,6 +108,27 @@ class HighWaterMarkFile:
             raise database.UnsuitableDatabase(
                 f"{error.detail}: see [high_water_mark] url"
             ) from error
+
+    def _write(self, descriptor: int, number: int, to: SignedTreeHead) -> None:
+        """Have a move on disk, in the slot of its number, and then in that slot's copy."""
+        head = {"size": to.head.size, "root": to.head.root.hex()}
+        said = {"number": number, "origin": self._origin, **head, "note": to.note}
+        body = json.dumps(said).encode()
+        slot = sha256(body).hexdigest().encode() + b" " + body + b"\n"
+        if len(slot) > SLOT_BYTES:
+            raise HighWaterMarkUnavailable(
+                "the note of the log's high-water mark is too long to be kept"
+            )
+        slot, place = slot.ljust(SLOT_BYTES, b"\0"), number % 2 * SLOT_BYTES
+        os.pwrite(descriptor, slot, place)
+        try:
+            os.fdatasync(descriptor)
+        except OSError:
+            # What is not on disk must not be read: a note signed on it would outlive it.
+            os.pwrite(descriptor, bytes(SLOT_BYTES), place)
+            raise
+        os.pwrite(descriptor, slot, place + 2 * SLOT_BYTES)
+        self._known = os.pread(descriptor, FILE_BYTES, 0), (number, to)
 
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
@@ -160,17 +174,6 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
     return mark
 
 
-@contextmanager
-def _locked(file: Path) -> Iterator[int]:
-    """The file, open and locked against the other processes of this host."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def _make_room(descriptor: int, file: Path) -> None:
     """Have both slots and the file's name on disk, so that a move changes a slot and nothing else.
 
@@ -185,20 +188,9 @@ def _make_room(descriptor: int, file: Path) -> None:
         os.close(folder)
 
 
-def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
-    head = {"size": marked.head.size, "root": marked.head.root.hex()}
-    body = json.dumps({"number": number, "origin": origin, **head, "note": marked.note}).encode()
-    slot = sha256(body).hexdigest().encode() + b" " + body + b"\n"
-    if len(slot) > SLOT_BYTES:
-        raise HighWaterMarkUnavailable(
-            "the note of the log's high-water mark is too long to be kept"
-        )
-    return slot.ljust(SLOT_BYTES, b"\0")
-
-
 @lru_cache(maxsize=8)  # of four slots a move changes two, which are alike
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
-    """Return what `_written` wrote; None for a slot that was never written, or torn."""
+    """Return what is written in a slot; None where that was never done, or is torn."""
     line, newline, padding = slot.partition(b"\n")
     digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
     if not newline or padding.strip(b"\0") or sha256(body).hexdigest().encode() != digest:

@@ -603,16 +603,13 @@ class SqlStaff(_RegistryPart):
         keys = [(EntryKind.STAFF, organisation, one) for one in pseudonyms]
         if all(key in self._entries for key in keys):
             return [self._entries[key] for key in keys]
-        found = self._read(organisation, pseudonyms)
-        for one in found:
-            self._remember((EntryKind.STAFF, organisation, one.pseudonym), one)
-        return found
-
-    def _read(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         first, *others = pseudonyms
         names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}
-        return self._all(_ENTRIES, _STAFF_NAMED, **values)
+        found = self._all(_ENTRIES, _STAFF_NAMED, **values)
+        for one in found:
+            self._remember((EntryKind.STAFF, organisation, one.pseudonym), one)
+        return found
 
     def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
         """The organisation's entries with a pseudonym greater than ``after``, in its order."""

@@ -176,22 +176,17 @@ def translated(error: Exception) -> Exception:
     """Return what a failure of the database means to the caller; unexpected ones stay as they
     are."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if _is_busy(cause):
+    code, state = getattr(cause, "sqlite_errorcode", 0), _sqlstate(cause)
+    if code & 0xFF in _SQLITE_BUSY or state in _POSTGRESQL_BUSY:
         return Busy("another request holds what this one needs: retry after a moment")
-    if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or _sqlstate(cause) == "53100":
+    if code == sqlite3.SQLITE_FULL or state == "53100":
         return DiskFull("the disk of a database is full: the operator has to make room")
-    away = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
-    away = away or _sqlstate(cause).startswith(_POSTGRESQL_AWAY)
+    away = code & 0xFF in _SQLITE_AWAY or state.startswith(_POSTGRESQL_AWAY)
     if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database does not answer: retry after a moment")
-    if isinstance(cause, sqlite3.IntegrityError) or _sqlstate(cause).startswith(_BROKEN_RULE):
+    if isinstance(cause, sqlite3.IntegrityError) or state.startswith(_BROKEN_RULE):
         return BrokenRule("a row breaks a rule of its table")
     return error
-
-
-def _is_busy(cause: BaseException | None) -> bool:
-    busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
-    return busy or _sqlstate(cause) in _POSTGRESQL_BUSY
 
 
 def _sqlstate(cause: BaseException | None) -> str:

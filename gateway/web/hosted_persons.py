@@ -65,7 +65,10 @@ class HostedPersons:
 
     def register(self, token: str, jwk: Mapping[str, Any], statement: str, key: str, /) -> None:
         """Register a passkey and use up its invitation. Raises Refusal."""
-        person, digest = self._person(token), base64url.digest(token.encode())
+        found = staff.open_invitation(self.ports, token)
+        if found is None:
+            raise InvalidInvitation(_NONE)
+        person, digest = _invited(found[0]), base64url.digest(token.encode())
         shown = PersonCredentials("", "", person.name, digest)
         try:
             caller = authenticate_person(self.ports, person.organisation, shown)
@@ -75,12 +78,6 @@ class HostedPersons:
             raise InvalidInvitation(_NONE) from None
         except RecordedRefusal as refused:
             raise refused.refusal from refused
-
-    def _person(self, token: str) -> Person:
-        found = staff.open_invitation(self.ports, token)
-        if found is None:
-            raise InvalidInvitation(_NONE)
-        return _invited(found[0])
 
 
 _NONE = "no open invitation has this token"

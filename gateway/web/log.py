@@ -7,11 +7,10 @@ from gateway.domain.refusals import LogFrozen, NotFound
 from gateway.evidence import base64url
 from gateway.evidence import receipt as receipts
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import receipt_for
 from gateway.kernel.values import ConfirmationKind
 from gateway.ledger import note, tiles
-from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES, MAX_SIZE
 from gateway.ledger.witness import SIZE_MEDIA, Refused
 from gateway.registry import keys, witnessing
@@ -60,17 +59,14 @@ def log_show_tile(gate: AppContext, path: str) -> Response:
     with gate.ports.begin(TransactionMode.READ) as work:
         if not tiles.is_available(address, work.log.head().size):
             raise NotFound
-        data = _read(work, address)
+        if address.level is None:
+            start = address.n * tiles.TILE_WIDTH
+            data = tiles.encode_entries(work.log.entries(start, start + address.width))
+        else:
+            data = work.log.tile(address.level, address.n)[: address.width * HASH_BYTES]
     full = address.width == tiles.TILE_WIDTH
     kept = {"Cache-Control": FOR_EVER if full else A_WHILE}
     return Response(data, headers=kept, content_type=BYTES)
-
-
-def _read(work: UnitOfWork, address: TileAddress) -> bytes:
-    if address.level is None:
-        start = address.n * tiles.TILE_WIDTH
-        return tiles.encode_entries(work.log.entries(start, start + address.width))
-    return work.log.tile(address.level, address.n)[: address.width * HASH_BYTES]
 
 
 @unauthenticated("GET /log/vkey", media="text/plain")

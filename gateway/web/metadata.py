@@ -107,20 +107,16 @@ def page(title: str, body: str) -> Response:
 def metadata_show_start(gate: AppContext) -> Response:
     """Read what this address is, and where to go on."""
     links = "\n".join(f'<li><a href="{to}">{what}</a></li>' for to, what in _LINKS.items())
+    operator, where = "", escape(gate.contact or "")
+    if where:
+        operator = f'<p>Write to its operator: <a href="{where}">{where}</a></p>\n'
     return page(
         "Casegate",
         "<p>A gateway by which hotlines and police share cases of child protection: metadata only, "
         "never media. This is its public address: keys, log, and what anybody may check. Partners' "
         f"systems call <code>{escape(gate.partners_url)}</code> with a certificate, which they get "
-        f"by an invitation of its administrators.</p>\n{_operator(gate)}<ul>\n{links}\n</ul>",
+        f"by an invitation of its administrators.</p>\n{operator}<ul>\n{links}\n</ul>",
     )
-
-
-def _operator(gate: AppContext) -> str:
-    if gate.contact is None:
-        return ""
-    where = escape(gate.contact)
-    return f'<p>Write to its operator: <a href="{where}">{where}</a></p>\n'
 
 
 @unauthenticated("GET /.well-known/security.txt", media="text/plain")

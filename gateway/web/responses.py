@@ -123,15 +123,13 @@ def _http(gate: AppContext, error: HTTPException) -> Response:
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
     if error.code == 413:
         kept["Connection"] = "close"  # rather than read the rest of the body
-    members = {"detail": _no_path(gate)} if error.code == 404 else {}
+    members = {}
+    if error.code == 404:
+        members["detail"] = (
+            "No endpoint has this path: check its ids, and the address. Partners' systems call "
+            f"{gate.partners_url}; {gate.issuer} is for everybody, with the paths in /openapi.json."
+        )
     return _answer(gate, problem, members, kept, status=error.code)
-
-
-def _no_path(gate: AppContext) -> str:
-    return (
-        "No endpoint has this path: check its ids, and the address. Partners' systems call "
-        f"{gate.partners_url}; {gate.issuer} is for everybody, with the paths in /openapi.json."
-    )
 
 
 def _headers(gate: AppContext, problem: problems.ProblemType, refusal: Refusal) -> dict[str, str]:
