@@ -371,9 +371,7 @@ def verify(
     # 4. Disclosures fit into the payload, each at one place.
     verified = _fit(header, payload, document.disclosures)
     # 5. For whom and from whom, by what stands in clear (RFC 9901 9.7).
-    meant = verified.claims.get("aud")
-    if audience is not None and audience not in (meant if isinstance(meant, list) else [meant]):
-        raise DocumentError("the document is for another audience")
+    _check_audience(verified.claims, audience)
     if issuer is not None and verified.claims.get("iss") != issuer:
         found = ascii(verified.claims.get("iss"))[:200]
         raise DocumentError(f"the document is from another issuer: {found}, not {issuer}")
@@ -526,6 +524,12 @@ def _fit(
     content = reading.fill(claims)
     placed = reading.placed()
     return VerifiedSdJwt(header, _strip(claims), placed, reading.withheld, content)
+
+
+def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:
+    named = claims.get("aud")
+    if audience is not None and audience not in (named if isinstance(named, list) else [named]):
+        raise DocumentError("the document is for another audience")
 
 
 class _PayloadReader:

@@ -43,14 +43,11 @@ if TYPE_CHECKING:
     from gateway.store.duties import SqlDuties
     from gateway.store.handoffs import SqlHandoffs
     from gateway.store.health import SqlHealth
-    from gateway.store.idempotency import (
-        SqlBudgets,
-        SqlRetries,
-        SqlUsedAssertions,
-    )
+    from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
     from gateway.store.items import SqlItems
     from gateway.store.keyring import SqlKeyring
-    from gateway.store.log import SqlLog, SqlLogTerms
+    from gateway.store.log import SqlLog
+    from gateway.store.log_terms import SqlLogTerms
     from gateway.store.notifications import SqlNotifications
     from gateway.store.procedures import (
         SqlConformance,

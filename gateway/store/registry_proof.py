@@ -32,7 +32,8 @@ from gateway.store import registry, tables
 from gateway.store.columns import RecordTable
 from gateway.store.content_encryption import ContentCipher, NoContentKeys, header_of
 from gateway.store.idempotency import SqlRetries
-from gateway.store.log import ENVELOPE, SqlLogTerms
+from gateway.store.log import ENVELOPE
+from gateway.store.log_terms import SqlLogTerms
 from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
 from gateway.store.transaction import SqliteConnection, Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork

@@ -35,7 +35,8 @@ from gateway.store.handoffs import SqlHandoffs
 from gateway.store.health import SqlHealth
 from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
 from gateway.store.items import SqlItems
-from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
+from gateway.store.log import AppendResult, EventHeader, SqlLog
+from gateway.store.log_terms import SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.relay import SqlRelay
