@@ -38,11 +38,10 @@ from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, si
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.case import submissions
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, package_consultation, updates, views
-from gateway.exchange.handoffs.offers import OfferRequest
-from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.handoffs.offering import OfferRequest, UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
@@ -929,7 +928,7 @@ def submitted(
     """Submit a version, cleared unless told otherwise; ``changes`` as for case_content."""
     content = case_content(case or gateway.new_id(), **changes)
     submission = Submission("intake-1", content, clearance, change=change)
-    return gateway.do(cases.submit, caller(originator), gateway.key(), submission)
+    return gateway.do(submissions.submit, caller(originator), gateway.key(), submission)
 
 
 def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResult:
@@ -1312,7 +1311,7 @@ def same_document(first: Receipt, second: Receipt) -> bool:
 
 def perform(ports: Ports, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Do what is asked; of what makes a write that may be one of several, that write."""
-    if action not in (cases.submit, offers.offer, updates.update):
+    if action not in (submissions.submit, offers.offer, updates.update):
         return action(ports, *args, **kwargs)
     caller, *asked = args
     return transact(ports, caller, *action(*asked))

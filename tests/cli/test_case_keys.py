@@ -12,7 +12,7 @@ from gateway.doctor import checks
 from gateway.doctor.keys import case_keys
 from gateway.domain.health import Level
 from gateway.domain.refusals import CaseKeysUnavailable
-from gateway.exchange.case import cases
+from gateway.exchange.case import cases, submissions
 from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -44,8 +44,8 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
         enter_staff(gateway.ports.begin, HOTLINE, event=gateway.ports.new_id())
         caller = Caller(HOTLINE, "desk", frozenset(SCOPES), HOST)
         content = case_content(gateway.ports.new_id())
-        submission = cases.Submission("intake-1", content, CLEARED)
-        write = cases.submit(str(gateway.ports.new_id()), submission)
+        submission = submissions.Submission("intake-1", content, CLEARED)
+        write = submissions.submit(str(gateway.ports.new_id()), submission)
         written = transact(gateway.ports, caller, *write)
         id_ = written.result.case
         if close:

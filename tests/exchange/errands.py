@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.revision import ChangeKind, VersionChange
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import CaseStepRequest, Submission
+from gateway.exchange.case import cases, submissions
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import offers, package_consultation, updates
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
-from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
@@ -98,7 +99,9 @@ def _revise(gateway: Founded) -> Errand:
     case, previous = UUID(first.result["case"]), first.result["digest"]
     content = case_content(case, version=2, previous=previous, urgency="normal")
     change = VersionChange(ChangeKind.CORRECTION, "inaccurate", "it was", ("/urgency",))
-    return _due(HOTLINE, cases.submit, Submission("intake-1", content, CLEARED, change=change))
+    return _due(
+        HOTLINE, submissions.submit, Submission("intake-1", content, CLEARED, change=change)
+    )
 
 
 def _corrected(gateway: Founded) -> UUID:
@@ -132,7 +135,7 @@ _OPENED = {"code": "case_opened", "note": "number 7"}
 
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "submit a case": lambda g: _due(
-        HOTLINE, cases.submit, Submission("intake-1", case_content(g.new_id()), CLEARED)
+        HOTLINE, submissions.submit, Submission("intake-1", case_content(g.new_id()), CLEARED)
     ),
     "revise a case": _revise,
     "assess a case": _assess,

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.handoff import HandoffState
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Submission
+from gateway.exchange.case import submissions
+from gateway.exchange.case.submissions import Submission
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult, transact
 from tests import answers
@@ -50,7 +50,7 @@ def gateway(place: places.Place) -> Founded:
 def _submission(gateway: Founded) -> Callable[[Ports], WriteResult]:
     submission = Submission("intake-1", case_content(gateway.new_id()), CLEARED)
     key = gateway.key()
-    return lambda ports: transact(ports, caller(HOTLINE), *cases.submit(key, submission))
+    return lambda ports: transact(ports, caller(HOTLINE), *submissions.submit(key, submission))
 
 
 def _acceptance(gateway: Founded) -> Callable[[Ports], WriteResult]:

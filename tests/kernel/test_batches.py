@@ -11,8 +11,7 @@ import pytest
 
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.refusals import AlreadyExists, Busy, IdempotencyKeyReused
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Submission
+from gateway.exchange.case.submissions import Submission, submit
 from gateway.exchange.handoffs import answers, offers
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.kernel.authentication import NotAuthenticated
@@ -50,7 +49,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]
 
 def submissions(gateway: Founded, count: int) -> list[Write]:
     asked = (Submission("intake-1", case_content(gateway.new_id()), CLEARED) for _ in range(count))
-    return [cases.submit(gateway.key(), one) for one in asked]
+    return [submit(gateway.key(), one) for one in asked]
 
 
 def events_of(done: list[Any]) -> list[str]:
@@ -112,10 +111,10 @@ def test_what_is_refused_changes_nothing_and_the_others_go_on(gateway):
     writes = submissions(gateway, 6)
     taken = Submission("intake-1", case_content(UUID(int=0)), CLEARED)
     there = UUID(submitted(gateway).result["case"])
-    writes[1] = cases.submit(gateway.key(), replace(taken, content=case_content(there)))
+    writes[1] = submit(gateway.key(), replace(taken, content=case_content(there)))
     same = replace(CLEARED, cleared_by=CLEARED.assessed_by)
     late = Submission("intake-1", case_content(gateway.new_id()), same)
-    writes[3] = cases.submit(gateway.key(), late)
+    writes[3] = submit(gateway.key(), late)
     size = gateway.size()
     done = transact_each(gateway.ports, caller(HOTLINE), writes)
     assert isinstance(done[1], AlreadyExists)

@@ -10,8 +10,9 @@ from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import TEMPORARY
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange.case import cases, submissions
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import package_consultation
 from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import DeliveryReport
@@ -80,7 +81,7 @@ def test_every_person_of_a_submission_is_entered_in_its_own_organisation(gateway
         (analyst, clearance, [f"/clearance/{one}" for one in of_clearance]),
     ):
         submission = Submission(by, content, named)
-        refused = gateway.unheard(ValidationFailed, HOTLINE, cases.submit, submission)
+        refused = gateway.unheard(ValidationFailed, HOTLINE, submissions.submit, submission)
         assert sorted(pointers(refused)) == errors
 
 

@@ -5,7 +5,7 @@ from types import ModuleType
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.exchange.case import cases, measures
+from gateway.exchange.case import cases, measures, submissions
 from gateway.exchange.handoffs import (
     answers,
     arrivals,
@@ -99,7 +99,7 @@ REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, before_erasure, measures, recalls),
+    "case": (submissions, cases, before_erasure, measures, recalls),
     "handoff": (answers, arrivals, package_consultation, views, offers, updates),
     "directory": (directory,),
     "receipt": (audit,),

@@ -17,7 +17,8 @@ from gateway.domain.refusals import CaseErased, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
-from gateway.exchange.case.cases import check_qualifications, facts_of_content, reference
+from gateway.exchange.case.cases import reference
+from gateway.exchange.case.submissions import check_qualifications, facts_of_content
 from gateway.exchange.standing.case_version import submitted_entity
 from gateway.kernel.events import EventSubject
 from gateway.kernel.request import RequestContext, authorize

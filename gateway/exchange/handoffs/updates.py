@@ -4,9 +4,7 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from uuid import UUID
 
 from gateway.domain import moves, refusals
@@ -14,14 +12,14 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import ROUTING_FIELDS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
-from gateway.domain.json_values import Asked
 from gateway.domain.revision import ChangeKind, strictest_change
 from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.cases import find
-from gateway.exchange.handoffs import offers
+from gateway.exchange.handoffs import offering, offers
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
@@ -33,28 +31,6 @@ from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.transact import Write
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
-
-
-@dataclass(frozen=True)
-class UpdateRequest(Asked):
-    """What an originator sends in a handoff that is there.
-
-    Without ``digests`` it is what the newest package has, as it is now; ``groups`` add all that is
-    in them now. ``digests`` name the parts one by one instead. ``expires_at`` may only shorten.
-    ``signed`` is the update itself, where its author signed it; its list is then ``digests``. Of a
-    remote member's ``persons`` is how many decided there, and ``present`` stores the version that
-    its gateway presented. ``draft``: see `signed_requests.complete`.
-    """
-
-    by: str
-    groups: tuple[str, ...] = ()
-    digests: tuple[str, ...] = ()
-    expires_at: datetime | None = None
-    note: str | None = None
-    signed: signed_requests.VerifiedRequest | None = None
-    draft: str | None = None
-    persons: int | None = None
-    present: Callable[[RequestContext], object] | None = None
 
 
 def stale(handoff: Handoff) -> refusals.EditConflict:
@@ -98,7 +74,7 @@ def update(key: str, handoff: UUID, wanted: UpdateRequest) -> Write:
 
 def _draft(
     context: RequestContext, found: Handoff, wanted: UpdateRequest, word: str
-) -> offers.PreparedOffer:
+) -> offering.PreparedOffer:
     own_rules = context.rules
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
@@ -119,16 +95,16 @@ def _draft(
         _check_signed_terms(wanted.signed, found, change)
     terms = _terms(context, found, version.said, wanted)
     recipient, day = context.require(found.recipient), context.today.day
-    inputs = offers.SelectionInputs(
+    inputs = offering.SelectionInputs(
         case,
         context.entity(),
         context.entity(recipient),
         found.address,
         word,
-        offers.by_country(context, version, terms, recipient, day),
-        offers.tool_of(context, version, terms, recipient),
+        offering.by_country(context, version, terms, recipient, day),
+        offering.tool_of(context, version, terms, recipient),
     )
-    draft = offers.select_parts(context, terms, version, inputs)
+    draft = offering.select_parts(context, terms, version, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     return replace(draft, updated=found, change=change)
 
@@ -164,7 +140,7 @@ def _check_signed_terms(
 
 def _terms(
     context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
-) -> offers.OfferRequest:
+) -> offering.OfferRequest:
     """The update as an offer of the parts that it selects.
 
     The reason why items of uncertain country are for this recipient is that of the offer (R8), and
@@ -182,7 +158,7 @@ def _terms(
     before = read_version(context.work, found.case_digest).said
     permitted = found.permitted_disclosures
     given = {identity(p): p.value for p in before.placed if p.digest in permitted}
-    return offers.OfferRequest(
+    return offering.OfferRequest(
         handoff=found.id,
         by=wanted.by,
         purpose=found.purpose,

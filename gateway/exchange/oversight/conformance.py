@@ -23,7 +23,7 @@ from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, Validat
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of, thumbprint
-from gateway.exchange.case.cases import Submission, validate_first_version
+from gateway.exchange.case.submissions import Submission, validate_first_version
 from gateway.exchange.oversight.results import RunOffer, RunReceipt, RunStep, RunView
 from gateway.exchange.results import Conditions
 from gateway.exchange.signed_requests import check_signed

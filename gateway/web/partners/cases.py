@@ -17,10 +17,10 @@ from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence.canonical import encode
 from gateway.exchange import signed_requests
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.case import cases, submissions
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, open_duties
-from gateway.exchange.handoffs.offers import OfferRequest
+from gateway.exchange.handoffs.offering import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
@@ -201,7 +201,7 @@ def cases_submit(call: Call) -> Write:
         raise refusals.ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return cases.submit(call.key, handed_in)
+    return submissions.submit(call.key, handed_in)
 
 
 @writes(
@@ -231,7 +231,7 @@ def cases_revise(call: Call, case: UUID) -> Write:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise refusals.ValidationFailed(errors)
-    return cases.submit(call.key, handed_in)
+    return submissions.submit(call.key, handed_in)
 
 
 def submission(call: Call) -> Submission:

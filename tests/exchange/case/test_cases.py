@@ -21,8 +21,9 @@ from gateway.domain.refusals import (
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange.case import cases, submissions
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CaseFilter
@@ -89,12 +90,14 @@ class NeverSigns:
 def test_nothing_is_attested_for_whom_the_registry_does_not_hear(gateway, content):
     gateway.administer("organisation.suspend", HOTLINE, reason="under review")
     gateway.ports = replace(gateway.ports, attester=NeverSigns())
-    refused = gateway.refusal(cases.submit, caller(HOTLINE), gateway.key(), submission(content))
+    refused = gateway.refusal(
+        submissions.submit, caller(HOTLINE), gateway.key(), submission(content)
+    )
     assert refused.refusal.rules == ("R2.inactive",)
 
 
 def test_a_case_is_attested_for_its_originator_and_given_back_whole(gateway, content):
-    written = gateway.act(HOTLINE, cases.submit, submission(content))
+    written = gateway.act(HOTLINE, submissions.submit, submission(content))
     found = verified(gateway, written.result["document"])
     assert found.claims["attested_for"] == f"{ISSUER}/organisations/{HOTLINE}"
     assert case_from_claims(sd_jwt.merge_disclosures(found)) == content
@@ -107,7 +110,7 @@ def test_a_case_is_attested_for_its_originator_and_given_back_whole(gateway, con
 
 
 def test_a_submission_is_logged_with_its_basis_and_purpose_for_its_originator(gateway, content):
-    written = gateway.act(HOTLINE, cases.submit, submission(content))
+    written = gateway.act(HOTLINE, submissions.submit, submission(content))
     fields, told = fields_of(written.receipt), shown(written.receipt)
     assert fields["case_digest"] == written.result["digest"]
     assert told["by"] == "intake-1"
@@ -117,10 +120,10 @@ def test_a_submission_is_logged_with_its_basis_and_purpose_for_its_originator(ga
 
 
 def test_two_submissions_of_one_content_share_no_salt(gateway, content):
-    first = gateway.act(HOTLINE, cases.submit, submission(content))
+    first = gateway.act(HOTLINE, submissions.submit, submission(content))
     again = case_content(UUID(content["case"]), originator_ref="another")
     again["case"] = str(gateway.new_id())
-    second = gateway.act(HOTLINE, cases.submit, submission(again))
+    second = gateway.act(HOTLINE, submissions.submit, submission(again))
     salts = [
         d.salt for w in (first, second) for d in sd_jwt.parse(w.result["document"]).disclosures
     ]
@@ -129,14 +132,14 @@ def test_two_submissions_of_one_content_share_no_salt(gateway, content):
 
 @pytest.mark.parametrize("same", ["case", "originator_ref"])
 def test_ids_and_references_of_an_originator_are_taken_once(gateway, content, same):
-    gateway.act(HOTLINE, cases.submit, submission(content))
+    gateway.act(HOTLINE, submissions.submit, submission(content))
     other = {**case_content(gateway.new_id()), same: content[same]}
-    gateway.unheard(AlreadyExists, HOTLINE, cases.submit, submission(other))
+    gateway.unheard(AlreadyExists, HOTLINE, submissions.submit, submission(other))
 
 
 def test_two_originators_may_use_the_same_id_and_reference(gateway, content):
-    gateway.act(HOTLINE, cases.submit, submission(content))
-    written = gateway.act(ABROAD, cases.submit, Submission("intake-1", content, CLEARED))
+    gateway.act(HOTLINE, submissions.submit, submission(content))
+    written = gateway.act(ABROAD, submissions.submit, Submission("intake-1", content, CLEARED))
     assert written.result["case"] == content["case"]
 
 
@@ -177,7 +180,7 @@ def test_the_analyst_does_not_clear_the_case_here_or_elsewhere(gateway, content)
     assert rules(gateway) == ["R10.same_person"]
     assert gateway.case(case).state == "assessed"
     one = submission(content, Clearance("analyst-1", "analyst-1"))
-    gateway.refused(SecondPersonRequired, HOTLINE, cases.submit, one)
+    gateway.refused(SecondPersonRequired, HOTLINE, submissions.submit, one)
     assert gateway.case(UUID(content["case"])) is None
 
 
@@ -188,9 +191,9 @@ def test_a_machines_match_alone_moves_no_case(gateway):
     written = step(gateway, cases.assess, case, "analyst-1", confirmed_matches=matches)
     assert written.result["state"] == "assessed"
     content = case_content(gateway.new_id(), classifications=[machine_match()])
-    gateway.refused(UnconfirmedMatch, HOTLINE, cases.submit, submission(content))
+    gateway.refused(UnconfirmedMatch, HOTLINE, submissions.submit, submission(content))
     cleared = submission(content, Clearance("analyst-1", "approver-1", matches))
-    assert gateway.act(HOTLINE, cases.submit, cleared).result["state"] == "cleared"
+    assert gateway.act(HOTLINE, submissions.submit, cleared).result["state"] == "cleared"
 
 
 # --- versions ------------------------------------------------------------------------------------
@@ -214,18 +217,18 @@ def test_a_version_is_chained_to_the_one_before(gateway):
 @each("changes", [{"version": 3}, {"previous": "A" * 43}, {"previous": None}])
 def test_a_version_that_was_not_built_on_the_present_one_is_stale(gateway, changes):
     first = submitted(gateway)
-    gateway.unheard(EditConflict, HOTLINE, cases.submit, next_of(first, **changes))
+    gateway.unheard(EditConflict, HOTLINE, submissions.submit, next_of(first, **changes))
 
 
 def test_two_next_versions_cannot_both_be_the_next(gateway):
     first = submitted(gateway)
     revised(gateway, first)
-    gateway.unheard(EditConflict, HOTLINE, cases.submit, next_of(first, urgency="normal"))
+    gateway.unheard(EditConflict, HOTLINE, submissions.submit, next_of(first, urgency="normal"))
 
 
 def test_a_case_keeps_its_reference(gateway):
     other = next_of(submitted(gateway), originator_ref="other")
-    refused = gateway.unheard(ValidationFailed, HOTLINE, cases.submit, other)
+    refused = gateway.unheard(ValidationFailed, HOTLINE, submissions.submit, other)
     assert refused.errors[0][0] == "/originator_ref"
 
 
@@ -233,7 +236,7 @@ def test_a_closed_case_takes_a_correction_and_no_addition_and_is_closed_again(ga
     first = submitted(gateway)
     case = id_of(first)
     step(gateway, cases.close, case, "analyst-1")
-    gateway.refused(WrongState, HOTLINE, cases.submit, next_of(first))
+    gateway.refused(WrongState, HOTLINE, submissions.submit, next_of(first))
     revised(gateway, first, urgency="normal", clearance=None)
     assert gateway.case(case).state == "draft"
     for action, by in (
@@ -249,7 +252,7 @@ def test_a_closed_case_takes_a_correction_and_no_addition_and_is_closed_again(ga
 
 
 def test_an_observer_brings_cases_into_circulation_under_a_mandate_only(gateway, content):
-    gateway.denied("R3.membership.submit", OCRVP, cases.submit, submission(content))
+    gateway.denied("R3.membership.submit", OCRVP, submissions.submit, submission(content))
     assert submitted(gateway, originator=OFMIN).result["state"] == "cleared"
     gateway.day = date(2023, 8, 30)
     assert submitted(gateway, originator=OCRVP).result["state"] == "cleared"
@@ -261,10 +264,10 @@ def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content
     qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}
     content["subjects"] = [subject | qualified]
     load_case(content)
-    gateway.denied("R12.qualification", HOTLINE, cases.submit, submission(content))
+    gateway.denied("R12.qualification", HOTLINE, submissions.submit, submission(content))
     assert rules(gateway) == ["R12.qualification"]
     assert gateway.case(UUID(content["case"])) is None
-    written = gateway.act(OFMIN, cases.submit, submission(content))
+    written = gateway.act(OFMIN, submissions.submit, submission(content))
     assert written.result["state"] == "cleared"
 
 
@@ -272,15 +275,15 @@ def test_a_person_is_qualified_in_the_senders_own_name_only(gateway, content):
     qualified = {"qualified_by": HOTLINE, "qualified_at": "2026-03-01T22:00:00Z"}
     content["subjects"] = [{**content["subjects"][0], "category": "suspect"} | qualified]
     load_case(content)
-    gateway.refusal(cases.submit, caller(OFMIN), gateway.key(), submission(content))
+    gateway.refusal(submissions.submit, caller(OFMIN), gateway.key(), submission(content))
     assert rules(gateway) == ["R12.qualified_by"]
 
 
 def test_a_hotline_submits_nothing_on_a_legal_basis_of_the_police(gateway, content):
     content["legal_basis"] = [{"regime": "led", "article": "8"}]
-    gateway.refusal(cases.submit, caller(HOTLINE), gateway.key(), submission(content))
+    gateway.refusal(submissions.submit, caller(HOTLINE), gateway.key(), submission(content))
     assert rules(gateway) == ["R6.basis"]
-    assert gateway.act(OFMIN, cases.submit, submission(content)).result["version"] == 1
+    assert gateway.act(OFMIN, submissions.submit, submission(content)).result["version"] == 1
 
 
 # --- matters: what somebody published, and what concerns no child (R6, R21) ----------------------
@@ -316,7 +319,7 @@ def hate(case: UUID, **changes: Any) -> dict[str, Any]:
 )
 def test_a_case_about_what_somebody_published_says_no_more_than_its_content(gateway, rule, changes):
     content = hate(gateway.new_id(), **changes)
-    gateway.refused(Forbidden, HOTLINE, cases.submit, submission(content))
+    gateway.refused(Forbidden, HOTLINE, submissions.submit, submission(content))
     assert rules(gateway)[-1] == rule
     assert gateway.case(UUID(content["case"])) is None
 
@@ -324,23 +327,25 @@ def test_a_case_about_what_somebody_published_says_no_more_than_its_content(gate
 def test_a_case_about_what_somebody_published_is_cleared_once_an_offence_was_found(gateway):
     content = hate(gateway.new_id(), classifications=None)
     case = UUID(content["case"])
-    gateway.act(HOTLINE, cases.submit, submission(content, None))
+    gateway.act(HOTLINE, submissions.submit, submission(content, None))
     step(gateway, cases.assess, case, "analyst-1")
     gateway.denied("R21.assessed", HOTLINE, cases.clear, case, CaseStepRequest("approver-1"))
     shown_acts = cases.look_up(gateway.ports, caller(HOTLINE), case).acts
     assert "case.clear" not in {one.action for one in shown_acts}
     found = {**hate(case), "version": 2, "previous": gateway.case(case).digest}
-    assert gateway.act(HOTLINE, cases.submit, submission(found)).result["state"] == "cleared"
+    assert gateway.act(HOTLINE, submissions.submit, submission(found)).result["state"] == "cleared"
 
 
 def test_a_case_about_what_somebody_published_is_kept_no_longer_than_its_matter_allows(gateway):
     longer = {"purpose": ["remove"], "erase_on": "2027-03-02"}
     content = hate(gateway.new_id(), marking=longer)
     desk = (caller(HOTLINE), gateway.key(), submission(content))
-    refused = refused_without_event(gateway, ValidationFailed, cases.submit, *desk)
+    refused = refused_without_event(gateway, ValidationFailed, submissions.submit, *desk)
     assert [pointer for pointer, _ in refused.errors] == ["/content/marking/erase_on"]
     content["marking"]["erase_on"] = "2027-03-01"
-    assert gateway.act(HOTLINE, cases.submit, submission(content)).result["state"] == "cleared"
+    assert (
+        gateway.act(HOTLINE, submissions.submit, submission(content)).result["state"] == "cleared"
+    )
 
 
 # --- closing and reading -------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.sealed import SealedContent
 from gateway.evidence import sd_jwt, seal, signature
-from gateway.exchange.case import cases
+from gateway.exchange.case import cases, submissions
 from gateway.exchange.handoffs import offers, package_consultation
 from gateway.exchange.standing.case_version import elements
 from gateway.exchange.standing.consultations import ConsultationRequest
@@ -162,8 +162,8 @@ def test_the_originator_itself_is_shown_the_seal(keyed):
 
 
 def refused(gateway, element, case):
-    submission = cases.Submission("intake-1", case_content(case, **content(case, element)))
-    return gateway.unheard(ValidationFailed, HOTLINE, cases.submit, submission).errors
+    submission = submissions.Submission("intake-1", case_content(case, **content(case, element)))
+    return gateway.unheard(ValidationFailed, HOTLINE, submissions.submit, submission).errors
 
 
 def test_a_seal_for_nobody_here_is_refused_and_does_not_tell_that_somebody_applied(keyed):

@@ -13,10 +13,10 @@ from gateway.domain.refusals import (
     SeveralCompetentOrganisations,
 )
 from gateway.evidence import sd_jwt
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Submission
+from gateway.exchange.case import cases, submissions
+from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import addressing, offers, updates
-from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.founding import (
@@ -290,7 +290,7 @@ def test_another_version_and_what_was_declined_are_offered_without_a_reason(gate
 def test_a_mandate_in_one_matter_opens_no_submission_in_another(gateway):
     content = case_content(gateway.new_id(), matter=["csam", "bullying"])
     submission = Submission("officer-1", content, CLEARED)
-    gateway.denied("R3.membership.submit", OFMIN, cases.submit, submission)
+    gateway.denied("R3.membership.submit", OFMIN, submissions.submit, submission)
 
 
 def test_a_mandate_that_ended_opens_ones_own_case_no_more_and_leaves_the_duty_to_correct(gateway):

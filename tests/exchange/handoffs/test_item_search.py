@@ -8,11 +8,12 @@ import pytest
 from gateway.domain.refusals import Forbidden, ValidationFailed
 from gateway.domain.searched_item import SearchedKind
 from gateway.evidence import event
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Submission
+from gateway.exchange.case import submissions
+from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import item_search
 from gateway.exchange.handoffs.item_search import ItemSearch
-from gateway.exchange.handoffs.updates import UpdateRequest, update
+from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.updates import update
 from gateway.kernel.values import HOST, Caller
 from tests import answers
 from tests.exchange.handoffs.test_recalls import recalled
@@ -196,7 +197,7 @@ def test_a_submission_is_told_of_ones_own_that_has_an_item_of_it(gateway):
 def test_a_repeated_submission_is_told_the_same(gateway):
     submitted(gateway)
     request = gateway.key(), Submission("intake-1", case_content(gateway.new_id()))
-    first, again = (gateway.do(cases.submit, caller(HOTLINE), *request) for _ in range(2))
+    first, again = (gateway.do(submissions.submit, caller(HOTLINE), *request) for _ in range(2))
     assert first.result["known"] == again.result["known"] != []
 
 

@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import handoff_documents, receipt, sd_jwt
-from gateway.exchange.case import cases, measures
+from gateway.exchange.case import measures, submissions
 from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import offers, package_consultation
 from gateway.exchange.oversight import audit
@@ -425,14 +425,14 @@ def test_a_member_without_the_led_regime_marks_nothing_with_a_code_of_the_police
         content["marking"] |= {"handling": [code], "handling_note": "why"}
     else:
         content["statements"][0]["marking"] = {"handling": [code]}
-    submission = cases.Submission("analyst-1", content)
-    gateway.denied("R19.source", HOTLINE, cases.submit, submission)
+    submission = submissions.Submission("analyst-1", content)
+    gateway.denied("R19.source", HOTLINE, submissions.submit, submission)
 
 
 def test_only_a_member_under_the_led_regime_says_that_law_obliges_to_a_condition(gateway):
     content = case_content(gateway.new_id(), marking={"force": FORCE})
-    submission = cases.Submission("analyst-1", content)
-    gateway.denied("R19.source.force", HOTLINE, cases.submit, submission)
+    submission = submissions.Submission("analyst-1", content)
+    gateway.denied("R19.source.force", HOTLINE, submissions.submit, submission)
     agreed = {"onward": {"force": "agreement", "reference": "convention 3"}}
     submitted(gateway, marking={"force": agreed})
     submitted(gateway, originator=OFMIN, marking={"force": FORCE})

@@ -27,7 +27,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.case import cases, versions
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, open_duties, package_consultation, updates, views
-from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json

@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP, TEST_TYP
-from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.oversight import conformance
 from gateway.exchange.oversight.conformance import (
     Acceptance,

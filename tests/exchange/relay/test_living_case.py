@@ -7,10 +7,10 @@ from uuid import UUID
 
 from gateway.domain.handoff import HandoffState
 from gateway.evidence import sd_jwt
-from gateway.exchange.case import cases
-from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.case import submissions
+from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, updates
-from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.signed_requests import CASE, OFFER, open_signed
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -159,7 +159,7 @@ def signed_by_itself(two: TwoGateways) -> tuple[UUID, Any]:
     signed = signed_case(
         two.be, BE_HOTLINE, key, content, persons=persons, aud=BE_ISSUER, **by
     ).compact()
-    case = two.be.do(cases.submit, caller(BE_HOTLINE), two.be.key(), opened_case(two, signed))
+    case = two.be.do(submissions.submit, caller(BE_HOTLINE), two.be.key(), opened_case(two, signed))
     wanted = offer_of(two.be)
     seen = to_json(
         offers.preview(two.be.ports, caller(BE_HOTLINE), UUID(case.result["case"]), wanted)

@@ -9,8 +9,8 @@ from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Status
 from gateway.exchange.handoffs import recalls, updates
+from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
-from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.relay import following
 from gateway.kernel.ports import TransactionMode
@@ -159,7 +159,7 @@ def test_what_a_second_offer_shows_besides_is_judged_too(monkeypatch: Any) -> No
         shown = {"items", "statements"} <= content.keys()
         return frozenset({"other_matter"} if shown else ())
 
-    monkeypatch.setattr("gateway.exchange.case.cases.findings", of_another_matter)
+    monkeypatch.setattr("gateway.exchange.case.submissions.findings", of_another_matter)
     more = crossed_again(two, case, groups=("statements",), again="more is asked for")
     assert two.be.handoff(UUID(more.result["handoff"])).state is HandoffState.RETURNED
     sound(two)
