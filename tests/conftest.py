@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from tests.memory import memory
+
 # Seldom: to load all tests makes much, and none of it is garbage.
 gc.set_threshold(500_000, 50, 50)
 
@@ -27,6 +29,9 @@ for name, examples in (("casegate", 10), ("thorough", 100)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("casegate")
+
+if folder := memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))  # where `tmp_path` is
 
 # Commands that tests start compile the gateway once, not each for itself.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -26,13 +26,13 @@ from gateway.store.database import open_database
 from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
 from gateway.store.unit_of_work import SqlUnitOfWork, Store
+from tests.memory import memory
 
 Copy = bytes
 """All that a database held at one moment."""
 
 PERSON_KEY = bytes(range(32))
 HEAD_KEY = bytes(range(1, 33))
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROLLBACK_JOURNAL = b"\x01\x01"  # what a copy says at byte 18: in memory there is no other
 _idle: list["_Database"] = []
 _open: list["_Database"] = []
@@ -242,5 +242,4 @@ def _template() -> Path:
 
 @cache
 def _folder() -> Path:
-    within = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    return Path(mkdtemp(prefix="casegate-lent-", dir=within))
+    return Path(mkdtemp(prefix="casegate-lent-", dir=memory()))

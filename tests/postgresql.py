@@ -21,12 +21,9 @@ import psutil
 import psycopg
 import pytest
 
-from tests.lent import SHARED_MEMORY
+from tests.memory import memory
 
 _numbers = count(1)
-
-ENOUGH = 4 * 1024**3
-"""Bytes that are free in memory where servers have their data there."""
 
 
 def new_database() -> str:
@@ -163,12 +160,6 @@ def _package() -> Any:
 
 
 def _folder() -> Path:
-    """A new folder; the server cannot start where the name of its socket's folder has a space.
-
-    In memory, where there is enough: commits that wait for a disk on which others write may outlast
-    what a statement may take, and nothing of it is to outlive the machine.
-    """
-    base = "/tmp" if " " in tempfile.gettempdir() else None  # noqa: S108 - made private
-    if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > ENOUGH:
-        base = str(SHARED_MEMORY)
-    return Path(tempfile.mkdtemp(prefix="casegate-postgresql-", dir=base))
+    """A new folder; the server cannot start where the name of its socket's folder has a space."""
+    base = Path("/tmp") if " " in tempfile.gettempdir() else None  # noqa: S108 - made private
+    return Path(tempfile.mkdtemp(prefix="casegate-postgresql-", dir=memory() or base))

@@ -4,13 +4,15 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from gateway.console.access import Person, PersonInvitation
@@ -22,6 +24,19 @@ from gateway.evidence import base64url, passkey
 from gateway.web.security_log import SecurityLog
 from tests.authenticator import CONSOLE, PRESENT, VERIFIED, Authenticator
 
+
+class _Compiled(dict[str, bytes], BytecodeCache):
+    """The console's templates as they were compiled for the first app of this process."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self:
+            bucket.bytecode_from_string(self[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 OFFICER = Person("ofmin", "ofmin-if47")
 WITH_KEY = 0x40
 
@@ -93,7 +108,13 @@ class Console:
             new_id=self._new_id,
             simulated=simulated,
         )
+        self.show()
+
+    def show(self, **changes: Any) -> None:
+        """Make the app, after ``changes`` of its context."""
+        self.context = replace(self.context, **changes)
         self.app = create_console_app(self.context)
+        self.app.jinja_env.bytecode_cache = _COMPILED
 
     def _new_id(self) -> UUID:
         self.drawn += 1

@@ -1,12 +1,10 @@
 """A console at a member, over the product's client and the real app without sockets."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gateway.client.desk_access import DeskPersons
 from gateway.console.access import Person
-from gateway.console.app import create_console_app
 from gateway.console.entry import EntryCodes
 from tests.authenticator import Authenticator
 from tests.client.client_fixture import MemberClient
@@ -23,10 +21,7 @@ class DeskConsole(Console):
         self.person = Person(gateway.connection.organisation, name)
         self.codes = EntryCodes(self.person, lambda: self.now)
         persons: Any = DeskPersons(gateway, self.person, *check)
-        self.context = replace(
-            self.context, persons=persons, enter=self.codes.enter, new_id=gateway._ids
-        )
-        self.app = create_console_app(self.context)
+        self.show(persons=persons, enter=self.codes.enter, new_id=gateway._ids)
 
     def browser(self, person: Person | None = None) -> Browser:
         """A browser, whose device nobody asks."""

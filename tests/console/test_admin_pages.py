@@ -1,14 +1,13 @@
 """Administrators in a browser: what waits, a change proposed by one and approved by another."""
 
 import re
-from dataclasses import is_dataclass, replace
+from dataclasses import is_dataclass
 from typing import get_args, get_type_hints
 
 import pytest
 
 from gateway.console import wording
 from gateway.console.access import Person
-from gateway.console.app import create_console_app
 from gateway.console.context import LANGUAGE_COOKIE
 from gateway.domain.organisation import Status
 from gateway.kernel.actors import GATEWAY
@@ -37,8 +36,7 @@ def gateway():
 def administrators(tmp_path, gateway):
     """The two administrators, each signed in on a browser of their own."""
     console = Console(tmp_path)
-    persons = HostedPersons(gateway.ports, HostedAccess)
-    console.app = create_console_app(replace(console.context, persons=persons))
+    console.show(persons=HostedPersons(gateway.ports, HostedAccess))
     found = []
     for name in (ALICE, BENOIT):
         key = Authenticator()

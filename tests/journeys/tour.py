@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
@@ -19,7 +19,6 @@ from uuid import UUID
 from werkzeug.serving import make_server
 
 from gateway.cli.demo.environment import free_ports
-from gateway.console.app import create_console_app
 from gateway.kernel.actors import GATEWAY
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
@@ -113,8 +112,8 @@ def opened(port: int) -> Iterator[Place]:
     gateway, origin = founded(), f"http://localhost:{port}"
     with tempfile.TemporaryDirectory() as folder:
         console = Console(Path(folder), origin)
-        persons = HostedPersons(gateway.ports, HostedAccess)
-        app = create_console_app(replace(console.context, persons=persons))
+        console.show(persons=HostedPersons(gateway.ports, HostedAccess))
+        app = console.app
         # The server gives each request a thread of its own, and so a connection to the store.
         app.teardown_request(lambda _: console.sessions.close())
         taken = accepted(gateway)

@@ -4,13 +4,11 @@ import io
 import json
 import re
 import shlex
-from dataclasses import replace
 from html import unescape
 
 import pytest
 
 from gateway.console.access import Person
-from gateway.console.app import create_console_app
 from gateway.domain.refusals import InvalidInvitation
 from gateway.evidence import passkey
 from gateway.kernel.actors import GATEWAY
@@ -33,12 +31,10 @@ def gateway():
 @pytest.fixture
 def console(tmp_path, gateway):
     made = Console(tmp_path)
-    context = replace(
-        made.context,
+    made.show(
         persons=HostedPersons(gateway.ports, HostedAccess),
         log=SecurityLog(io.StringIO(), lambda: made.now),
     )
-    made.app = create_console_app(context)
     return made
 
 
