@@ -10,11 +10,11 @@ import pytest
 from gateway.domain.duty import DUE
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import CaseErased, Forbidden, NotFound
-from gateway.domain.revision import ChangeKind
+from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import EVERYTHING, WorklistFilter
 from gateway.exchange.case import cases
-from gateway.exchange.case.cases import CaseStepRequest, VersionChange
+from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import arrivals, offers, recalls, views
 from gateway.exchange.handoffs.arrivals import ReferRequest, TakeRequest
 from gateway.exchange.lifecycle import worklist
