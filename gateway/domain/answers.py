@@ -119,7 +119,9 @@ class AnswerKind:
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
-    line, and what there is to add in a further paragraph. ``of_holder``: it is given by,
+    line, and what there is to add in a further paragraph. ``under_embargo`` are the fields that a
+    party which is no public authority reads of the other's answer while an embargo holds on the
+    case: what it needs to act on, and nothing of what goes on. ``of_holder``: it is given by,
     or to, a holder: who ever accepted, or consulted in imminent danger before that.
     ``of_recall``: it answers the recall that stands on the handoff, and
     binds it. ``arrives``: as what it waits at the other party, None for what that has to answer, or
@@ -132,6 +134,7 @@ class AnswerKind:
     author: AnswerAuthor
     moves: Mapping[HandoffAction, Mapping[HandoffState, HandoffState]]
     about: str
+    under_embargo: tuple[str, ...]
     path: str = ""
     fields: tuple[AnswerField, ...] = ()
     of_holder: bool = False
@@ -249,6 +252,7 @@ _KINDS = (
             HandoffAction.ACCEPT_PARTLY: {HandoffState.OFFERED: HandoffState.PARTIALLY_ACCEPTED},
         },
         "Accept a handoff under its conditions.\n\nWith groups, only those parts.",
+        under_embargo=("conditions", "groups", "reservation", "own_urgency"),
         path="acceptance",
         fields=(
             AnswerField(
@@ -281,6 +285,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.DECLINE: _from_open(HandoffState.DECLINED)},
         "Decline a handoff, before or after its acceptance.",
+        under_embargo=("reason",),
         path="decline",
         fields=(_WHY,),
         arrives=Arrives.NEWS,
@@ -292,6 +297,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.REDIRECT: _from_open(HandoffState.REDIRECTED)},
         "Name another organisation as the right one.\n\nThe originator then makes a new offer.",
+        under_embargo=("reason", "suggested_recipient"),
         path="redirection",
         fields=(
             _WHY,
@@ -311,6 +317,7 @@ _KINDS = (
         {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
         "Report a result of the case or of items.\n\nFurther outcomes may follow. The "
         "code more_needed is a question to the originator, and no order.",
+        under_embargo=(),
         path="outcomes",
         fields=(
             _word("code", sorted(OUTCOMES), "The result.", required=True),
@@ -368,6 +375,7 @@ _KINDS = (
         AnswerAuthor.ORIGINATOR,
         {HandoffAction.WITHDRAW: {HandoffState.OFFERED: HandoffState.WITHDRAWN}},
         "Withdraw an offer before its acceptance.",
+        under_embargo=("reason",),
         path="withdrawal",
         fields=(_WHY,),
         arrives=Arrives.NEWS,
@@ -379,6 +387,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.CLOSE: dict.fromkeys(_ACCEPTED, HandoffState.CLOSED)},
         "End the work on a handoff; only its recipient can.",
+        under_embargo=("reason",),
         path="closure",
         fields=(_WHY_IF_SAID,),
         arrives=Arrives.NEWS,
@@ -390,6 +399,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.DELAY: {HandoffState.OFFERED: HandoffState.OFFERED}},
         "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
+        under_embargo=("code", "until", "reason"),
         path="delays",
         fields=(
             _word("code", sorted(DELAY_CODES), "Why it takes longer.", required=True),
@@ -406,6 +416,7 @@ _KINDS = (
         {HandoffAction.ACKNOWLEDGE: _EVER},
         "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
         "A correction or a tightening has to be acknowledged in time.",
+        under_embargo=("note",),
         path="acknowledgement",
         fields=(_NOTE,),
         of_holder=True,
@@ -417,6 +428,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.APPLY: _EVER},
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
+        under_embargo=("done", "note"),
         path="application",
         fields=(
             _word(
@@ -437,6 +449,7 @@ _KINDS = (
         {HandoffAction.DISPUTE: _EVER},
         "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
         "or not.",
+        under_embargo=("ground", "reason"),
         path="dispute",
         fields=(
             _word(
@@ -455,6 +468,7 @@ _KINDS = (
         {HandoffAction.PROPOSE_CORRECTION: _AS_BEFORE},
         "Propose a correction to the originator.\n\nNobody edits the document of another: the "
         "originator makes a new version, or not.",
+        under_embargo=("proposal", "elements", "reason"),
         path="correction-proposals",
         fields=(
             _word(
@@ -476,6 +490,7 @@ _KINDS = (
         {HandoffAction.ONWARD_BY_LAW: _AS_BEFORE},
         "Record that law obliged you to pass the case on.\n\nNo condition stops what law demands. "
         "The originator hears at once; of an authority a private one reads the fact, and no more.",
+        under_embargo=(),
         path="onward-by-law",
         fields=(
             _text(
@@ -504,6 +519,7 @@ _KINDS = (
         {HandoffAction.GO_AHEAD: {state: state for state in sorted(OPEN)}},
         "Say that the items may be removed now.\n\nFor the police. Who wants to "
         "hold the removal sets an embargo; silence means go, after the hours of the convention.",
+        under_embargo=(),
         path="go-ahead",
         arrives=Arrives.NEWS,
     ),
@@ -515,6 +531,7 @@ _KINDS = (
         {HandoffAction.CALL: {state: state for state in sorted({*OPEN, HandoffState.CLOSED})}},
         "Say that you telephoned about a handoff.\n\nAn offer is not an emergency call: in "
         "imminent danger the call comes first.",
+        under_embargo=("function", "time"),
         path="calls",
         fields=(
             _text("function", 100, "Whom you reached, by function and not by name.", required=True),
@@ -528,6 +545,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.ACKNOWLEDGE_RECALL: _EVER},
         "Acknowledge a recall: you stopped the use of the case.\n\nThe final answer follows.",
+        under_embargo=(),
         path="recall-acknowledgement",
         of_recall=True,
     ),
@@ -540,6 +558,7 @@ _KINDS = (
         "Say whether your copies are erased after a recall.\n\nErased, or kept by law: then you "
         "state why and until when, and may say later that they are erased. After the case was "
         "erased here, it confirms that your copies are erased too.",
+        under_embargo=("done", "onward_informed"),  # the first only where copies are erased
         path="recall-answer",
         fields=(
             _word(
@@ -583,6 +602,7 @@ _KINDS = (
         "Notify of a correction where no package can follow.\n\nA holder's copy lives on "
         "after the end of the handoff, and of the case here. The notice names places and a code, "
         "and has no content; the holder acknowledges it as it would an update.",
+        under_embargo=("code", "pointers"),
         path="correction-notices",
         fields=(
             _word("code", REASONS, "Why.", required=True),
@@ -603,6 +623,7 @@ _KINDS = (
         {HandoffAction.OMIT_UPDATE: _AS_BEFORE},
         "Leave a holder out of an update, by name and reason.\n\nIt keeps the announcement, and "
         "acknowledges that.",
+        under_embargo=("reason",),
         path="update-omissions",
         fields=(_WHY,),
         of_holder=True,
@@ -615,6 +636,7 @@ _KINDS = (
         {HandoffAction.ANSWER_PROPOSAL: _AS_BEFORE},
         "Answer the proposals of a correction.\n\nA version that follows one is made and sent as "
         "every other.",
+        under_embargo=("decision", "reason"),
         path="proposal-answers",
         fields=(
             _word(
@@ -637,6 +659,7 @@ _KINDS = (
         "Keep a case beyond its day of erasure.\n\nThe legal basis is your own claim. Give it "
         "again to review it. Once the case is erased, a copy of what you accepted stays, for "
         "nobody else.",
+        under_embargo=(),
         path="retention",
         fields=(
             _text(
@@ -683,6 +706,7 @@ _KINDS = (
         AnswerAuthor.GATEWAY,
         {HandoffAction.REISSUE: _from_open(HandoffState.REISSUED)},
         "End a handoff whose mandate moved; the gateway re-issues its offer to the successor.",
+        under_embargo=(),
         arrives=Arrives.NEWS,
     ),
     AnswerKind(
@@ -692,6 +716,7 @@ _KINDS = (
         AnswerAuthor.GATEWAY,
         {HandoffAction.LAPSE: _from_open(HandoffState.WITHDRAWN)},
         "End a handoff that was offered to an organisation whose mandate moved.",
+        under_embargo=(),
         arrives=Arrives.NEWS,
     ),
 )

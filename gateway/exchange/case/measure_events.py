@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor
+from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff, offers_of
@@ -17,7 +17,7 @@ from gateway.domain.measure import MEASURES, RESTRICTING, Measure, MeasureKind
 from gateway.domain.organisation import Organisation, OrganisationName
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.standing.case_version import in_force, read_version
-from gateway.exchange.standing.disclosure import outcome_for
+from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
@@ -172,7 +172,8 @@ def tell_of_removal(
         on_it = one.kind is MeasureKind.EMBARGO and one.overlaps(fields.get("items", ()))
         if on_it and one.setter not in told:
             told.add(one.setter)
-            code, _ = outcome_for(author, context.require(one.setter), fields, ())
+            between = author.slug, one.setter
+            code, _ = answer_as_read(context, ANSWERS["outcome"], fields, between, ())
             said = {"measure": str(one.id), "holder": author.kind, "outcome": code}
             at = replace(where, handoff=one.handoff)
             tell(context, one, one.setter, said, at, action="case.report_removal")

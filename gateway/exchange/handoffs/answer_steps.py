@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from gateway.domain import moves, refusals
@@ -21,7 +20,6 @@ from gateway.exchange.handoffs.answering import Answering
 from gateway.exchange.handoffs.retention import end_retention, set_retention
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import identity, read_version
-from gateway.exchange.standing.disclosure import outcome_for
 
 
 def _nothing(*_: Any) -> None:
@@ -34,14 +32,12 @@ class AnswerSteps:
 
     ``check`` raises what is wrong with it, ``facts`` are those of its fields that policy decides
     by, ``move`` makes the handoff after it, ``follow`` does what follows once that is stored.
-    ``read`` are the fields that the other party reads, by which it arrives there.
     """
 
     check: Callable[[Answering], None] = _nothing
     facts: Callable[[Mapping[str, Any]], dict[str, Value]] = lambda _: {}
     move: Callable[[Answering], Handoff] = Answering.move
     follow: Callable[[Answering, Handoff], None] = _nothing
-    read: Callable[[Answering], Mapping[str, Any]] = attrgetter("fields")
 
 
 # --- Outcomes and proposals ---
@@ -52,15 +48,6 @@ def check_outcome(given: Answering) -> None:
     if errors := outcome_errors(given.fields, given.context.now):
         raise refusals.ValidationFailed(errors)
     check_elements(given, "items", ("items",))
-
-
-def outcome_as_originator_reads(given: Answering) -> Mapping[str, Any]:
-    """The code of an outcome and its fields, as far as they are not the author's alone."""
-    originator, standing = given.context.require(given.handoff.originator), given.standing
-    code, read = outcome_for(
-        given.context.organisation, originator, given.fields, standing.measures
-    )
-    return {**read, "code": code}
 
 
 def follow_outcome(given: Answering, moved: Handoff) -> None:
@@ -184,7 +171,6 @@ ANSWER_STEPS: Mapping[str, AnswerSteps] = {
         check_outcome,
         lambda fields: {"code": fields["code"]},
         follow=follow_outcome,
-        read=outcome_as_originator_reads,
     ),
     "correction_proposal": AnswerSteps(check_proposal),
     "delay": AnswerSteps(follow=follow_delay),

@@ -20,6 +20,7 @@ from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.handoffs.updates import stale, stale_notice
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import access, duties
+from gateway.exchange.standing.disclosure import arriving
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
@@ -88,8 +89,8 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
         return Answered(one.id, one.state, one.sequence, context.now, document.compact())
     made = moved, given.step, document.compact(), context.now, context.event
     stored = made_of(*made, confirmed=facts["assurance"] == signed_requests.CONFIRMED)
-    every, read = standing.duties, steps.read(given)
-    duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
+    read = arriving(context, standing, kind, fields) if kind.arrives else fields
+    duties.store_answer(context.ports, context.work, moved, stored, standing.duties, fields=read)
     steps.follow(given, moved)
     end_unaccepted(context.ports, context.work, moved)
     parties = events.parties_of(moved)

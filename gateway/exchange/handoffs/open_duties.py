@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ON_CHANGES
+from gateway.domain.answers import ANSWERS, ON_CHANGES
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
@@ -13,8 +13,9 @@ from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import erased_entity, own_case, own_entity
-from gateway.exchange.handoffs.recalls import answer_for, recall_of
+from gateway.exchange.handoffs.recalls import recall_of
 from gateway.exchange.standing.case_version import read_version
+from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.exchange.standing.duties import is_holder
 from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
@@ -101,7 +102,10 @@ def _recall(
         given = [one.document for one in answers if one.move is HandoffAction.ANSWER_RECALL]
         told = sd_jwt.read_stored(given[-1]).content if given and given[-1] else {}
         said = {**told, "done": str(done)}
-        seen, read = answer_for(context, handoff.recipient, said)
+        between, kind = (handoff.recipient, handoff.originator), ANSWERS["recall_answer"]
+        set_ = context.work.cases.measures(handoff.originator, handoff.case)
+        measures = [one for one in set_ if one.holds(context.now)]
+        seen, read = answer_as_read(context, kind, said, between, measures, shown=str(done))
         fields = dict(read)
     days = [fields.get(name) for name in ("until", "backups_until")]
     return results.RecallCoverage(recall.id, recall.code, seen, *days)

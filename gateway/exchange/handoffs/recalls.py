@@ -21,7 +21,6 @@ from gateway.domain.handoff import (
     HandoffAction,
     Recall,
     RecallCode,
-    recall_answer_as_read,
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
@@ -43,7 +42,6 @@ from gateway.exchange.signed_requests import (
     heading_of,
 )
 from gateway.exchange.standing import duties
-from gateway.exchange.standing.disclosure import reads_acts_of
 from gateway.exchange.standing.unaccepted import end_unaccepted
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
@@ -390,11 +388,3 @@ def _approve_by(
 def recall_of(context: RequestContext, handoff: Handoff) -> Recall | None:
     """The recall that stands on a handoff."""
     return None if handoff.recall is None else context.work.cases.recall(handoff.recall)
-
-
-def answer_for(
-    context: RequestContext, holder: str, fields: Mapping[str, Any]
-) -> tuple[str, Mapping[str, Any]]:
-    """A holder's final answer and those of its fields that the caller, its originator, may read."""
-    reads_all = reads_acts_of(context, context.require(holder))
-    return recall_answer_as_read(fields, reads_all=reads_all)

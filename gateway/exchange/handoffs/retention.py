@@ -1,12 +1,14 @@
 """Retentions of holders: made and ended within the act that they follow from, or by their time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin, start_of
 from gateway.domain.handoff import Handoff
+from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
 from gateway.domain.retention import (
@@ -20,7 +22,7 @@ from gateway.domain.retention import (
     review_day,
 )
 from gateway.exchange.results import RetentionView
-from gateway.exchange.standing.disclosure import reads_acts_of
+from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.exchange.standing.handoff_standing import stored_differences
 from gateway.exchange.standing.leaving import left_on
 from gateway.kernel import events
@@ -127,9 +129,18 @@ def _close(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | Non
     return found
 
 
-def view_on_retention(context: RequestContext, retention: Retention) -> RetentionView:
+def view_on_retention(
+    context: RequestContext, retention: Retention, measures: Iterable[Measure]
+) -> RetentionView:
     """A retention as a party of the handoff may see it: the others, that there is one."""
-    if not reads_acts_of(context, context.require(retention.holder)):
+    _, read = answer_as_read(
+        context,
+        ANSWERS["retention"],
+        vars(retention),
+        (retention.holder, context.caller.organisation),
+        measures,
+    )
+    if "legal_basis" not in read:
         return RetentionView(retention.id)
     return RetentionView(
         retention.id,

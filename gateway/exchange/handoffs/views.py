@@ -19,7 +19,6 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.measure import Measure
-from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
@@ -31,12 +30,11 @@ from gateway.exchange.case.cases import reference, sealed_of, view_on_measure
 from gateway.exchange.case.measure_events import reads_of
 from gateway.exchange.handoffs import addressing, arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
-from gateway.exchange.handoffs.recalls import answer_for
 from gateway.exchange.handoffs.retention import view_on_retention
 from gateway.exchange.handoffs.sending import is_remote
 from gateway.exchange.standing import access
-from gateway.exchange.standing.case_version import elements, identity, read_version
-from gateway.exchange.standing.disclosure import PERSONS, outcome_for, reads_acts_of
+from gateway.exchange.standing.case_version import elements, identity, in_force, read_version
+from gateway.exchange.standing.disclosure import PERSONS, answer_as_read
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
@@ -230,7 +228,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         if found.is_held
         else None,
         measures=[view_on_measure(context.organisation, one) for one in told],
-        retention=None if kept is None else view_on_retention(context, kept),
+        retention=None if kept is None else view_on_retention(context, kept, measures),
         interest=standing.barred.get("conflict") is True or None,
         to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
         reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -271,6 +269,8 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
         made = context.work.handoffs.answers(handoff, documents=False)
         recalls = [one.event for one in made if one.move is HandoffAction.RECALL]
         given, owed = context.work.handoffs.notices(handoff), context.work.duties.of(handoff)
+        case = context.work.cases.get(found.originator, found.case)
+        measures = in_force(context.work, case, context.now) if case else ()
         waiting = [one for one in owed if one.arrived and one.closed_at is None]
         return results.NoticesView(
             handoff=found.id,
@@ -278,7 +278,7 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
             case=found.case,
             offer_event=offers_of(made)[-1].event,
             recall_event=recalls[-1] if found.recall is not None else None,
-            notices=[shown_answer(context, one, ()) for one in given],
+            notices=[shown_answer(context, one, measures) for one in given],
             duties=_duties(context, owed),
             arrivals=arrivals.show(
                 one for one in waiting if one.organisation == context.caller.organisation
@@ -415,24 +415,25 @@ def shown_answer(
     )
     if own:
         return shown
-    if OrganisationName(answer.author).peer is not None:  # its own gateway has left out the rest
-        return replace(shown, code=answer.shown)
-    document = sd_jwt.parse_stored(text)
+    document = sd_jwt.parse_stored(text) if text else None  # a remote one may come without
+    disclosed = () if document is None else document.disclosures
     readable: Mapping[str, Any] = {
-        d.name: d.value for d in document.disclosures if d.name and d.name not in PERSONS
+        d.name: d.value for d in disclosed if d.name and d.name not in PERSONS
     }
     seen = None
-    if answer.move is HandoffAction.OUTCOME:
-        author = context.require(answer.author)
-        seen, readable = outcome_for(author, context.organisation, readable, measures)
-    elif answer.move is HandoffAction.ANSWER_RECALL:
-        seen, readable = answer_for(context, answer.author, readable)
-    elif answer.move is not None:
-        kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
-        guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
-        if guarded and not reads_acts_of(context, context.require(answer.author)):
-            readable = {name: value for name, value in readable.items() if name not in guarded}
-    digests = [d.digest for d in document.disclosures if d.name in readable]
+    kind = KIND_OF_MOVE.get(answer.move) if answer.move else None  # none of an offer, or an update
+    if kind is not None:
+        seen, readable = answer_as_read(
+            context,
+            kind,
+            readable,
+            (answer.author, context.caller.organisation),
+            measures,
+            shown=answer.shown,
+        )
+    if document is None:
+        return replace(shown, code=seen)
+    digests = [d.digest for d in disclosed if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
 
 

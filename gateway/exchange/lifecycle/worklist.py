@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
@@ -38,6 +39,8 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs import police_first
 from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
+from gateway.exchange.standing.case_version import in_force
+from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize
@@ -261,7 +264,14 @@ def _named_as_right(context: RequestContext, one: CaseToDo) -> Organisation | No
     if one.redirected is None:
         return None
     *_, newest = context.work.handoffs.moves(one.redirected)
-    text = sd_jwt.read_stored(newest.document).content.get("suggested_recipient", "").strip()
+    _, said = answer_as_read(
+        context,
+        ANSWERS["redirection"],
+        sd_jwt.read_stored(newest.document).content,
+        (newest.author, context.caller.organisation),
+        in_force(context.work, one.listed.case, context.now),
+    )
+    text = said.get("suggested_recipient", "").strip()
     if found := context.see(text):
         return found
     members = context.work.organisations.page("", COUNTED, seen=True)

@@ -42,6 +42,7 @@ from gateway.exchange.signed_requests import ANSWER
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import read_version
 from gateway.exchange.standing.conditions import offered_conditions
+from gateway.exchange.standing.disclosure import arriving
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
@@ -87,7 +88,9 @@ def follow(context: RequestContext, incoming: TakenEvent) -> Any:
     found = _own_act(context, incoming) if own else _answer(context, incoming, standing, kind)
     moved = _moved(context, incoming, standing, found)
     stored = _stored(context, incoming, moved, found)
-    read = {**found.fields, "code": stored.shown} if stored.shown else found.fields
+    read = found.fields
+    if kind is not None and not own:
+        read = arriving(context, standing, kind, read, stored.shown)
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties, fields=read)
     _follow_duties(context, incoming, standing, moved, found)
     duties.take_due(context.work, moved.id, stored.event, incoming.message.due_at)

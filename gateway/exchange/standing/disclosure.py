@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.answers import AnswerKind
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
-from gateway.domain.handoff import HandoffAnswer
+from gateway.domain.handoff import HandoffAnswer, recall_answer_as_read
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, OrganisationName
 from gateway.domain.outcome import outcome_as_read
+from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Marking, marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.exchange.standing.case_version import elements, identity
 from gateway.kernel.ports import Policy
-from gateway.kernel.request import RequestContext, allows
+from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion
 
 
@@ -97,13 +99,6 @@ def with_strictest_marking(
     }
 
 
-def reads_acts_of(context: RequestContext, author: Organisation) -> bool:
-    """Tell whether the caller reads what an organisation says of its own acts: by what law it keeps
-    a case, what it did about an update (R5.answer)."""
-    own = author.slug == context.caller.organisation
-    return own or allows(context, context.entity(author), action="handoff.read_guarded")
-
-
 PERSONS = frozenset({"by", "approved_by"})
 """What documents call the persons of their author."""
 
@@ -117,17 +112,66 @@ def shown_document(answer: HandoffAnswer, reader: str) -> str:
     return document.present(digests).compact()
 
 
-def outcome_for(
-    author: Organisation,
-    reader: Organisation,
+def answer_as_read(
+    context: RequestContext,
+    kind: AnswerKind,
     fields: Mapping[str, Any],
+    between: tuple[str, str],
     measures: Iterable[Measure],
-) -> tuple[str, Mapping[str, Any]]:
-    """An outcome's code and fields as an organisation may read them (R5)."""
-    embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
-    return outcome_as_read(
-        fields,
-        author_is_police="led" in author.regimes,
-        reader_is_police="led" in reader.regimes,
-        embargoed=embargoed and not reader.public_authority,
-    )
+    *,
+    shown: str | None = None,
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Return the code as which an answer to a handoff is read, if it has one, and those of its
+    fields that are read: within R5, and while an embargo holds what the kind's row leaves to who is
+    no public authority (R7). ``between``: by its author, and by its reader.
+
+    What a remote member answered is here as its own gateway ``shown`` and withheld it.
+    """
+    author, reader = between
+    if reader == author:
+        return None, fields
+    by, to = context.require(author), context.require(reader)
+    embargoed = not to.public_authority and any(one.kind is MeasureKind.EMBARGO for one in measures)
+    if OrganisationName(author).peer is not None:
+        if not embargoed:
+            return shown, fields
+        fields = fields if shown is None else {**fields, _CODES.get(kind.name, ""): shown}
+    code, read = None, fields
+    if kind.name == "outcome" and "code" in fields:
+        police = {"author_is_police": "led" in by.regimes, "reader_is_police": "led" in to.regimes}
+        code, read = outcome_as_read(fields, **police, embargoed=embargoed)
+    elif kind.name == "recall_answer" and "done" in fields:
+        reads_all = not embargoed and _reads_acts(context, by, to)
+        code, read = recall_answer_as_read(fields, reads_all=reads_all)
+    elif (guarded := {one.name for one in kind.fields if one.guarded}) and (
+        not _reads_acts(context, by, to)
+    ):
+        read = {name: value for name, value in fields.items() if name not in guarded}
+    if embargoed:
+        read = {name: value for name, value in read.items() if name in kind.under_embargo}
+    return code, read
+
+
+def arriving(
+    context: RequestContext,
+    standing: Standing,
+    kind: AnswerKind,
+    fields: Mapping[str, Any],
+    shown: str | None = None,
+) -> Mapping[str, Any]:
+    """Return the fields by which an answer arrives at the other party, as that reads them."""
+    parties = standing.handoff.originator, standing.handoff.recipient
+    between = kind.author.of(*parties), kind.author.of(*parties[::-1])
+    code, read = answer_as_read(context, kind, fields, between, standing.measures, shown=shown)
+    return read if code is None else {**read, "code": code}
+
+
+_CODES = {"outcome": "code", "recall_answer": "done"}
+"""The field that is the code of an answer, by kind."""
+
+
+def _reads_acts(context: RequestContext, author: Organisation, reader: Organisation) -> bool:
+    """Tell whether one reads what the other says of its own acts: by what law it keeps a case, what
+    it did about an update (R5.answer)."""
+    asked = context.entity(reader), "handoff.read_guarded", context.entity(author)
+    return context.ports.policy.decide(PolicyQuestion(*asked, {})).allowed
