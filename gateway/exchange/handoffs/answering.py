@@ -7,6 +7,7 @@ from typing import Any
 from gateway.domain.answers import AnswerKind
 from gateway.domain.handoff import AGREEMENTS, Handoff, HandoffAction
 from gateway.domain.moves import move
+from gateway.domain.refusals import EditConflict
 from gateway.domain.standing import Standing
 from gateway.exchange import signed_requests
 from gateway.kernel.request import RequestContext
@@ -53,3 +54,11 @@ class Answering:
             under=self.standing.case.digest if self.step in AGREEMENTS else None,
             consulted=self.standing.holds,
         )
+
+
+def stale(handoff: Handoff) -> EditConflict:
+    """Refuse who answers or updates an older offer than the newest: it has not read that."""
+    return EditConflict(
+        f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
+        "read it, then answer that one"
+    )

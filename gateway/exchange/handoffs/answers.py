@@ -15,9 +15,8 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
-from gateway.exchange.handoffs.answering import Answering, AnswerRequest
+from gateway.exchange.handoffs.answering import Answering, AnswerRequest, stale
 from gateway.exchange.handoffs.sending import is_remote, send
-from gateway.exchange.handoffs.updates import stale, stale_notice
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import access, duties
 from gateway.exchange.standing.disclosure import arriving
@@ -150,7 +149,10 @@ def _check_newest(given: Answering, newest: Mapping[str, Any]) -> None:
         raise stale(handoff)
     notice = newest["notice_digest"]
     if notice is not None and bound.get("notice_digest") != notice:
-        raise stale_notice(notice)
+        raise refusals.EditConflict(
+            f"the newest correction notice of this handoff is {notice}: read it, then answer that "
+            "one"
+        )
     if any(bound.get(name) != value for name, value in newest.items()):
         raise refusals.InvalidDocument(
             "the answer is bound to another handoff, offer, package, notice, recall or kind"

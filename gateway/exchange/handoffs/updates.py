@@ -19,6 +19,7 @@ from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.cases import find
 from gateway.exchange.handoffs import offering, offers
+from gateway.exchange.handoffs.answering import stale
 from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
@@ -31,21 +32,6 @@ from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.transact import Write
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
-
-
-def stale(handoff: Handoff) -> refusals.EditConflict:
-    """Refuse who answers or updates an older offer than the newest: it has not read that."""
-    return refusals.EditConflict(
-        f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
-        "read it, then answer that one"
-    )
-
-
-def stale_notice(newest: str | None) -> refusals.EditConflict:
-    """Likewise of a correction notice."""
-    return refusals.EditConflict(
-        f"the newest correction notice of this handoff is {newest}: read it, then answer that one"
-    )
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
