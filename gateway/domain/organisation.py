@@ -1,4 +1,4 @@
-"""Who takes part: organisations, their memberships on a date, their life, and their systems."""
+"""Who takes part: organisations, their memberships on a date, their names, and their systems."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.peer import GATEWAY_KIND, PeerGateway, RemoteMember
-from gateway.domain.refusals import WrongState
 from gateway.domain.retention import StandingRetention
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
@@ -656,91 +654,4 @@ def of_remote(one: Organisation, peer: PeerGateway) -> Organisation:
             else ()
         ),
         signed_only=True,
-    )
-
-
-# --- The life of a participant: how its status becomes another one, as data ---
-#
-# ::
-#
-#     applied --> approved --> enrolled --> active <--> suspended
-#        |           |             |           |            |
-#        v           +-------------+-----------+------------+--> left
-#     rejected
-#
-# ``rejected`` and ``left`` are final: an id is never used again, and what happened stays
-# readable.
-
-
-H = TypeVar("H", Membership, Mandate)
-
-
-class StatusChange(StrEnum):
-    """What can happen to an organisation that applied."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    ENROL = "enrol"
-    ACTIVATE = "activate"
-    SUSPEND = "suspend"
-    REINSTATE = "reinstate"
-    LEAVE = "leave"
-
-
-MOVES: Mapping[StatusChange, tuple[frozenset[Status], Status]] = {
-    StatusChange.APPROVE: (frozenset({Status.APPLIED}), Status.APPROVED),
-    StatusChange.REJECT: (frozenset({Status.APPLIED}), Status.REJECTED),
-    StatusChange.ENROL: (frozenset({Status.APPROVED}), Status.ENROLLED),
-    StatusChange.ACTIVATE: (frozenset({Status.ENROLLED}), Status.ACTIVE),
-    StatusChange.SUSPEND: (frozenset({Status.ACTIVE}), Status.SUSPENDED),
-    StatusChange.REINSTATE: (frozenset({Status.SUSPENDED}), Status.ACTIVE),
-    StatusChange.LEAVE: (
-        frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED}),
-        Status.LEFT,
-    ),
-}
-"""From which statuses each move leads, and to which."""
-
-FINAL = frozenset({Status.REJECTED, Status.LEFT})
-"""No move leads on from here."""
-
-UNSEEN = frozenset({Status.APPLIED, Status.REJECTED})
-"""Who asked to take part, and never did: no business of the members."""
-
-
-def new_organisation(organisation: Organisation, day: date, event: UUID) -> Organisation:
-    """A new organisation, whose history begins with the status that it has."""
-    return replace(organisation, history=(StatusEntry(organisation.status, day, event),))
-
-
-def move_status(
-    organisation: Organisation, step: StatusChange, day: date, event: UUID
-) -> Organisation:
-    """The organisation after a move on a civil day, recorded by ``event``; WrongState."""
-    before, after = MOVES[step]
-    if organisation.status not in before:
-        wanted = " or ".join(sorted(before))
-        raise WrongState(f"the organisation is {organisation.status}, not {wanted}")
-    passed = StatusEntry(after, day, event)
-    return replace(organisation, status=after, history=(*organisation.history, passed))
-
-
-def leave_on(organisation: Organisation, day: date, event: UUID) -> Organisation:
-    """The organisation once it left: what it holds ends that day, what would begin never does."""
-    left = move_status(organisation, StatusChange.LEAVE, day, event)
-    return replace(
-        left,
-        memberships=ended_by(organisation.memberships, day),
-        mandates=ended_by(organisation.mandates, day),
-    )
-
-
-def ended_by(held: tuple[H, ...], day: date) -> tuple[H, ...]:
-    """Those that began before ``day``, each ended by then: a period holds one day at least."""
-    return tuple(
-        one
-        if one.period.end is not None and one.period.end <= day
-        else replace(one, period=Period(one.period.start, day))
-        for one in held
-        if one.period.start < day
     )

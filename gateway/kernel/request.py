@@ -16,7 +16,8 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import UNSEEN, GatewayNames, Organisation
+from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.organisation import GatewayNames, Organisation
 from gateway.domain.staff import NamedPerson
 from gateway.evidence import declarations
 from gateway.evidence import event as event_document

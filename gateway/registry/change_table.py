@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from gateway.domain import organisation, peer, read_only
+from gateway.domain import lifecycle, organisation, peer, read_only
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.notification import push_address_fault
@@ -135,13 +135,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an application was approved.",
         2,
         _RESOLUTION,
-        partial(members.decide, organisation.StatusChange.APPROVE),
+        partial(members.decide, lifecycle.StatusChange.APPROVE),
     ),
     "organisation.reject": ChangeType(
         "Record that an application was declined: this is final.",
         2,
         _RESOLUTION,
-        partial(members.decide, organisation.StatusChange.REJECT),
+        partial(members.decide, lifecycle.StatusChange.REJECT),
         loses="The application is over, and its id is never used again.",
     ),
     "organisation.admit": ChangeType(
@@ -169,14 +169,14 @@ CHANGES: Mapping[str, ChangeType] = {
         "Stop an organisation at once.",
         1,
         (_REASON,),
-        partial(members.change_status, organisation.StatusChange.SUSPEND),
+        partial(members.change_status, lifecycle.StatusChange.SUSPEND),
         about="Its next request is refused, in every worker.",
     ),
     "organisation.reinstate": ChangeType(
         "Let a suspended organisation work again.",
         1,
         (_REASON,),
-        partial(members.change_status, organisation.StatusChange.REINSTATE),
+        partial(members.change_status, lifecycle.StatusChange.REINSTATE),
     ),
     "organisation.leave": ChangeType(
         "Record that an organisation leaves, for good.",

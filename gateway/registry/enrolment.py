@@ -16,14 +16,13 @@ from uuid import UUID
 from gateway.domain import refusals
 from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.enrolment import Invitation
+from gateway.domain.lifecycle import StatusChange, move_status
 from gateway.domain.organisation import (
     REMINDERS,
     Certificate,
     Organisation,
     Status,
-    StatusChange,
     due_expiry_notice,
-    move_status,
     read_system_uri,
 )
 from gateway.evidence import base64url, canonical

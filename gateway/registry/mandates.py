@@ -11,6 +11,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
+from gateway.domain.lifecycle import FINAL, ended_by
 from gateway.domain.mandate import (
     CompetenceTimeline,
     Mandate,
@@ -20,7 +21,7 @@ from gateway.domain.mandate import (
     parse_competence,
     timelines,
 )
-from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.peer import GATEWAY_KIND
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession, unplanned

@@ -12,6 +12,7 @@ from uuid import UUID
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
 from gateway.domain.interest import read_subject
+from gateway.domain.lifecycle import StatusChange, leave_on, move_status, new_organisation
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
     CONTACT_ROLES,
@@ -23,10 +24,6 @@ from gateway.domain.organisation import (
     Membership,
     Organisation,
     Status,
-    StatusChange,
-    leave_on,
-    move_status,
-    new_organisation,
 )
 from gateway.domain.peer import GATEWAY_KIND, PeerAgreement
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState

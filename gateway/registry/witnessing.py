@@ -10,7 +10,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.organisation import FINAL, Organisation, Status, StatusChange, move_status
+from gateway.domain.lifecycle import FINAL, StatusChange, move_status
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import HighWaterMarkUnavailable, WrongState
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and, record_by_gateway

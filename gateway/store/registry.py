@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 from gateway.domain.json_values import read_record, to_json
+from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import (
-    UNSEEN,
     Administrator,
     Certificate,
     Contact,

@@ -7,19 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.mandate import Mandate, Period
-from gateway.domain.organisation import (
+from gateway.domain.lifecycle import (
     FINAL,
     MOVES,
+    StatusChange,
+    leave_on,
+    move_status,
+    new_organisation,
+)
+from gateway.domain.mandate import Mandate, Period
+from gateway.domain.organisation import (
     Membership,
     MembershipClass,
     Organisation,
     Status,
-    StatusChange,
     StatusEntry,
-    leave_on,
-    move_status,
-    new_organisation,
 )
 from gateway.domain.refusals import WrongState
 from tests.each import each

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.changes import CHANGES
 from gateway.domain.enrolment import RUN_LIFE, ConformanceRun
-from gateway.domain.organisation import Contact, MembershipClass, Status, StatusChange, move_status
+from gateway.domain.lifecycle import StatusChange, move_status
+from gateway.domain.organisation import Contact, MembershipClass, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.evidence import base64url
 from gateway.exchange.handoffs import offers

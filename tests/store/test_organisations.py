@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.domain.audit import AuditAccess, CaseId
+from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.mandate import Period
-from gateway.domain.organisation import UNSEEN, MemberDocumentKey, MemberEncryptionKey, Status
+from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey, Status
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import (
     NOON,
