@@ -27,14 +27,15 @@ def short(id_: Any) -> str:
 
 def conditions(told: Part, language: str) -> list[tuple[str, str]]:
     """The conditions of use by name, each with what it means, and what obliges to it."""
-    forces = told.get("force", {})
     lines = []
     for name, value in told.items():
         if name == "force":
             continue
         text = _condition(name, value, language)
-        if name in forces:
-            text = wording.screen("and", language).join((text, _force(forces[name], language)))
+        if stated := told.get("force", {}).get(name):
+            force, by = wording.code("force", stated["force"], language), stated["reference"]
+            obliged = wording.screen("named", language, name=force, value=defang_text(by))
+            text = wording.screen("and", language).join((text, obliged))
         lines.append((wording.label(name, language), text))
     return lines
 
@@ -48,11 +49,6 @@ def _condition(name: str, value: Any, language: str) -> str:
             wording.option(name, str(one), language) for one in codes
         )
     return text_of(name, value, language)
-
-
-def _force(stated: Part, language: str) -> str:
-    force = wording.code("force", stated["force"], language)
-    return wording.screen("named", language, name=force, value=defang_text(stated["reference"]))
 
 
 def worded(values: Mapping[str, Any], language: str) -> list[tuple[str, str]]:

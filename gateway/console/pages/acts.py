@@ -117,7 +117,15 @@ class PersonAct:
         except UNANSWERED:  # not now: a pseudonym is typed, and signs likewise
             return {}
         known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
-        words = {one["pseudonym"]: _colleague(one) for one in known}
+        words = {
+            one["pseudonym"]: wording.say(
+                "colleague",
+                g.language,
+                name=one["pseudonym"],
+                roles=wording.code("role", one["roles"], g.language),
+            )
+            for one in known
+        }
         return dict.fromkeys(named, words)
 
     def _recipients(self) -> dict[str, str]:
@@ -134,11 +142,6 @@ class PersonAct:
         """The persons whom a body names so."""
         found = [body[name] for name in self.persons if name in body]
         return [one for each in found for one in ([each] if isinstance(each, str) else each)]
-
-
-def _colleague(entry: Mapping[str, Any]) -> str:
-    roles = wording.code("role", entry["roles"], g.language)
-    return wording.say("colleague", g.language, name=entry["pseudonym"], roles=roles)
 
 
 def is_asked(endpoint: str) -> bool:
@@ -165,6 +168,10 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     told = str(act.schema.get("description", ""))
     if act.about:
         told = wording.say(act.about, g.language)
+    # What the form draws, or has kept: the offer that is answered, the id of a new one.
+    drawn = dict(act.drawn)
+    if act.offer and "offer" in act.schema.get("properties", {}):
+        drawn["offer"] = act.offer
     return render_template(
         "act.html",
         act=act,
@@ -172,15 +179,8 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
         about=wording.paragraphs(told, g.language) if told else (),
         loses=wording.described(act.schema.get("x-loses", ""), g.language),
         terms=conditions(act.repeated.get("conditions", {}), g.language),
-        hidden=_hidden(act),
+        hidden={name: sent(name) or value for name, value in drawn.items() if not act.secret},
     )
-
-
-def _hidden(act: PersonAct) -> dict[str, str]:
-    """Return what the form draws, or has kept: the offer that is answered, the id of a new one."""
-    asked = act.offer and "offer" in act.schema.get("properties", {})
-    drawn = {**act.drawn, **({"offer": act.offer} if asked else {})}
-    return {name: sent(name) or value for name, value in drawn.items() if not act.secret}
 
 
 def check(act: PersonAct) -> Response:

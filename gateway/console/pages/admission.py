@@ -353,27 +353,26 @@ def _make(one: Mapping[str, Any], signed: str) -> dict[str, Any]:
     ids = {name: UUID(value) for name, value in one["ids"].items()}
     done = signed_in().access.write(one["endpoint"], one["key"], one["body"], (signed,), **ids)
     waits = one["endpoint"] == "changes_submit" and "proposal" in done.result
-    shown = [_with_proposal(text, done.result.get("proposal", "")) for text in one["secrets"]]
+    # The file of an invitation names the proposal that it waits for.
+    named = f'"proposal": "{done.result.get("proposal", "")}"'
+    shown = [text.replace('"proposal": ""', named) for text in one["secrets"]]
     state = "listed_waits" if waits else "listed_made"
     return {"state": state, "receipt": receipt.to_json(done.receipt), "secrets": shown}
-
-
-def _with_proposal(text: str, proposal: str) -> str:
-    """The file of an invitation names the proposal that it waits for."""
-    return text.replace('"proposal": ""', f'"proposal": "{proposal}"')
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
     told = wording.refusal(refusal.detail, g.language) or refusal.detail
     if isinstance(refusal, ValidationFailed):
-        told = " ".join(_fault(at, why) for at, why in refusal.errors)
+        told = " ".join(
+            wording.say(
+                "problem_at",
+                g.language,
+                label=wording.label(at.rpartition("/")[2], g.language),
+                fault=wording.fault(why, g.language),
+            )
+            for at, why in refusal.errors
+        )
     return {"state": "listed_refused", "why": told}
-
-
-def _fault(at: str, why: str) -> str:
-    name, fault = at.rpartition("/")[2], wording.fault(why, g.language)
-    label = wording.label(name, g.language)
-    return wording.say("problem_at", g.language, label=label, fault=fault)
 
 
 @pages.get("/admin/signed/<name>")

@@ -25,7 +25,6 @@ from gateway.domain.organisation import NAME
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url, event, evidence_file, receipt
 from gateway.evidence.evidence_file import ConfirmedCheckpoint
-from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof
 from gateway.ledger.note import VerificationKey, decode_base64, parse_checkpoint, split
 from gateway.ledger.tree import HASH_BYTES
@@ -374,30 +373,17 @@ def save_file(search: UUID) -> Response:
     told, trust = _summary(search), _trust()
     record = receipt.from_json(told["receipt"])
     note = proof.parse(record.proof).checkpoint_note
-    size = str(parse_checkpoint(split(note)[0]).size)
-    events = [
-        receipt.from_json(one["receipt"])
+    size, read = str(parse_checkpoint(split(note)[0]).size), signed_in().access.read
+    pages_ = (
+        read("events_show_search", {"page": str(number), "size": size}, search=search)
         for number in range(1, told["pages"] + 1)
-        for one in _read_page(search, str(number), size)
-    ]
+    )
+    events = [receipt.from_json(one["receipt"]) for page in pages_ for one in page["events"]]
     file = listing.to_file(events, [record], [*map(_confirmed, told["confirmed"])])
     name = f"casegate-{sections.short(search)}"
-    parts = court_file.parts_of(
-        evidence_file.encode(file), _confirm(events, trust), trust, g.language, name
-    )
+    held = [confirm_receipt(one, trust) for one in events]
+    parts = court_file.parts_of(evidence_file.encode(file), held, trust, g.language, name)
     return acts.as_file(court_file.archive(name, parts), f"{name}.zip", "application/zip")
-
-
-def _read_page(search: UUID, number: str, size: str) -> Sequence[Mapping[str, Any]]:
-    asked = {"page": number, "size": size}
-    found: Sequence[Mapping[str, Any]] = signed_in().access.read(
-        "events_show_search", asked, search=search
-    )["events"]
-    return found
-
-
-def _confirm(events: Sequence[Receipt], trust: TrustAnchors) -> list[receipt.VerifiedReceipt]:
-    return [confirm_receipt(one, trust) for one in events]
 
 
 def _confirmed(one: Mapping[str, Any]) -> ConfirmedCheckpoint:

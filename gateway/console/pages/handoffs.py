@@ -49,6 +49,7 @@ def show(handoff: UUID) -> str:
     view, me = _read(handoff), signed_in()
     offered = [one for one in view["acts"] if me.access.endpoint(one["action"], "handoff")]
     offered = [one for one in offered if one["action"] != "case.consult"]
+    told = sd_jwt.read_unverified(view["routing"]).content
     return render_template(
         "handoff.html",
         view=view,
@@ -57,24 +58,18 @@ def show(handoff: UUID) -> str:
         others=[one for one in offered if not one["due_at"]],
         duties=[one for one in view["duties"] if one["closed_at"] is None],
         terms=sections.conditions(view["conditions"], g.language),
-        routing=_routing(view),
+        routing=sections.worded({name: told[name] for name in _TOLD if name in told}, g.language),
         history=[_answer(one) for one in view["answers"]],
         now=console().now(),
     )
 
 
+_TOLD = ("matter", "urgency_reason", "country")
+"""What a case is about, as the offer may tell it."""
+
+
 def _read(handoff: UUID) -> Mapping[str, Any]:
     return signed_in().access.read("handoffs_show", handoff=handoff)
-
-
-def _routing(view: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Tell what a case is about, as the offer may tell it."""
-    told = sd_jwt.read_unverified(view["routing"]).content
-    return [
-        (wording.label(name, g.language), sections.text_of(name, told[name], g.language))
-        for name in ("matter", "urgency_reason", "country")
-        if name in told
-    ]
 
 
 def _answer(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How the gateway is, for those who operate it: what is wrong, and what to do; what ends."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask import Blueprint, g, render_template
@@ -39,18 +39,15 @@ class _Said(NamedTuple):
 
 def _apart(found: Sequence[Mapping[str, Any]]) -> tuple[list[_Said], list[_Said]]:
     """Return what is to be acted on, the errors first; and what is well."""
-    said = [*_worded(found)]
-    wrong = [one for level in ("error", "warning") for one in said if one.level == level]
-    return wrong, [one for one in said if one.level == "ok"]
-
-
-def _worded(found: Sequence[Mapping[str, Any]]) -> Iterator[_Said]:
+    said = list[_Said]()
     for one in found:
         told, is_english = wording.finding(one["sentence"], g.language)
         check = wording.check(one["check"], g.language)
-        todo = catalogue.runbook(one["check"], g.language)
+        todo = _typed(catalogue.runbook(one["check"], g.language))
         level, at = one["level"], one["at"]
-        yield _Said(level, check, _typed(told), is_english, at, _typed(todo), one["runbook"])
+        said.append(_Said(level, check, _typed(told), is_english, at, todo, one["runbook"]))
+    wrong = [one for level in ("error", "warning") for one in said if one.level == level]
+    return wrong, [one for one in said if one.level == "ok"]
 
 
 def _typed(text: str) -> Markup:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import (
@@ -54,6 +54,9 @@ def end_sessions() -> Response:
 def _page(*, wrong: bool = False) -> str:
     me, sessions = signed_in(), console().sessions
     challenge = sessions.challenge("end-sessions")
+    # What they read, for them alone: strong texts opened and live addresses copied, by day.
+    strong, live = (sessions.counted(me.person, one) for one in (STRONG, LIVE))
+    days = sorted({*strong, *live}, reverse=True)
     return render_template(
         "me.html",
         me=me,
@@ -61,22 +64,11 @@ def _page(*, wrong: bool = False) -> str:
         sessions=sessions.of(me.person),
         options=passkeys.request_options(challenge, me.session.credential),
         wrong=wrong,
-        numbers=_numbers(),
+        numbers=[(day, strong.get(day, 0), live.get(day, 0)) for day in days],
         rest=sessions.rest_of(me.person),
         breaks=BREAKS,
         hours=HOURS,
     )
-
-
-# --- What a person read: for them alone ---
-
-
-def _numbers() -> list[tuple[date, int, int]]:
-    """How many strong texts the person opened and live addresses they copied, by day, the newest
-    first."""
-    strong, live = (console().sessions.counted(signed_in().person, one) for one in (STRONG, LIVE))
-    days = sorted({*strong, *live}, reverse=True)
-    return [(day, strong.get(day, 0), live.get(day, 0)) for day in days]
 
 
 # --- When they rest: a line above each page says so, and stops nothing ---

@@ -27,9 +27,12 @@ def of_update(act: PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _shown(told: Mapping[str, Any]) -> list[tuple[str, str]]:
-    language = g.language
+    language, to, whom = g.language, told["to"], str(told["to"]["organisation"])
+    if to.get("competence") is not None:
+        words = wording.competence(to["competence"], language)
+        whom = wording.say("competent", language, name=whom, competence=words)
     rows = [
-        (wording.label("recipient", language), _whom(told["to"])),
+        (wording.label("recipient", language), whom),
         (wording.say("given", language), str(len(told["permitted_disclosures"]))),
     ]
     if told["withheld_groups"]:
@@ -45,10 +48,3 @@ def _shown(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         numbers = ", ".join(told["emergency_numbers"])
         rows.append((wording.say("emergency", language), numbers))
     return rows
-
-
-def _whom(told: Mapping[str, Any]) -> str:
-    if "competence" not in told or told["competence"] is None:
-        return str(told["organisation"])
-    words = wording.competence(told["competence"], g.language)
-    return wording.say("competent", g.language, name=told["organisation"], competence=words)
