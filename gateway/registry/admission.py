@@ -16,6 +16,9 @@ from gateway.registry.results import AdmissionStep
 COMING = (Status.APPLIED, Status.APPROVED, Status.ENROLLED)
 """The statuses of an organisation for which administrators have a next step."""
 
+MOST_PROPOSALS = 1000
+"""Proposals that are read: they live for days, and people sign them."""
+
 
 @dataclass(frozen=True)
 class _Admission:
@@ -55,7 +58,7 @@ def steps(work: UnitOfWork, now: datetime, entry: Organisation) -> list[Admissio
     if entry.status not in COMING:
         return []
     waiting: dict[str, list[UUID]] = {}
-    for one in work.proposals.page(None, _AT_MOST, now):
+    for one in work.proposals.page(None, MOST_PROPOSALS, now):
         if one.organisation == entry.slug:
             waiting.setdefault(one.action, []).append(one.id)
     asked = _Admission(work, entry, entry.slug in invited(work, now))
@@ -66,10 +69,6 @@ def steps(work: UnitOfWork, now: datetime, entry: Organisation) -> list[Admissio
         done = AdmissionState.DONE if is_taken(asked) else state
         found.append(AdmissionStep(action, done, proposed))
     return found
-
-
-_AT_MOST = 1000
-"""Proposals that are read: they live for days, and people sign them."""
 
 
 def missing(work: UnitOfWork, entry: Organisation, *, is_invited: bool) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """How the gateway is, for those who operate it: what maintenance found last, and what ends when."""
 
 import json
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from gateway.domain.health import STALE, Finding, HealthReport, Level, worst
@@ -23,7 +22,14 @@ def look_up(ports: Ports, reader: Reader) -> GatewayHealth:
         work, now = context.work, context.now
         reports = work.health.reports()
         nodes = [_node(one, now) for one in reports] or [_NOBODY]
-        ends = [*_own(reports), *_of_members(ports, context)]
+        # The gateway's authorities, lists and certificates are the same at each node.
+        own = {name: at for one in reports for name, at in json.loads(one.ends).items()}
+        ends = [HealthEnding("own", name, "", parse_timestamp(at)) for name, at in own.items()]
+        ends += [
+            HealthEnding(row.kind, row.about, row.organisation, row.due_at)
+            for row in worklist.ending(ports, context)
+            if row.due_at is not None
+        ]
         return GatewayHealth(
             worst(Finding(one.check, one.level, "") for node in nodes for one in node.findings),
             nodes,
@@ -52,16 +58,3 @@ def _node(report: HealthReport, now: datetime) -> NodeHealth:
         told = f"nothing was looked at since {made:%Y-%m-%d %H:%M} UTC: start maintenance"
         found.insert(0, _shown(Finding("maintenance", Level.ERROR, told)))
     return NodeHealth(report.node, made, found)
-
-
-def _own(reports: Sequence[HealthReport]) -> Iterator[HealthEnding]:
-    """The gateway's authorities, lists and certificates, which are the same at each node."""
-    known = {name: at for one in reports for name, at in json.loads(one.ends).items()}
-    for name, at in known.items():
-        yield HealthEnding("own", name, "", parse_timestamp(at))
-
-
-def _of_members(ports: Ports, context: RequestContext | OnHost) -> Iterator[HealthEnding]:
-    for row in worklist.ending(ports, context):
-        assert row.due_at is not None  # noqa: S101
-        yield HealthEnding(row.kind, row.about, row.organisation, row.due_at)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from gateway.domain.lifecycle import FINAL, ended_by
 from gateway.domain.mandate import (
-    CompetenceTimeline,
     Mandate,
     Period,
     Segment,
@@ -28,6 +28,7 @@ from gateway.domain.succession import Succession, unplanned
 from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import iterate
 from gateway.kernel.values import Reader
 from gateway.registry.members import end
 
@@ -300,30 +301,26 @@ def report(ports: Ports, reader: Reader) -> dict[str, Any]:
     holders = {mandate.organisation for mandate in held}
     return {
         "reference_date": ports.reference_date(ports.now()).day.isoformat(),
-        "competences": [_timeline_json(mandate) for mandate in timelines(held)],
+        "competences": [
+            {
+                "competence": one.competence,
+                "stretches": [_stretch(stretch) for stretch in one.stretches],
+                "overlaps": [_stretch(stretch) for stretch in one.overlaps],
+                "gaps": [_stretch(stretch) for stretch in one.gaps],
+            }
+            for one in timelines(held)
+        ],
         "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
     }
 
 
 def organisations(work: UnitOfWork) -> Iterator[Organisation]:
     """All organisations, by id, read by page."""
-    after = ""
-    while page := work.organisations.page(after, 100):
-        yield from page
-        after = page[-1].slug
+    return iterate(work.organisations.page, attrgetter("slug"), "")
 
 
 def _all(work: UnitOfWork) -> list[Mandate]:
     return [mandate for one in organisations(work) for mandate in one.mandates]
-
-
-def _timeline_json(mandate: CompetenceTimeline) -> dict[str, Any]:
-    return {
-        "competence": mandate.competence,
-        "stretches": [_stretch(one) for one in mandate.stretches],
-        "overlaps": [_stretch(one) for one in mandate.overlaps],
-        "gaps": [_stretch(one) for one in mandate.gaps],
-    }
 
 
 def _stretch(stretch: Segment) -> dict[str, Any]:

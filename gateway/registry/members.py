@@ -114,17 +114,12 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
         event=context.event,
         decision=None,
     )
-    contacts = _contacts(context)
+    contacts = [_contact(context, one) for one in context.values["contacts"] or ()]
+    if len({one.role for one in contacts}) < len(contacts):
+        raise ValidationFailed((("/contacts", "one contact for each role"),))
     context.work.organisations.add(replace(_read_entry(context, Status.APPLIED), application=asked))
     _store_contacts(context, contacts)
     return _status(context, Status.APPLIED)
-
-
-def _contacts(context: ChangeContext) -> list[Contact]:
-    contacts = [_contact(context, one) for one in context.values["contacts"] or ()]
-    if len({contact.role for contact in contacts}) < len(contacts):
-        raise ValidationFailed((("/contacts", "one contact for each role"),))
-    return contacts
 
 
 def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:

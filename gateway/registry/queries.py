@@ -21,7 +21,7 @@ from gateway.kernel.request import OnHost, RequestContext, deny_as_not_found
 from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.values import Reader
 from gateway.registry import admission, results
-from gateway.registry.admission import COMING
+from gateway.registry.admission import COMING, MOST_PROPOSALS
 from gateway.registry.directory import held, reach_of
 
 NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
@@ -55,7 +55,15 @@ def look_up(ports: Ports, reader: Reader, slug: str, day: date | None) -> result
 
 def admins(ports: Ports, reader: Reader) -> list[results.AdministratorEntry]:
     """Tell who approves, and who did."""
-    return read_as_operator(ports, reader, lambda context: _admins(context.work))
+
+    def query(context: RequestContext | OnHost) -> list[results.AdministratorEntry]:
+        return [
+            results.AdministratorEntry(p.id, p.name, p.enabled, jwk, passkeys)
+            for p in context.work.organisations.persons()
+            for jwk, *passkeys in [recorded_keys(json.loads(p.public_key))]
+        ]
+
+    return read_as_operator(ports, reader, query)
 
 
 def invitations(
@@ -75,13 +83,9 @@ def invitations(
 
 def waiting(work: UnitOfWork, now: datetime) -> tuple[int, int]:
     """How many proposals wait for another person, and organisations for their next step."""
-    coming = (one.status in COMING for one in iterate(work.organisations.page, _SLUG, ""))
-    return len(work.proposals.page(None, _MOST_PROPOSALS, now)), sum(coming)
-
-
-_SLUG = attrgetter("slug")
-_MOST_PROPOSALS = 1000
-"""More are not counted: they live for days, and people sign them."""
+    entries = iterate(work.organisations.page, attrgetter("slug"), "")
+    proposals = work.proposals.page(None, MOST_PROPOSALS, now)
+    return len(proposals), sum(one.status in COMING for one in entries)
 
 
 def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:
@@ -104,14 +108,6 @@ def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:
 
 
 # --- What is shown -------------------------------------------------------------------------------
-
-
-def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
-    return [
-        results.AdministratorEntry(p.id, p.name, p.enabled, jwk, passkeys)
-        for p in work.organisations.persons()
-        for jwk, *passkeys in [recorded_keys(json.loads(p.public_key))]
-    ]
 
 
 def _whole(context: RequestContext | OnHost, one: Organisation, day: date | None) -> results.Entry:

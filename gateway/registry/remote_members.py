@@ -349,7 +349,9 @@ class _Proving:
             raise NotProved(f"it is a {told['kind']}")
         until = self._attested(name, told["attestation"])
         before = known[name].document_keys if name in known else ()
-        keys, mandates = self._keys(name, told["keys"], before), self._mandates(name, told)
+        keys = self._keys(name, told["keys"], before)
+        granted = (self._mandate(name, one) for one in told["mandates"])
+        mandates = [one for one in granted if one is not None]
         said = {
             "organisation": str(name),
             "status": str(status),
@@ -360,13 +362,13 @@ class _Proving:
             "mandates": [to_json(one) for one in mandates],
         }
         _require_plain(said)
-        kids, granted = {one.kid for one in keys}, {str(one.id) for one in mandates}
+        taken = {*(one.kid for one in keys), *(str(one.id) for one in mandates)}
         return _Told(
             said,
             [
                 MemberProof(name, named, canonical.encode(one).decode())
                 for one in (*told["keys"], *told["mandates"])
-                if (named := str(one.get("kid", one.get("event")))) in kids | granted
+                if (named := str(one.get("kid", one.get("event")))) in taken
             ],
         )
 
@@ -437,14 +439,11 @@ class _Proving:
                     audience=self.pins.issuer,
                     says=declarations.KEY_SUCCESSION,
                     kid=key.kid,
-                    keys={one.kid: self._public(one.jwk) for one in holding},
+                    keys=dict(signature.read_document_key(json.loads(one.jwk)) for one in holding),
                     now=None,
                 )
             )
         return False
-
-    def _public(self, jwk: str) -> signature.PublicKey:
-        return signature.read_document_key(json.loads(jwk))[1]
 
     def _key(self, name: OrganisationName, told: Any) -> tuple[MemberDocumentKey, str | None]:
         event = self._event(told["receipt"], "key.registered")
@@ -473,10 +472,6 @@ class _Proving:
             UUID(ends[0].event["id"]) if ends else None,
         )
         return key, said.get("countersignature")
-
-    def _mandates(self, name: OrganisationName, told: Mapping[str, Any]) -> list[Mandate]:
-        found = (self._mandate(name, one) for one in told["mandates"])
-        return [one for one in found if one is not None]
 
     def _mandate(self, name: OrganisationName, told: Any) -> Mandate | None:
         """One mandate; None where it was taken back on its first day."""

@@ -31,15 +31,12 @@ from gateway.kernel.request import OnHost, RequestContext
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.values import Proposal, Reader
 from gateway.registry import admission
-from gateway.registry.admission import COMING
+from gateway.registry.admission import COMING, MOST_PROPOSALS
 from gateway.registry.results import AdminWorklistRow
 
 REFUSED = EVENT_TYPES["proposal.refuse"].name
 REFUSED_SHOWN = timedelta(days=14)
 """How long a refused proposal is a line of its proposer's list."""
-
-_AT_MOST = 1000
-"""Proposals that are read: they live for days, and people sign them."""
 
 
 class _AdminReading(NamedTuple):
@@ -69,7 +66,8 @@ def page(
 
     def query(context: RequestContext | OnHost) -> Page[AdminWorklistRow]:
         asked = _reading(ports, context, person)
-        found = sorted((row for source in _SOURCES for row in source(asked)), key=_place)
+        every = (row for source in _SOURCES for row in source(asked))
+        found = sorted(every, key=attrgetter("place"))
 
         def rows(cursor: str, number: int) -> Sequence[_AdminRow]:
             place = HandoffPlace.read(cursor) if cursor else None
@@ -87,7 +85,7 @@ def _reading(
 ) -> _AdminReading:
     work, now = context.work, context.now
     entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
-    waiting = work.proposals.page(None, _AT_MOST, now)
+    waiting = work.proposals.page(None, MOST_PROPOSALS, now)
     return _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
 
 
@@ -96,9 +94,6 @@ def ending(ports: Ports, context: RequestContext | OnHost) -> Iterator[AdminWork
     asked = _reading(ports, context)
     for source in (_endings, _log_holds):
         yield from (row.shown for row in source(asked))
-
-
-_place = attrgetter("place")
 
 
 def _row(
@@ -154,7 +149,7 @@ def _refused(asked: _AdminReading) -> Iterator[_AdminRow]:
     """One's own proposals that another administrator refused of late, until the same is proposed
     again."""
     again = {(one.organisation, one.action) for one in asked.proposals}
-    ended = asked.work.proposals.page(None, _AT_MOST, None) if asked.person else ()
+    ended = asked.work.proposals.page(None, MOST_PROPOSALS, None) if asked.person else ()
     for one in ended:
         about = (one.organisation, one.action)
         if about in again:
@@ -187,13 +182,9 @@ def _coming(asked: _AdminReading) -> Iterator[_AdminRow]:
                     yield _row(asked, AdminGroup.SIGN, action, one.slug, at=at, command=command)
 
 
-def _invitations(asked: _AdminReading) -> Iterator[Any]:
-    rows = partial(asked.work.invitations.open, asked.now)
-    return iterate(rows, attrgetter("id"), None)
-
-
 def _invited(asked: _AdminReading) -> Iterator[_AdminRow]:
-    for one in _invitations(asked):
+    rows = partial(asked.work.invitations.open, asked.now)
+    for one in iterate(rows, attrgetter("id"), None):
         yield _row(
             asked, AdminGroup.OTHERS, "invitation", one.organisation,
             at=one.expires_at, about=one.system, since=None, due_at=one.expires_at,
@@ -248,12 +239,8 @@ def _log_holds(asked: _AdminReading) -> Iterator[_AdminRow]:
 
 def _late_duties(asked: _AdminReading) -> Iterator[_AdminRow]:
     if number := asked.work.duties.overdue(asked.now):
-        said: dict[str, Any] = {
-            "at": start_of(asked.day),
-            "since": None,
-            "about": number_of(number),
-        }
-        yield _row(asked, AdminGroup.OVERDUE, "duties", "", **said)
+        at, about = start_of(asked.day), number_of(number)
+        yield _row(asked, AdminGroup.OVERDUE, "duties", "", at=at, about=about, since=None)
 
 
 _SOURCES: Sequence[Callable[[_AdminReading], Iterator[_AdminRow]]] = (
