@@ -17,7 +17,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from operator import attrgetter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -37,7 +36,7 @@ from gateway.evidence.security_event import EventNotification
 from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.results import iterate
+from gateway.registry.directory import every
 from gateway.relaying import Relaying
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
@@ -195,7 +194,7 @@ def _receivers(config: Config, work: UnitOfWork) -> frozenset[Receiver]:
     """Tell who is to get what: members with a receiver, and all of them by mail where that is
     set."""
     found = set[Receiver]()
-    for one in iterate(work.organisations.page, attrgetter("slug"), ""):
+    for one in every(work):
         if one.active and one.push_address is not None:
             found.add((one.slug, DeliveryWay.NOTIFICATION))
         if one.active and config.mail_command is not None:

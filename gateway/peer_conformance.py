@@ -4,7 +4,6 @@ author of another gateway (docs/protocol/relay.md), and nothing of that is kept 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from operator import attrgetter
 from typing import Any, Protocol
 
 from gateway.domain.peer import PeerPins
@@ -17,10 +16,10 @@ from gateway.exchange.relay import conformance as samples
 from gateway.exchange.relay.conformance import NOBODY, SampleEvent, SampleEvents
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.results import iterate
 from gateway.keys import KeyPurpose, generate_key
 from gateway.ledger.note import NoteError, VerificationKey
 from gateway.ledger.witness import write_request
+from gateway.registry.directory import every
 
 
 class PeerConnection(Protocol):
@@ -149,9 +148,8 @@ def run(
     events = samples.sample_events(ports, peer)
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(peer)
-        shown = (one.slug for one in iterate(work.organisations.page, attrgetter("slug"), "")
-                 if peer in one.shown_to and one.active)  # fmt: skip
-        member = next(shown, None)
+        shown = (one for one in every(work) if peer in one.shown_to and one.active)
+        member = next((one.slug for one in shown), None)
     if found is None or found.peer is None:
         raise LookupError(f"the keys of {peer} were not compared (peer trust)")
     pins = found.peer.pins

@@ -5,11 +5,10 @@ given for that day before stands, and so does what was changed since. Days that 
 they were.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 from gateway.domain.lifecycle import FINAL, ended_by
@@ -28,8 +27,8 @@ from gateway.domain.succession import Succession, unplanned
 from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.results import iterate
 from gateway.kernel.values import Reader
+from gateway.registry.directory import every
 from gateway.registry.members import end
 
 # --- Legal mandates are given and ended -----------------------------------------------------------
@@ -296,7 +295,7 @@ def report(ports: Ports, reader: Reader) -> dict[str, Any]:
 
     ``inactive`` names the holders that do not take part at present: nothing reaches them.
     """
-    found = read_as_operator(ports, reader, lambda context: list(organisations(context.work)))
+    found = read_as_operator(ports, reader, lambda context: [*every(context.work)])
     held = [mandate for one in found for mandate in one.mandates]
     holders = {mandate.organisation for mandate in held}
     return {
@@ -314,13 +313,8 @@ def report(ports: Ports, reader: Reader) -> dict[str, Any]:
     }
 
 
-def organisations(work: UnitOfWork) -> Iterator[Organisation]:
-    """All organisations, by id, read by page."""
-    return iterate(work.organisations.page, attrgetter("slug"), "")
-
-
 def _all(work: UnitOfWork) -> list[Mandate]:
-    return [mandate for one in organisations(work) for mandate in one.mandates]
+    return [mandate for one in every(work) for mandate in one.mandates]
 
 
 def _stretch(stretch: Segment) -> dict[str, Any]:

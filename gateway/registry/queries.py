@@ -18,11 +18,11 @@ from gateway.evidence.declarations import recorded_keys
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.request import OnHost, RequestContext, deny_as_not_found
-from gateway.kernel.results import Page, collect_page, iterate, shown
+from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Reader
 from gateway.registry import admission, results
 from gateway.registry.admission import COMING, MOST_PROPOSALS
-from gateway.registry.directory import held, reach_of
+from gateway.registry.directory import every, held, reach_of
 
 NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
 
@@ -83,9 +83,8 @@ def invitations(
 
 def waiting(work: UnitOfWork, now: datetime) -> tuple[int, int]:
     """How many proposals wait for another person, and organisations for their next step."""
-    entries = iterate(work.organisations.page, attrgetter("slug"), "")
     proposals = work.proposals.page(None, MOST_PROPOSALS, now)
-    return len(proposals), sum(one.status in COMING for one in entries)
+    return len(proposals), sum(one.status in COMING for one in every(work))
 
 
 def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:

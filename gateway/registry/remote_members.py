@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -45,11 +44,18 @@ from gateway.kernel.changes import LOG
 from gateway.kernel.events import gateway_and, record_by_gateway
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.request import ActionRequest, RequestContext, authorize
-from gateway.kernel.results import iterate
 from gateway.kernel.values import Caller, LoggedEvent, MemberProof, TreeHead
 from gateway.ledger.note import VerificationKey
 from gateway.registry import results
-from gateway.registry.directory import ENDED, SIGNING, events_of, key_status, showing, stated_of
+from gateway.registry.directory import (
+    ENDED,
+    SIGNING,
+    events_of,
+    every,
+    key_status,
+    showing,
+    stated_of,
+)
 
 FRESH = timedelta(hours=12)
 """How long before its end an attestation is recorded anew: what nobody confirms ends in a day."""
@@ -107,8 +113,7 @@ def list_shown(ports: Ports, caller: Caller, size: int | None) -> ShownMembers:
     def query(context: RequestContext) -> ShownMembers:
         authorize(context, LOG)
         head = context.work.log.head_at(size)
-        rows = iterate(context.work.organisations.page, attrgetter("slug"), "")
-        shown = [one for one in rows if caller.organisation in one.shown_to]
+        shown = [one for one in every(context.work) if caller.organisation in one.shown_to]
         found = [_read(context, one, head) for one in shown]
         if not all(one.whole for one in found):
             return ShownMembers(ports, head, found, None)

@@ -32,6 +32,7 @@ from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.values import Proposal, Reader
 from gateway.registry import admission
 from gateway.registry.admission import COMING, MOST_PROPOSALS
+from gateway.registry.directory import every
 from gateway.registry.results import AdminWorklistRow
 
 REFUSED = EVENT_TYPES["proposal.refuse"].name
@@ -84,7 +85,7 @@ def _reading(
     ports: Ports, context: RequestContext | OnHost, person: str | None = None
 ) -> _AdminReading:
     work, now = context.work, context.now
-    entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
+    entries = {one.slug: one for one in every(work)}
     waiting = work.proposals.page(None, MOST_PROPOSALS, now)
     return _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
 
