@@ -509,25 +509,20 @@ def alarms(folder: Path, now: datetime) -> list[str]:
         certificates = x509.load_pem_x509_certificates((folder / CHAIN_FILE).read_bytes())
     except (OSError, ValueError):
         return [f"{folder / CHAIN_FILE} cannot be read: every client is refused"]
+    roots = [c for c in certificates if c.issuer == c.subject]
+    issuing = [c for c in certificates if c.issuer != c.subject]
+    newest = sorted(issuing, key=lambda c: c.not_valid_before_utc)[
+        -1:
+    ]  # those before it have their successor
     found = [
         f"{_common_name(c)} ends on {c.not_valid_after_utc:%Y-%m-%d}: prepare its successor"
         if now < c.not_valid_after_utc
         else f"{_common_name(c)} has ended, and every client is refused: "
         + (AFTER_THE_END if c.issuer != c.subject else "a new gateway has to be made")
-        for c in _last_of_their_kind(certificates)
+        for c in (*roots, *newest)
         if now > c.not_valid_after_utc - AUTHORITY_ALARM
     ]
-    for certificate in certificates:
-        if certificate.issuer != certificate.subject:
-            found += _list_alarm(folder, certificate, now)
-    return found
-
-
-def _last_of_their_kind(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """The roots and the newest issuing authority: those before it have their successor."""
-    roots = [c for c in certificates if c.issuer == c.subject]
-    issuing = [c for c in certificates if c.issuer != c.subject]
-    return [*roots, *sorted(issuing, key=lambda c: c.not_valid_before_utc)[-1:]]
+    return found + [told for one in issuing for told in _list_alarm(folder, one, now)]
 
 
 def _list_alarm(folder: Path, authority: x509.Certificate, now: datetime) -> list[str]:

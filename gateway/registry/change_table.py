@@ -55,6 +55,8 @@ _ENTRY = (
 _AMENDED = tuple(
     replace(fields.optional(one), default=None) for one in _ENTRY if one.name != "public_authority"
 )
+_PEER = fields.organisation_id("peer", "Which peer.", option="PEER")
+_REMOTE_MEMBER = fields.organisation_id("member", "Its id at its own gateway.", option="MEMBER")
 _PERSON = fields.organisation_id("person", "Which administrator.", option="PERSON")
 _MEMBER_KEY = fields.public_key("jwk", "The public key, a JWK.", keys.read_member_key)
 _PROOF = fields.signed_document("proof", "Proof of possession.")
@@ -219,7 +221,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Let the members of a peer gateway know of an organisation.",
         1,
         (
-            fields.organisation_id("peer", "Which peer.", option="PEER"),
+            _PEER,
             fields.signed_document("declaration", "What it signed, from `casegate key show`."),
         ),
         peers.show,
@@ -228,7 +230,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "organisation.hide_from_peer": ChangeType(
         "Show an organisation to a peer gateway no more.",
         1,
-        (fields.organisation_id("peer", "Which peer.", option="PEER"), _REASON),
+        (_PEER, _REASON),
         peers.hide,
         about="There it counts as suspended: it answers for what it holds.",
     ),
@@ -484,7 +486,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Recognise a peer's member as a public authority.",
         2,
         (
-            fields.organisation_id("member", "Its id at its own gateway.", option="MEMBER"),
+            _REMOTE_MEMBER,
             fields.boolean("led", "It acts under the led regime, too."),
             fields.free_text("legal_act", "The act by which it is one."),
         ),
@@ -495,7 +497,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "Vouch for a key of a peer's member that lost its earlier ones.",
         2,
         (
-            fields.organisation_id("member", "Its id at its own gateway.", option="MEMBER"),
+            _REMOTE_MEMBER,
             fields.any_text("kid", "The new key's id.", option="KEY_ID"),
         ),
         peers.vouch,

@@ -79,13 +79,20 @@ class Listener:
 def gunicorn_settings(listener: Listener) -> dict[str, Any]:
     """gunicorn's settings for a listener; nothing is read from the environment or a file."""
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    terms = WorkerSettings(
+        listener.deadline,
+        listener.largest_body,
+        listener.describe,
+        listener.met,
+        listener.heads,
+    )
     settings: dict[str, Any] = {
         **_LARGEST_HEAD,
         "bind": listener.bind,
         "proc_name": f"casegate {listener.name}",
         "workers": listener.workers,
         "threads": listener.threads,
-        "worker_class": type("Worker", (DeadlineWorker,), {"terms": _terms(listener)}),
+        "worker_class": type("Worker", (DeadlineWorker,), {"terms": terms}),
         "worker_connections": max(listener.threads + 1, min(1000, open_files - _SPARE_FILES)),
         "keepalive": KEEP_ALIVE,
         "graceful_timeout": max(1, round(listener.drain)),
@@ -101,16 +108,6 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
     if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes its heartbeat file there safely
         settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - on a slow disk workers seem dead
     return settings | _tls_settings(listener) | _hooks(listener)
-
-
-def _terms(listener: Listener) -> WorkerSettings:
-    return WorkerSettings(
-        listener.deadline,
-        listener.largest_body,
-        listener.describe,
-        listener.met,
-        listener.heads,
-    )
 
 
 def _tls_settings(listener: Listener) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 DEATHS, DEATHS_WITHIN = 5, 60.0  # a process that ends so often in so many seconds is given up
@@ -48,8 +48,7 @@ class _Child:
         return self.process is not None and self.process.poll() is None
 
 
-def _print(text: str) -> None:
-    print(text, flush=True)
+_PRINT = partial(print, flush=True)
 
 
 class Supervisor:
@@ -67,7 +66,7 @@ class Supervisor:
         *,
         drain: float = 20.0,
         pause: float = 0.5,
-        say: Callable[[str], Any] = _print,
+        say: Callable[[str], Any] = _PRINT,
     ) -> None:
         """`drain`: seconds until a process that does not end is killed; longer than its own."""
         self._children = [_Child(spec) for spec in processes]
@@ -172,7 +171,8 @@ def _signals(*watched: signal.Signals) -> Any:
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
     os.set_blocking(writable, False)
-    former = {number: signal.signal(number, _ignore) for number in watched}
+    # With no handler in Python a signal would not reach the pipe: this one does nothing.
+    former = {number: signal.signal(number, lambda *_: None) for number in watched}
     former_descriptor = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
 
     def arrived(seconds: float) -> bytes:
@@ -189,10 +189,6 @@ def _signals(*watched: signal.Signals) -> Any:
             signal.signal(number, handler)
         os.close(readable)
         os.close(writable)
-
-
-def _ignore(_signum: int, _frame: FrameType | None) -> None:
-    """Do nothing: a signal without a handler in Python would not reach the pipe."""
 
 
 def end_with_supervisor() -> None:

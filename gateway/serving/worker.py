@@ -140,7 +140,9 @@ class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
         request = super().__next__()
         request._expected_100_continue = False
         _require_one_address(request)
-        _require_no_other_coding(request)
+        for name, value in request.headers:  # nothing here reads another one (RFC 9112 6.1)
+            if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+                raise UnsupportedTransferCoding(value)
         if request.body and isinstance(request.body.reader, ChunkedReader):
             try:
                 body = request.body.read(self.unreader.largest_body)
@@ -162,13 +164,6 @@ def _require_one_address(request: Request) -> None:
     hosts = [value for name, value in request.headers if name == "HOST"]
     if (hosts or request.version > (1, 0)) and not any(map(_HOST.fullmatch, hosts)):
         raise InvalidHeader("Host")
-
-
-def _require_no_other_coding(request: Request) -> None:
-    """Refuse a coding beside chunked: nothing here reads it (RFC 9112 section 6.1)."""
-    for name, value in request.headers:
-        if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
-            raise UnsupportedTransferCoding(value)
 
 
 class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
