@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
-from tests.exchange.handoffs.test_updates import CORRECTED
+from tests.exchange.handoffs.updating import CORRECTED
 from tests.founding import (
     ABROAD,
     HOTLINE,

@@ -15,7 +15,7 @@ from gateway.evidence.declarations import PLANNED
 from gateway.kernel.results import to_json
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
-from tests.exchange.handoffs.test_updates import CORRECTED
+from tests.exchange.handoffs.updating import CORRECTED
 from tests.exchange.moving_mandates import planned
 from tests.founding import (
     HOTLINE,

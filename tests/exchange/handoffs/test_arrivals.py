@@ -31,7 +31,7 @@ from tests.exchange.case.test_measures import (
     wanted,
 )
 from tests.exchange.handoffs.test_recalls import recalled, taken_back
-from tests.exchange.handoffs.test_updates import ADDED, held
+from tests.exchange.handoffs.updating import ADDED, held
 from tests.exchange.lifecycle.test_erasure import advanced, on_the_day
 from tests.exchange.lifecycle.test_erasure import wanted as earlier
 from tests.exchange.moving_mandates import moved

@@ -30,7 +30,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.exchange.handoffs.test_updates import awaited, covered, events
+from tests.exchange.handoffs.updating import awaited, covered, events
 from tests.exchange.standing.test_barriers import move_abroad, tool
 from tests.founding import (
     ABROAD,
