@@ -219,6 +219,9 @@ page_option = click.option(
     metavar="FILE.html",
     help="Write it as one page to print; nothing in it is loaded from elsewhere.",
 )
+csv_option = click.option(
+    "--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180)."
+)
 out_option = click.option("--out", required=True, type=NewFile(), help="The new file.")
 
 

@@ -159,7 +159,7 @@ def _searched(
 @partner_command(
     audit,
     *_SEARCHING,
-    click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180)."),
+    arguments.csv_option,
     page_option,
     language_option,
 )

@@ -1,6 +1,6 @@
 """A case in a file: read, checked offline as the gateway does it, and what in it is warned of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
@@ -47,17 +47,13 @@ class CaseFile(output.Input):
             self.fail(f"{value} is not JSON ({error}): {_A_CASE}", param, ctx)
         if not isinstance(content, dict) or "case" not in content:
             self.fail(f"{value} is not a case: {_A_CASE}", param, ctx)
-        if not _is_id(content["case"]):
-            wrong = "/case: must be a UUID in lower case"
-            self.fail(f"{value}: {wrong}", param, ctx)
+        try:
+            known = str(UUID(str(content["case"]))) == content["case"]
+        except ValueError:
+            known = False
+        if not known:
+            self.fail(f"{value}: /case: must be a UUID in lower case", param, ctx)
         return content
-
-
-def _is_id(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and str(UUID(value)) == value
-    except ValueError:
-        return False
 
 
 content_argument = click.argument("content", metavar="FILE", type=CaseFile())
@@ -121,33 +117,27 @@ def warn_of_erasure(content: Mapping[str, Any]) -> None:
         output.warn(f"in {left} days the case is erased for every recipient.")
 
 
-def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where free text of a valid case holds what belongs in an item, by JSON pointer."""
+def warn_of_content(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Warn of what may be meant otherwise in a valid case, before it is sent; each pointer with its
+    warning: free text that holds what belongs in an item, and an address that is there again."""
+    found = list[tuple[str, str]]()
     texts = {
         f"/statements/{number}/text": one.get("text", "")
         for number, one in enumerate(content.get("statements", ()))
     }
     texts["/marking/handling_note"] = content["marking"].get("handling_note", "")
     for pointer, text in texts.items():
-        if found := identifiers_in(text):
+        if named := identifiers_in(text):
             told = "put it into an item (an address is of the kind url), or leave it out"
-            yield pointer, f"holds {' and '.join(found)}: {told}"
-
-
-def _repeated(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where a valid case has an address again; host and scheme have no case (RFC 3986 6.2.2.1)."""
+            found.append((pointer, f"holds {' and '.join(named)}: {told}"))
     seen: dict[SplitResult, int] = {}
     for number, one in enumerate(content.get("items", ())):
         if one.get("kind") == "url":  # of a sealed one nobody sees it
-            parts = urlsplit(one["value"])
+            parts = urlsplit(one["value"])  # its host has no case (RFC 3986 6.2.2.1)
             first = seen.setdefault(parts._replace(netloc=parts.netloc.lower()), number)
             if first != number:
-                yield f"/items/{number}/value", f"is the address of /items/{first}: leave one out"
-
-
-def warn_of_content(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Warn of what may be meant otherwise before it is sent; each pointer with its warning."""
-    found = [*_identifiers(content), *_repeated(content)]
+                why = f"is the address of /items/{first}: leave one out"
+                found.append((f"/items/{number}/value", why))
     for pointer, why in found:
         output.warn(f"{pointer} {why}")
     return found

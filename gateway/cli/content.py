@@ -43,7 +43,14 @@ def show_opened(
         click.echo()
     more = dict[str, Any]()
     if options["open_sealed"]:
-        more["unsealed"] = [_element_json(one) for one in unsealed]
+        more["unsealed"] = []
+        for one in unsealed:
+            part, held = one.part, one.contents
+            told: dict[str, Any] = {"fault": one.fault}
+            if held is not None:
+                told = {"type": held.type, "category": held.category, "value": dict(held.value)}
+            named = {"id": part.id, "group": part.group, "sealed_to": part.sealed_to}
+            more["unsealed"].append({**named, **told})
     if before is not None:
         written = before.written
         more["was"] = {"result": written.result, "receipt": receipts.to_json(written.receipt)}
@@ -136,14 +143,6 @@ _ARRAYS: Mapping[str, str] = {
     "statements": "statements",
 }
 """What of a case are elements, and the heading under which they are printed."""
-
-
-def _element_json(one: OpenedElement) -> dict[str, Any]:
-    element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
-    if one.contents is None:
-        return {**element, "fault": one.fault}
-    kind = {"type": one.contents.type, "category": one.contents.category}
-    return {**element, **kind, "value": dict(one.contents.value)}
 
 
 def print_content(
@@ -244,7 +243,13 @@ class _Held:
         yield "routing", [_coded(name, content[name]) for name in ROUTING_FIELDS if name in content]
         yield "items", self._named("items", _item)
         yield "persons", self._named("subjects", self._person)
-        yield "references", self._named("references", lambda one: [_reference(one)])
+        yield (
+            "references",
+            self._named(
+                "references",
+                lambda one: [f"{wording.of_case('scheme', one['scheme'])} {one['value']}"],
+            ),
+        )
         yield "intake", [_coded(name, content[name]) for name in _INTAKE if name in content]
         yield "legal_basis", [_members(one) for one in self._parts("legal_basis")]
         yield "statements", self._named("statements", self._statement)
@@ -333,10 +338,6 @@ def _members(value: Part) -> str:
     """The fields of a part of a case."""
     told = {name: one for name, one in value.items() if one is not None and name != "id"}
     return ", ".join(_coded(name, one) for name, one in told.items())
-
-
-def _reference(one: Part) -> str:
-    return f"{wording.of_case('scheme', one['scheme'])} {one['value']}"
 
 
 def _item(one: Part) -> Iterator[str]:

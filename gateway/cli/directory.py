@@ -195,12 +195,9 @@ def show(gateway: Gateway, succession: UUID) -> None:
     found = gateway.succession(succession)
     if output.reply(found):
         return
-    fields = {
-        n.replace("_", " "): defang_text(v) if isinstance(v, str) else v
-        for n, v in found.items()
-        if n != "approvals"
-    }
-    output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
+    told = {n: defang_text(v) if isinstance(v, str) else v for n, v in found.items()}
+    told["approved by"] = output.format_value(approved_by(found))
+    output.print_members(told, "approvals")
 
 
 def approved_by(shown: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ the case is erased: commands that name an element find it there, before anything
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,11 @@ def keep(gateway: Gateway, opened: ConsultedContent) -> None:
         return
     of, day = str(event.get("handoff") or content["case"]), event["time"][:10]
     given = sd_jwt.parse(opened.presentation).disclosures
-    digests = {one.value["id"]: one.digest for one in given if _is_element(one.value)}
+    digests = {
+        one.value["id"]: one.digest
+        for one in given
+        if isinstance(one.value, Mapping) and "id" in one.value
+    }
     ids = {one: digests.get(one, "") for one in ids_in(content)}
     kept = {**_read(file), of: {"until": content["marking"]["erase_on"], "ids": ids}}
     left = {name: one for name, one in kept.items() if one["until"] > day}
@@ -108,14 +112,10 @@ def keep(gateway: Gateway, opened: ConsultedContent) -> None:
         )
 
 
-def _is_element(value: Any) -> bool:
-    return isinstance(value, Mapping) and "id" in value
-
-
 def find(gateway: Gateway, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a command with the ids of the elements that it names by their ends."""
-    named = [one for value in arguments.values() for one in _several(value)]
-    if not any(isinstance(one, ElementEnd) for one in named):
+    values = [one if isinstance(one, tuple) else (one,) for one in arguments.values()]
+    if not any(isinstance(one, ElementEnd) for several in values for one in several):
         return dict(arguments)
     ids = _shown(gateway, arguments)
 
@@ -141,10 +141,6 @@ def find(gateway: Gateway, arguments: Mapping[str, Any]) -> dict[str, Any]:
         name: tuple(map(whole, value)) if isinstance(value, tuple) else whole(value)
         for name, value in arguments.items()
     }
-
-
-def _several(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _shown(gateway: Gateway, arguments: Mapping[str, Any]) -> dict[str, str]:

@@ -302,7 +302,13 @@ def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None)
     runs = gateway.conformance
     begun = earlier or str(runs.start(by).result["run"])
     started = runs.show(begun)
-    case = _sample() if case_file is None else _read_case(case_file)
+    if case_file is None:
+        case = _sample()
+    else:
+        with raising(SettingsError, f"{case_file} is not JSON"):
+            case = canonical.decode(read_file(case_file))
+        if not isinstance(case, dict):
+            raise SettingsError(f"{case_file} is not a case: a JSON object is expected")
     outcomes = list(ConformanceRunner(runs, by, case).steps(started))
     after = runs.show(str(started["run"]))
     steps = [
@@ -355,14 +361,6 @@ def show(gateway: Gateway, identifier: UUID) -> None:
     output.say(f"run {found['run']} of {found['system']}: {found['state']}")
     states = {True: "passed", False: "open"}
     output.print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
-
-
-def _read_case(file: Path) -> dict[str, Any]:
-    with raising(SettingsError, f"{file} is not JSON"):
-        case = canonical.decode(read_file(file))
-    if not isinstance(case, dict):
-        raise SettingsError(f"{file} is not a case: a JSON object is expected")
-    return case
 
 
 def _sample() -> dict[str, Any]:

@@ -17,25 +17,17 @@ def give_examples(command: click.Command, *path: str) -> None:
             give_examples(below, *path, name)
     elif "Example: " not in (command.help or ""):
         where = ["--home gw"] if path[0] == "admin" else []
-        words = [path[0], *where, *path[1:], *_given(command, path)]
+        ids, arguments, options = iter(("0198...", "0197...")), [], []
+        for one in command.params:
+            if isinstance(one, click.Argument) and one.required:
+                arguments.append(_sample(one, path) or next(ids))
+            elif isinstance(one, click.Option) and (one.required or one.envvar == "CASEGATE_HOME"):
+                given = "gw" if one.name == "folder" else _sample(one, path)
+                options.append(f"{one.opts[-1]} {given}")
+        more = _MORE.get(" ".join(path), ())
+        words = [path[0], *where, *path[1:], *arguments, *options, *more]
         command.help = f"{cleandoc(command.help or '')}\n\n{output.example(*words)}"
     command.short_help = (command.help or "").partition("\n\n")[0]
-
-
-def _given(command: click.Command, path: tuple[str, ...]) -> list[str]:
-    """The arguments that must be given, then the options, with the folder of an operator."""
-    ids = iter(("0198...", "0197..."))
-    arguments = [
-        _sample(one, path) or next(ids)
-        for one in command.params
-        if one.required and isinstance(one, click.Argument)
-    ]
-    options = [
-        f"{one.opts[-1]} {'gw' if one.name == 'folder' else _sample(one, path)}"
-        for one in command.params
-        if isinstance(one, click.Option) and (one.required or one.envvar == "CASEGATE_HOME")
-    ]
-    return [*arguments, *options, *_MORE.get(" ".join(path), ())]
 
 
 def _sample(one: click.Parameter, path: tuple[str, ...]) -> str | None:

@@ -1,6 +1,6 @@
 """`casegate figures`: what was sent and received in a period, counted from one's own events."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 from gateway.text import catalogue
-from gateway.verification import event_table
 
 SENT, RECEIVED = "sent", "received"
 _ANSWERS = frozenset({"handoff.accepted", "handoff.declined", "handoff.redirected"})
@@ -50,19 +49,7 @@ def collect(
         if first <= parse_timestamp(one["offered_at"]).astimezone(UTC).date() <= last
         and purpose in (None, *one["purpose"])
     ]
-    told = _moves_in(gateway, {one["handoff"] for one in listed})
-    with output.progress("Reading outcomes") as tell:
-        for number, one in enumerate(listed, 1):
-            yield _count(gateway, one, told[one["handoff"]])
-            tell(number, len(listed))
-
-
-_Moves = dict[str, tuple[str, datetime]]
-"""What happened in a handoff, in order: type and time of each event by its id."""
-
-
-def _moves_in(gateway: Gateway, handoffs: Iterable[str]) -> Mapping[str, _Moves]:
-    moves: dict[str, _Moves] = {name: {} for name in handoffs}
+    moves: dict[str, _Moves] = {one["handoff"]: {} for one in listed}
     ends: list[int] = []
     with output.progress("Reading events") as tell:
         for entry in gateway.events(on_end=lambda _, end: ends.append(end.stream_number)):
@@ -71,7 +58,14 @@ def _moves_in(gateway: Gateway, handoffs: Iterable[str]) -> Mapping[str, _Moves]
             if entry.confirmed.allowed and event.get("handoff") in moves:
                 at = parse_timestamp(event["time"])
                 moves[event["handoff"]][event["id"]] = (event["type"], at)
-    return moves
+    with output.progress("Reading outcomes") as tell:
+        for number, one in enumerate(listed, 1):
+            yield _count(gateway, one, moves[one["handoff"]])
+            tell(number, len(listed))
+
+
+_Moves = dict[str, tuple[str, datetime]]
+"""What happened in a handoff, in order: type and time of each event by its id."""
 
 
 def _hours(start: datetime, ends: Iterator[datetime]) -> float | None:
@@ -142,17 +136,17 @@ class Figures:
                     "result": catalogue.word("results_of_handoffs", one.result, self.language),
                 }
                 groups.setdefault(tuple(cells[name] for name in by), []).append(one)
-        return [self._row(by, key, ones) for key, ones in sorted(groups.items())]
-
-    def _row(self, by: Sequence[str], key: Sequence[str], ones: list[Counted]) -> dict[str, str]:
-        row = {**dict(zip(by, key, strict=True)), "number": str(len(ones))}
-        for name in ("answered", "removed"):
-            hours = [value for one in ones if (value := getattr(one, name)) is not None]
-            middle = f"{median(hours):.1f}" if hours else ""
-            french = self.language == catalogue.FRENCH
-            row |= {name: str(len(hours))}
-            row |= {f"{name}_hours": middle.replace(".", ",") if french else middle}
-        return {self.phrase(name): cell for name, cell in row.items()}
+        rows = []
+        for key, ones in sorted(groups.items()):
+            row = {**dict(zip(by, key, strict=True)), "number": str(len(ones))}
+            for name in ("answered", "removed"):
+                hours = [value for one in ones if (value := getattr(one, name)) is not None]
+                middle = f"{median(hours):.1f}" if hours else ""
+                french = self.language == catalogue.FRENCH
+                row |= {name: str(len(hours))}
+                row |= {f"{name}_hours": middle.replace(".", ",") if french else middle}
+            rows.append({self.phrase(name): cell for name, cell in row.items()})
+        return rows
 
     def blocks(self, lines: Sequence[str]) -> Iterator[page.Block]:
         """Return the tables of each direction, below the sentences that belong to all."""
@@ -175,7 +169,7 @@ class Figures:
     "--to", "last", type=arguments.CalendarDay(), required=True, help="The last day (UTC)."
 )
 @click.option("--purpose", type=arguments.Words(Purpose), help="Only handoffs for this purpose.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
+@arguments.csv_option
 @arguments.page_option
 @language_option
 @partner
@@ -208,11 +202,7 @@ def figures(
     made = catalogue.moment(today, language)
     lines = [found.phrase("made", day=made), found.phrase("how")]
     blocks = [*found.blocks(lines)]
-    if file is not None:
-        output.write_new(file, page.render(title, blocks, language).encode())
-    if as_csv:
-        click.echo(event_table.to_csv(found.rows(EVERY)), nl=False)
-        return
     counted = [asdict(one) for one in found.counted]
-    if not output.reply({"from": str(first), "to": str(last), "handoffs": counted}):
-        page.show(title, blocks if file is None else ())
+    told = {"from": str(first), "to": str(last), "handoffs": counted}
+    table = found.rows(EVERY) if as_csv else None
+    page.answer(title, blocks, language, told, file=file, table=table)

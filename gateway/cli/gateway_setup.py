@@ -53,7 +53,13 @@ root_passphrase_option: Callable[[Any], Any] = click.option(
 def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     """Return what the file holds; without one it is asked for, a new one twice."""
     if file is not None:
-        return _one_line(file)
+        try:
+            text = files.read_private(file).decode().removesuffix("\n")
+        except UnicodeDecodeError:
+            text = "\n"
+        if "\n" in text:
+            raise click.ClickException(f"{file} is not one line of text")
+        return text
     try:
         with warnings.catch_warnings():  # without a terminal it would be shown as it is typed
             warnings.simplefilter("error", getpass.GetPassWarning)
@@ -67,17 +73,6 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
             "the root key's passphrase was not given: type it, or name its file with "
             "--root-passphrase-file"
         ) from None
-
-
-def _one_line(file: Path) -> str:
-    """The one line of a file for its owner alone, without its end; raises PrivateFileError."""
-    try:
-        text = files.read_private(file).decode().removesuffix("\n")
-    except UnicodeDecodeError:
-        text = "\n"
-    if "\n" in text:
-        raise click.ClickException(f"{file} is not one line of text")
-    return text
 
 
 # --- Making the operator's folder of a new gateway: whole, or not at all ---
@@ -174,10 +169,14 @@ def _fill(
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.write_secret(config.keys / name, keys.generate_secret())
     _make_authorities(config, passphrase, wiring.now())
-    people = [
-        Administrator(person, name, own_keys.get(person) or _make_person_key(config, person))
-        for person, name in persons
-    ]
+    people = []
+    for person, name in persons:
+        jwk = own_keys.get(person)
+        if jwk is None:
+            key = keys.generate_key(KeyPurpose.PERSON)
+            keys.write_key(config.people / f"{person}.pem", key)
+            jwk = json.dumps(key.public_jwk(), sort_keys=True)
+        people.append(Administrator(person, name, jwk))
     migrations.upgrade(config.database_url)
     _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, holding(config):
@@ -227,12 +226,6 @@ def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     files.create(config.issuing / f"{issuing.id}.pem", issuing.certificate_pem())
     publish_chain(config.published, root.certificate, [issuing.certificate])
     files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
-
-
-def _make_person_key(config: Config, person: str) -> str:
-    key = keys.generate_key(KeyPurpose.PERSON)
-    keys.write_key(config.people / f"{person}.pem", key)
-    return json.dumps(key.public_jwk(), sort_keys=True)
 
 
 # --- `casegate init`: make the operator's folder of a new gateway ---

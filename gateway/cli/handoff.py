@@ -181,22 +181,15 @@ def _answer_command(kind: answers.AnswerKind) -> None:
         fields = values_of(kind.fields, options)
         written = gateway.answer(cast(AnswerCommand, kind.command), handoff, by, **fields)
         state = f"handoff {output.short(handoff)} is {written.result['state']}"
-        return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
+        if not kind.keeps_state:
+            return written, state
+        told = [one.name for one in kind.fields if one.type is answers.FieldType.WORD]
+        recorded = [kind.name.replace("_", " "), *(str(fields[n]) for n in told if n in fields)]
+        return written, f"{' '.join(recorded)} recorded; {state}"
 
     command.__doc__ = kind.about
     declared = (*options_of(kind.fields), *(_ERASED if kind.name == "recall_answer" else ()))
     write_command(handoff, handoff_argument, *declared, name=verb)(command)
-
-
-def _recorded(kind: answers.AnswerKind, fields: Mapping[str, Any]) -> str:
-    """Return what an answer put on record that leaves the handoff in its state: its kind and its
-    words."""
-    words = [
-        str(fields[one.name])
-        for one in kind.fields
-        if one.type is answers.FieldType.WORD and one.name in fields
-    ]
-    return " ".join([kind.name.replace("_", " "), *words, "recorded"])
 
 
 def _agree(view: Mapping[str, Any]) -> None:

@@ -206,6 +206,11 @@ def print_fields(fields: Mapping[str, Any]) -> None:
         print_wrapped(sanitise(format_value(value)), f"  {name.ljust(width)}  ", width + 4)
 
 
+def print_members(members: Mapping[str, Any], *apart: str) -> None:
+    """Print the members of an object, but those ``apart``, their names in words."""
+    print_fields({n.replace("_", " "): value for n, value in members.items() if n not in apart})
+
+
 def format_time(value: str | datetime) -> str:
     """A time as people read it, ``2026-01-02 03:04 UTC``; a text that is none stays as it is."""
     try:

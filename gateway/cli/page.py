@@ -3,14 +3,17 @@
 Nothing in a page is loaded from elsewhere or can be followed, and every text in it is escaped.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+from typing import Any
 
 import click
 
 from gateway.cli import output
 from gateway.text.html_page import frame
+from gateway.verification import event_table
 from gateway.verification.report import plain
 
 
@@ -41,30 +44,49 @@ def organisation(id_: str, names: Mapping[str, str]) -> str:
 
 def render(title: str, blocks: Iterable[Block], language: str, label: str = "") -> str:
     """The page of these blocks."""
-    body = "".join(line for one in blocks for line in _html(one))
-    return frame(_shown(title), body, language, label)
-
-
-def _html(one: Block) -> Iterator[str]:
-    yield f"<h{one.level}>{_shown(one.heading)}</h{one.level}>\n"
-    if one.alert:
-        yield f'<p class="result">{_shown(one.alert)}</p>\n'
-    yield from (f"<p>{_shown(line)}</p>\n" for line in one.lines)
-    if one.rows:
-        head = "".join(f"<th>{_shown(name)}</th>" for name in one.columns)
-        yield f"<table{' class=figures' if head else ''}>\n{head and f'<tr>{head}</tr>'}"
-        for row in one.rows:
-            yield f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>\n"
-        yield "</table>\n"
-    if one.written:
-        text = f'<p class="written">{_shown(one.written)}</p>\n'
-        opened = "" if one.closed else " open"
-        summary = f"<summary>{_shown(one.folded)}</summary>\n"
-        yield f"<details{opened}>{summary}{text}</details>\n" if one.folded else text
+    parts = list[str]()
+    for one in blocks:
+        parts.append(f"<h{one.level}>{_shown(one.heading)}</h{one.level}>\n")
+        if one.alert:
+            parts.append(f'<p class="result">{_shown(one.alert)}</p>\n')
+        parts += (f"<p>{_shown(line)}</p>\n" for line in one.lines)
+        if one.rows:
+            head = "".join(f"<th>{_shown(name)}</th>" for name in one.columns)
+            parts.append(f"<table{' class=figures' if head else ''}>\n")
+            parts.append(f"<tr>{head}</tr>" if head else "")
+            for row in one.rows:
+                parts.append(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>\n")
+            parts.append("</table>\n")
+        if one.written:
+            text = f'<p class="written">{_shown(one.written)}</p>\n'
+            opened = "" if one.closed else " open"
+            summary = f"<summary>{_shown(one.folded)}</summary>\n"
+            parts.append(f"<details{opened}>{summary}{text}</details>\n" if one.folded else text)
+    return frame(_shown(title), "".join(parts), language, label)
 
 
 def _shown(text: str) -> str:
     return "\n".join(escape(plain(line)) for line in text.split("\n"))
+
+
+def answer(
+    title: str,
+    blocks: Sequence[Block],
+    language: str,
+    told: Mapping[str, Any],
+    *,
+    file: Path | None,
+    table: Sequence[Mapping[str, str]] | None,
+) -> None:
+    """Write a page, where there is a new ``file`` for it; then print what a command answers: a
+    ``table`` as comma-separated values, ``told`` for machines, or else the page as text, of one
+    that was written its title alone."""
+    if file is not None:
+        output.write_new(file, render(title, blocks, language).encode())
+    if table is not None:
+        click.echo(event_table.to_csv(table), nl=False)
+    elif not output.reply(told):
+        show(title, blocks if file is None else ())
 
 
 def show(title: str, blocks: Iterable[Block]) -> None:

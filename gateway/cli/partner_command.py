@@ -212,10 +212,20 @@ def elsewhere(item: Mapping[str, Any]) -> str:
 
 @contextmanager
 def connected(file: Path) -> Iterator[Gateway]:
-    """A gateway for one command; what can be expected to go wrong ends as one sentence."""
+    """A gateway for one command; what can be expected to go wrong ends as one sentence.
+
+    A person at a terminal is told when nothing was answered yet.
+    """
     try:
-        with Gateway.open(file) as gateway, _patience(gateway):
-            yield gateway
+        with Gateway.open(file) as gateway:
+            clock = threading.Timer(PATIENCE, tell_silence, [gateway])
+            clock.daemon = True
+            if sys.stderr.isatty():
+                clock.start()
+            try:
+                yield gateway
+            finally:
+                clock.cancel()
     except ClientError as error:
         raise Failure(error) from error
     except KeyboardInterrupt as stopped:
@@ -228,19 +238,6 @@ def connected(file: Path) -> Iterator[Gateway]:
 
 PATIENCE = 3.0
 """Seconds without any answer after which a person reads that the command waits."""
-
-
-@contextmanager
-def _patience(gateway: Gateway) -> Iterator[None]:
-    """Tell a person at a terminal that nothing was answered yet."""
-    clock = threading.Timer(PATIENCE, tell_silence, [gateway])
-    clock.daemon = True
-    if sys.stderr.isatty():
-        clock.start()
-    try:
-        yield
-    finally:
-        clock.cancel()
 
 
 def tell_silence(gateway: Gateway) -> None:

@@ -62,7 +62,15 @@ def explain(rules: Sequence[str]) -> None:
     and who may be told its name. A number, as R3, stands for all of its rules; an action, as
     handoff.accept, for all that speak of it.
     """
-    known, told = _rules(), dict[str, Mapping[str, str]]()
+    # What each rule says, and its policy, without the engine: a partner has none.
+    known = dict[str, tuple[Mapping[str, str], str]]()
+    for file in sorted(policy_folder().rglob("*.cedar")):
+        for one in _POLICY.finditer(file.read_text("utf-8")):
+            known[one["id"]] = _says(f"{one['effect']}s", one["reason"], one["tell"]), one[0]
+    for kind, name in RULES_OF_REFUSALS.items():
+        known[name] = _says("forbids, in code", plain(str(kind.__doc__)), "caller"), ""
+    known |= {name: (_says("no policy", s, "nobody"), "") for name, s in _SPOKEN.items()}
+    told = dict[str, Mapping[str, str]]()
     for asked in rules:
         part = asked[:1].upper() + asked[1:]
         meant = [one for one in known if one == part or one.startswith(f"{part}.")]
@@ -97,7 +105,7 @@ def revision(folder: Path | None) -> None:
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))
     if not output.reply(told):
-        output.print_fields({name.replace("_", " "): value for name, value in told.items()})
+        output.print_members(told)
 
 
 @contextmanager
@@ -114,17 +122,6 @@ _POLICY = re.compile(
     r"(?P<effect>permit|forbid).*?;\n",
     re.DOTALL,
 )
-
-
-def _rules() -> Mapping[str, tuple[Mapping[str, str], str]]:
-    """Return what each rule says, and its policy, without the engine: a partner has none."""
-    found = dict[str, tuple[Mapping[str, str], str]]()
-    for file in sorted(policy_folder().rglob("*.cedar")):
-        for one in _POLICY.finditer(file.read_text("utf-8")):
-            found[one["id"]] = _says(f"{one['effect']}s", one["reason"], one["tell"]), one[0]
-    for kind, name in RULES_OF_REFUSALS.items():
-        found[name] = _says("forbids, in code", plain(str(kind.__doc__)), "caller"), ""
-    return found | {name: (_says("no policy", s, "nobody"), "") for name, s in _SPOKEN.items()}
 
 
 def _says(effect: str, sentence: str, tell: str) -> Mapping[str, str]:

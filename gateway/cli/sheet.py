@@ -109,17 +109,14 @@ class Sheet:
             "entry": f"{confirmed.index} ({event['log']})",
         }
         named = [(self._phrase(name), str(value)) for name, value in rows.items() if value]
-        lines = [self._phrase("metadata"), self._phrase("evidence")]
-        return Block(self._phrase("case"), alert=" ".join(self._alerts()), lines=lines, rows=named)
-
-    def _alerts(self) -> Iterator[str]:
-        if "simulated_date" in self.opened.written.confirmed.event:
-            yield self._phrase("simulated")
-        if change := self.opened.superseded:
+        alerts = [self._phrase("simulated")] if "simulated_date" in event else []
+        if change := opened.superseded:
             kind, at = change["change"], catalogue.moment(change["at"], self.language)
             key = "stricter" if kind == ChangeKind.TIGHTENING else "superseded"
             said = self._word("values", kind)
-            yield self._phrase(key, at=at, version=change["version"], change=said)
+            alerts.append(self._phrase(key, at=at, version=change["version"], change=said))
+        lines = [self._phrase("metadata"), self._phrase("evidence")]
+        return Block(self._phrase("case"), alert=" ".join(alerts), lines=lines, rows=named)
 
     def _organisation(self, name: str) -> str:
         return organisation(name, self.names)
@@ -159,25 +156,21 @@ class Sheet:
             yield Block(self._phrase(array))
         for number, one in enumerate(parts, 1):
             strong = one.get("content_warning") == "strong"
-            notes = [*self._notes(one)] if name == "classification" else []
+            notes = ["warning"] if strong else []
+            if name == "classification":  # a match is no finding; what took its place
+                replacing = (other.get("supersedes") for other in parts)
+                final = is_final(one["scheme"], one["code"], one["method"])
+                notes += ["match"] if one["method"] in MACHINE_METHODS else []
+                notes += ["contested" if final else "replaced"] if one["id"] in replacing else []
             yield Block(
                 self._phrase(name, number=number),
                 level=3,
-                alert=self._phrase("and").join(map(self._phrase, ["warning"] if strong else notes)),
+                alert=self._phrase("and").join(map(self._phrase, notes)),
                 rows=self._rows({field: one[field] for field in one if field != "text"}),
                 written=one.get("text", ""),
                 folded=self._phrase("folded") if strong else "",
                 closed=strong and not self.full,
             )
-
-    def _notes(self, one: Part) -> Iterator[str]:
-        """Return what must be known of a classification: a match is no finding, and what took its
-        place."""
-        if one["method"] in MACHINE_METHODS:
-            yield "match"
-        if any(other.get("supersedes") == one["id"] for other in self._elements("classifications")):
-            final = is_final(one["scheme"], one["code"], one["method"])
-            yield "contested" if final else "replaced"
 
     def _rows(self, part: Part) -> list[tuple[str, str]]:
         """Return a row for each field of a part, and for each of several checks or the like."""
@@ -189,18 +182,17 @@ class Sheet:
         for name, value in part.items():
             parts = isinstance(value, list) and all(isinstance(one, dict) for one in value)
             for one in value if parts else [value]:
-                text = self._code(part) if name == "code" else self._value(name, one)
+                text = self._value(name, one)
+                if name == "code":
+                    key = f"code.{part.get('scheme')}.{one}"
+                    words = self._word("codes", key)
+                    text = str(one) if words == key else f"{words} ({one})"
                 rows.append((self._label(name), text))
         return rows
 
     def _label(self, name: str) -> str:
         text = catalogue.label(name, self.language)
         return text[:1].upper() + text[1:]
-
-    def _code(self, part: Part) -> str:
-        code, key = str(part["code"]), f"code.{part.get('scheme')}.{part['code']}"
-        words = self._word("codes", key)
-        return code if words == key else f"{words} ({code})"
 
     def _value(self, name: str, value: Any) -> str:
         """A value in words; a text that a person wrote, as it is."""
@@ -218,19 +210,17 @@ class Sheet:
         if name in _ORGANISATIONS:
             return self._organisation(text)
         if name in _ELEMENTS:
-            return self._element(text)
+            numbers = {
+                one.get("id"): self._phrase(part, number=number)
+                for array, part in _PARTS.items()
+                for number, one in enumerate(self._elements(array), 1)
+            }
+            return {"case": self._phrase("the_case"), **numbers}.get(text, text)
         if name in _DAYS:
             return catalogue.moment(text, self.language)
         if name.endswith("_at"):  # to the minute in words, and exactly
             return f"{catalogue.moment(text, self.language)} ({text})"
         return catalogue.case_code(name, text, self.language)
-
-    def _element(self, id_: str) -> str:
-        for array, name in _PARTS.items():
-            for number, one in enumerate(self._elements(array), 1):
-                if one.get("id") == id_:
-                    return self._phrase(name, number=number)
-        return self._phrase("the_case") if id_ == "case" else id_
 
     def _sealed(self) -> Iterator[Block]:
         closed = [OpenedElement(one, None) for one in sealed_parts(self.opened.content)]

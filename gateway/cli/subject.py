@@ -15,7 +15,6 @@ from gateway.cli.verify import language_option
 from gateway.client import Gateway
 from gateway.client.handoffs import FoundItems
 from gateway.text import catalogue
-from gateway.verification import event_table
 
 REASON_CODE = "rights_request"
 REQUESTS = ("access", "erasure")
@@ -105,7 +104,7 @@ _OPTIONS: Sequence[Parameter] = (
         "--reason", required=True, help="Reason, up to 200 characters; it is recorded in your log."
     ),
     *ITEM_OPTIONS,
-    click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180)."),
+    arguments.csv_option,
     arguments.page_option,
     language_option,
 )
@@ -144,11 +143,6 @@ def search(
     ]
     names = {one["organisation"]: one["name"] for one in gateway.organisations()}
     draft = Draft(request, asked, found, views, names, language)
-    blocks = [*draft.blocks(by, reason)]
-    if file is not None:
-        output.write_new(file, page.render(draft.title, blocks, language).encode())
-    if as_csv:
-        click.echo(event_table.to_csv(draft.rows()), nl=False)
-        return
-    if not output.reply({"request": request, **found}):
-        page.show(draft.title, blocks if file is None else ())
+    blocks, table = [*draft.blocks(by, reason)], draft.rows() if as_csv else None
+    told = {"request": request, **found}
+    page.answer(draft.title, blocks, language, told, file=file, table=table)

@@ -152,20 +152,16 @@ def _gathered(
         trust = gather_trust(places, *named, authorities=authorities)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    if not (trust.log_keys or trust.gateway_keys or trust.organisations):
-        raise click.UsageError(
-            "; ".join(map(_empty, places))
-            or "say whose keys you trust: --trust, or one key, as by --log-key"
-        )
-    return trust
-
-
-def _empty(folder: Path) -> str:
-    """That a folder holds no keys, and which folder below it does."""
-    patterns = ("*/*.vkey", f"*/{CONNECTION_FILE}", "*/gateway-keys.json")
-    below = sorted({file.parent for pattern in patterns for file in folder.glob(pattern)})
-    instead = f"; give {' or '.join(map(str, below))}" if below else f". {TRUST_FOLDER}"
-    return f"{folder.absolute()} holds no keys{instead}"
+    if trust.log_keys or trust.gateway_keys or trust.organisations:
+        return trust
+    empty = []
+    for folder in places:
+        patterns = ("*/*.vkey", f"*/{CONNECTION_FILE}", "*/gateway-keys.json")
+        below = sorted({file.parent for pattern in patterns for file in folder.glob(pattern)})
+        instead = f"; give {' or '.join(map(str, below))}" if below else f". {TRUST_FOLDER}"
+        empty.append(f"{folder.absolute()} holds no keys{instead}")
+    none = "say whose keys you trust: --trust, or one key, as by --log-key"
+    raise click.UsageError("; ".join(empty) or none)
 
 
 language_option = click.option(

@@ -428,10 +428,13 @@ def _coded(value: Any, language: str) -> str:
     """A value of a document, its names and codes in words."""
     match value:
         case dict():
-            return ", ".join(
-                f"{word('fields', name, language)} {_member(name, one, language)}"
-                for name, one in value.items()
-            )
+            told = []
+            for name, one in value.items():
+                words = _coded(one, language)
+                if name == "topics":  # they have words of their own, the others any field's
+                    words = ", ".join(case_code(name, topic, language) for topic in one)
+                told.append(f"{word('fields', name, language)} {words}")
+            return ", ".join(told)
         case list() | tuple():
             words = ", ".join(_coded(one, language) for one in value)
             return words or word("values", "none", language)
@@ -443,13 +446,6 @@ def _coded(value: Any, language: str) -> str:
             tables = ("values", "events", "results")
             known = (one for one in tables if str(value) in _TABLES[one])
             return word(next(known, "values"), str(value), language)
-
-
-def _member(name: str, value: Any, language: str) -> str:
-    """A member of a value by its name: topics have words of their own, the others any field's."""
-    if name == "topics":
-        return ", ".join(case_code(name, one, language) for one in value)
-    return _coded(value, language)
 
 
 @cache

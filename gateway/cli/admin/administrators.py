@@ -351,7 +351,7 @@ def _show_applicant(entry: Mapping[str, Any]) -> None:
     if entry["status"] == Status.APPLIED and entry["application"]:
         names = ("organisation", "name", "kind", "country", "public_authority", "regimes")
         asked = {**{one: entry[one] for one in names}, **entry["application"]}
-        output.print_fields({name.replace("_", " "): said for name, said in asked.items()})
+        output.print_members(asked)
         click.echo()
 
 

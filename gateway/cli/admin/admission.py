@@ -153,7 +153,11 @@ def _read(file: Path) -> tuple[str, list[_AskedChange]]:
             try:
                 values = _values(file, part, one)
                 read = read_fields(CHANGES[part.action].fields, values)
-                wrong += _ahead(where, part.action, read)
+                wrong += [
+                    f"{where}/{field.name} is after today"
+                    for field in CHANGES[part.action].fields
+                    if field.passed and (day := read[field.name]) and day > now().date()
+                ]
             except ValidationFailed as invalid:
                 wrong += [f"{where}{pointer} {why}" for pointer, why in invalid.errors]
             except OSError as error:
@@ -178,13 +182,6 @@ def _values(file: Path, part: _Part, given: Any) -> Any:
         document = file.parent / str(values.pop("decision_document"))
         values["document_sha256"] = base64url.digest(document.read_bytes())
     return values
-
-
-def _ahead(place: str, action: str, read: Mapping[str, Any]) -> Iterator[str]:
-    """Return which days of what has happened are after today."""
-    for one in CHANGES[action].fields:
-        if one.passed and (day := read[one.name]) is not None and day > now().date():
-            yield f"{place}/{one.name} is after today"
 
 
 def _missing(named: set[str], known: bool) -> list[str]:

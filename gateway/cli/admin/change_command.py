@@ -21,7 +21,7 @@ from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given
 
 if TYPE_CHECKING:
-    from gateway import wiring
+    pass
 
 
 def change_registry(
@@ -35,26 +35,18 @@ def change_registry(
         except LogFrozen as frozen:
             if not isinstance(reached, HostRegistry) or frozen.recorded is not None:
                 raise
-            _suspend(session, reached.gateway, change, frozen)
+            from gateway.maintenance import comparison, suspensions  # noqa: PLC0415 - of the server
+
+            if action != comparison.SUSPEND:  # any other change has to wait
+                raise
+            (signed, *_) = approvals(session, reached.gateway, change)
+            suspensions.keep_suspension(reached.gateway, change, signed)
+            click.echo(
+                f"The log is frozen ({frozen.detail}). {organisation} is out of service from now "
+                "on; maintenance records its suspension when the log goes on."
+            )
             return
         show(action, made)
-
-
-def _suspend(
-    session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change, frozen: LogFrozen
-) -> None:
-    """Take a member out of service though the log is frozen; any other change has to wait."""
-    from gateway.maintenance.comparison import SUSPEND  # noqa: PLC0415 - of the server
-    from gateway.maintenance.suspensions import keep_suspension  # noqa: PLC0415 - of the server
-
-    if change.action != SUSPEND:
-        raise frozen
-    (signed, *_) = approvals(session, gateway, change)
-    keep_suspension(gateway, change, signed)
-    click.echo(
-        f"The log is frozen ({frozen.detail}). {change.organisation} is out of service from now "
-        "on; maintenance records its suspension when the log goes on."
-    )
 
 
 def result_json(written: Made) -> dict[str, Any]:

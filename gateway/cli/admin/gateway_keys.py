@@ -1,7 +1,7 @@
 """`casegate admin gateway-key`: the gateway's own keys."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -143,27 +143,21 @@ def _rekey_cases(
         done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
         ring.activate(coming)
     old = [one for one in kek.known() if one != ring.key_encryption().current]
-    if coming is not None or old or ring.left():
-        return [*done, *_withdraw(session, gateway, old)]
-    made = kek.make()
-    done.append(_recorded(session, gateway, KEK, RotationStep.PUBLISH, made))
-    ring.publish(made)
-    return done
-
-
-def _withdraw(
-    session: AdminSession, gateway: wiring.GatewayRuntime, old: Sequence[str]
-) -> Iterator[WriteResult]:
-    """Wrap what is left by the current key, and destroy those that nothing needs then."""
-    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
-    total = done = ring.left()
+    if coming is None and not old and not ring.left():
+        made = kek.make()
+        done.append(_recorded(session, gateway, KEK, RotationStep.PUBLISH, made))
+        ring.publish(made)
+        return done
+    # Wrap what is left by the current key, and destroy those that nothing needs then.
+    total = left = ring.left()
     with output.progress("wrapping") as tell:
         while wrapped := ring.rewrap(AT_ONCE):
-            done -= wrapped
-            tell(total - max(done, 0), total)
+            left -= wrapped
+            tell(total - max(left, 0), total)
     for one in old:
-        yield _recorded(session, gateway, KEK, RotationStep.RETIRE, one)
+        done.append(_recorded(session, gateway, KEK, RotationStep.RETIRE, one))
         kek.remove(one)
+    return done
 
 
 def _show_steps(gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]) -> None:
@@ -256,7 +250,7 @@ def show_authority(folder: Path, authority: str | None) -> None:
     fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
     if output.reply(_for_machines(fields)):
         return
-    output.print_fields({name.replace("_", " "): value for name, value in fields.items()})
+    output.print_members(fields)
 
 
 def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredAuthority:

@@ -70,15 +70,13 @@ def _print(entry: Mapping[str, Any]) -> None:
     }
     if peer := entry["peer"]:
         lists |= {name: rows for name, rows in peer.items() if _has_rows(rows)}
-    apart = {"application", "peer", *lists}
-    output.print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in apart})
+    output.print_members(entry, "application", "peer", *lists)
     if entry["application"]:
         click.echo("\napplication")
-        output.print_fields({n.replace("_", " "): v for n, v in entry["application"].items()})
+        output.print_members(entry["application"])
     if peer:
         click.echo("\npeer gateway")
-        fields = {n.replace("_", " "): v for n, v in peer.items() if n not in lists}
-        output.print_fields(fields)
+        output.print_members(peer, *lists)
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
@@ -326,9 +324,8 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
 
 
 def _print_report(found: Mapping[str, Any]) -> None:
-    lists = ("moved", "open", "approvals")
-    fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
-    output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
+    told = {**found, "approved by": output.format_value(approved_by(found))}
+    output.print_members(told, "moved", "open", "approvals")
     for name, columns in _HANDOFFS.items():
         rows = []
         for one in found[name]:  # each with what is to be done about it

@@ -174,7 +174,14 @@ def _on_host(session: AdminSession) -> AbstractContextManager["wiring.GatewayRun
 
 def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime, jti: UUID) -> str:
     """Sign a change with a person's key; PrivateFileError when the file holds none."""
-    whose, key = declarations.person_uri(issuer, person), _signing_key(key_file)
+    try:
+        key = keys.load_key(key_file, KeyPurpose.PERSON)
+    except keys.PassphraseNeeded:
+        if not output.interactive():
+            raise
+        given = click.prompt(f"Passphrase of {key_file}", hide_input=True, err=True)
+        key = keys.load_key(key_file, KeyPurpose.PERSON, given.encode())
+    whose = declarations.person_uri(issuer, person)
     heading = Heading(whose, issuer, at, jti, key, secrets.token_bytes)
     return declarations.issue_approval(
         heading,
@@ -182,17 +189,6 @@ def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime,
         organisation=change.organisation,
         change=change.values,
     ).compact()
-
-
-def _signing_key(file: Path) -> keys.SigningKey:
-    """A person's key; where it has a passphrase, a person at a terminal is asked for it."""
-    try:
-        return keys.load_key(file, KeyPurpose.PERSON)
-    except keys.PassphraseNeeded:
-        if not output.interactive():
-            raise
-    given = click.prompt(f"Passphrase of {file}", hide_input=True, err=True)
-    return keys.load_key(file, KeyPurpose.PERSON, given.encode())
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:

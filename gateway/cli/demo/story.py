@@ -263,7 +263,14 @@ class Scenario:
             "Metadata, never media. Attested: the gateway signs for who has no key yet.",
         )
         self.stage.start()
-        _refuse_media()
+        image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
+        report = {**json.loads(_data("content-csam.json")), "evidence": [image]}
+        try:
+            import_xarf(json.dumps(report).encode(), _profile(), wiring.new_id, wiring.now())
+        except ImportRefused:
+            say("a report with an image in it: refused whole, never media (R1)", "-", "red")
+        else:
+            raise RuntimeError("an image was let in")
         content = _import()
         content["marking"]["release_to"] = [OCRVP, OFMIN, self.abroad.issuer]
         self.case = content["case"]
@@ -662,17 +669,6 @@ def _signer(document: str | None) -> str:
         return ""
     claims = sd_jwt.read_unverified(document).claims
     return " (attested)" if "attested_for" in claims else " (signed)"
-
-
-def _refuse_media() -> None:
-    image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
-    report = {**json.loads(_data("content-csam.json")), "evidence": [image]}
-    try:
-        import_xarf(json.dumps(report).encode(), _profile(), wiring.new_id, wiring.now())
-    except ImportRefused:
-        say("a report with an image in it: refused whole, never media (R1)", "-", "red")
-    else:
-        raise RuntimeError("an image was let in")
 
 
 def _import(*, quiet: bool = False) -> dict[str, Any]:
