@@ -214,7 +214,7 @@ def elsewhere(item: Mapping[str, Any]) -> str:
 def connected(file: Path) -> Iterator[Gateway]:
     """A gateway for one command; what can be expected to go wrong ends as one sentence.
 
-    A person at a terminal is told when nothing was answered yet.
+    A person at a terminal reads when nothing was answered yet.
     """
     try:
         with Gateway.open(file) as gateway:

@@ -19,7 +19,7 @@ from gateway.cli.demo.environment import (
     MEMBERS,
     DemoEnvironment,
 )
-from gateway.cli.demo.story import OFMIN, Scenario, say
+from gateway.cli.demo.scenario import OFMIN, Scenario, say
 from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import raising
