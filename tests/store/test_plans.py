@@ -60,7 +60,7 @@ WHOLE: Mapping[str, str] = {
     "handoff_proof._WITHOUT": "the same",
     "proved._INDEX": "the same",
     "key_inventory._NEWEST": "the end of an index",
-    "log._BEGIN_AGAIN": "of members",
+    "log_terms._BEGIN_AGAIN": "of members",
     "log_integrity": "`doctor --log` verifies all of it",
     "notifications._STATES": "of receivers",
     "notifications._HEADS": "of members",
