@@ -475,7 +475,7 @@ def read_as_operator(
     return read(ports, actor, ActionRequest(action), allowed)
 
 
-def require_admin_scope(context: RequestContext, scope: str = "admin") -> None:
+def require_admin_scope(context: RequestContext, scope: str) -> None:
     """Let only a system go on that two persons gave the ``scope``, or a person who signed in and
     has it: policy is asked here too."""
     actor = context.actor

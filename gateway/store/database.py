@@ -518,7 +518,7 @@ def _begin(connections: ConnectionPool, *first: str, key: RetryKey | None = None
         raise DatabaseUnavailable(str(error)) from error
 
 
-def run_first(driver: Any, *first: str, key: RetryKey | None = None) -> Begun:
+def run_first(driver: Any, *first: str, key: RetryKey | None) -> Begun:
     """Run statements and look at the state of the database. Raises what the driver raises."""
     query, values = (_STATE, NO_VALUES) if key is None else (_STATE_AND_RETRY, key._asdict())
     state = prepare(query, tuple(values), driver.dialect)

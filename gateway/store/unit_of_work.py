@@ -128,7 +128,7 @@ class Round:
             raise
         return found
 
-    def begin_part(self, key: RetryKey | None = None) -> None:
+    def begin_part(self, key: RetryKey | None) -> None:
         """Begin a part that can be taken back alone: another writer's, or the next of the same."""
         self.writers += 1
         limit = self.store.database.limit_row_wait

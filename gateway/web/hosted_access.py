@@ -127,7 +127,7 @@ class HostedAccess:
         return replace(self.caller, credentials=shown)
 
     def _prepared_change(
-        self, endpoint: str, body: Mapping[str, Any], proposal: UUID | None = None
+        self, endpoint: str, body: Mapping[str, Any], proposal: UUID | None
     ) -> Prepared:
         """Word what an administrator approves: a change, one that waits, or the end of that."""
         match endpoint, proposal:

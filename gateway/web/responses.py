@@ -137,22 +137,19 @@ def _headers(gate: AppContext, problem: problems.ProblemType, refusal: Refusal) 
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.challenge is not None:
-        headers["WWW-Authenticate"] = _challenge(gate, problem.challenge, refusal)
+        # RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1.
+        parts = [f'error="{problem.challenge}"'] if problem.challenge else []
+        if isinstance(refusal, problems.InsufficientScope):
+            parts.append(f'scope="{refusal.scope}"')
+        metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
+        parts.append(f'resource_metadata="{metadata}"')
+        headers["WWW-Authenticate"] = f"Bearer {', '.join(parts)}"
     if problem.basic:
         headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
     if problem.status == 401:
         # A client whose rights have ended must not keep a connection open.
         headers["Connection"] = "close"
     return headers
-
-
-def _challenge(gate: AppContext, code: str, refusal: Refusal) -> str:
-    """RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1."""
-    parts = [f'error="{code}"'] if code else []
-    if isinstance(refusal, problems.InsufficientScope):
-        parts.append(f'scope="{refusal.scope}"')
-    metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
-    return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
 
 
 def _answer(
