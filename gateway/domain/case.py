@@ -491,6 +491,10 @@ class Element(NamedTuple):
     matter: frozenset[str] = frozenset()
 
 
+_CATEGORIES = {"items": "kind", "statements": "kind", "subjects": "category"}
+"""The field that says of which category an element of an array is; of the others the scheme."""
+
+
 def element(
     name: str,
     in_array: bool,
@@ -512,6 +516,7 @@ def element(
         strict = vocabulary.strictest([case_marking, vocabulary.Marking("RED", frozenset())])
         return Element(name, name, "sealed", strict, value["sealed_to"], matter=matter)
     perceptual = name == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ()))
+    stated = _CATEGORIES.get(name, "scheme")
     own = (
         [vocabulary.marking_of({"tlp": case_marking.tlp, **value["marking"]})]
         if "marking" in value
@@ -522,7 +527,7 @@ def element(
     return Element(
         group=name,
         name=name,
-        category=_category(name, value, police=police),
+        category="police_statement" if police and name == "statements" else str(value[stated]),
         marking=vocabulary.strictest([case_marking, *own]) if own else case_marking,
         perceptual=perceptual,
         matter=matter,
@@ -553,15 +558,3 @@ def sealed_parts(content: Mapping[str, Any]) -> tuple[SealedElement, ...]:
         for place, value in enumerate(content.get(name, ()))
         if is_sealed(value)
     )
-
-
-def _category(array: str, value: Mapping[str, Any], *, police: bool) -> str:
-    match array:
-        case "items":
-            return str(value["kind"])
-        case "statements":
-            return "police_statement" if police else str(value["kind"])
-        case "subjects":
-            return str(value["category"])
-        case _:
-            return str(value["scheme"])

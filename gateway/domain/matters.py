@@ -142,6 +142,8 @@ def findings(
     """
     items = [one for one in content.get("items", ()) if not is_sealed(one)]
     codes = content.get("classifications", ())
+    meant = {f"{c['scheme']}:{c['code']}" for c in codes if c["scheme"] in _MAPPED}
+    allowed = {code for one in content["matter"] for code in matters[Matter(one)].maps}
     found = {
         "names_child": _names_child(content, codes),
         "loose_trace": _has_loose_trace(items),
@@ -150,7 +152,7 @@ def findings(
         ),
         "proactive": content["intake_channel"] == "proactive",
         "unassessed": cleared and _is_unassessed(items, codes),
-        "other_matter": _means_another(content["matter"], codes, matters),
+        "other_matter": not meant <= allowed,
     }
     return frozenset(name for name, holds in found.items() if holds)
 
@@ -188,13 +190,3 @@ def _is_unassessed(
     }
     sources = [one["id"] for one in items if one.get("is_source")] or ["case"]
     return not legal.issuperset(sources)
-
-
-def _means_another(
-    named: Collection[str],
-    codes: Collection[Mapping[str, Any]],
-    matters: Mapping[Matter, MatterTerms],
-) -> bool:
-    said = {f"{c['scheme']}:{c['code']}" for c in codes if c["scheme"] in _MAPPED}
-    allowed = {code for one in named for code in matters[Matter(one)].maps}
-    return not said <= allowed

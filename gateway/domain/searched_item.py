@@ -7,7 +7,7 @@ somebody published have none: such a case is about content, never about a person
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
@@ -49,9 +49,14 @@ def searched_form(kind: SearchedKind, value: str) -> str:
     text = normalize("NFC", value.strip())
     if not text:
         raise ValueError("nothing is named")
-    if kind is SearchedKind.URL:
+    if kind is SearchedKind.HASH:
+        return _hash(text)
+    if kind is SearchedKind.URL or "://" in text:
         return _url(text)
-    return _hash(text) if kind is SearchedKind.HASH else _account(text)
+    form = normalize("NFKC", text).casefold().lstrip("@").strip()
+    if not form:
+        raise ValueError("no account is named")
+    return form
 
 
 def searched_items(
@@ -64,7 +69,12 @@ def searched_items(
     speech = any(matters[Matter(one)].speech for one in named)
     found = set[str]()
     for item in items:
-        for kind, value in _values(item):
+        if is_sealed(item):
+            continue
+        named_kind = _KINDS.get(item["kind"])
+        values = [] if named_kind is None else [(named_kind, item["value"])]
+        values += [(SearchedKind.HASH, one["value"]) for one in item.get("hash", ())]
+        for kind, value in values:
             if kind is SearchedKind.ACCOUNT and speech:
                 continue
             try:
@@ -77,15 +87,6 @@ def searched_items(
 def keyed(kind: SearchedKind, form: str) -> str:
     """A form with its kind, as indexes have it."""
     return f"{kind}:{form}"
-
-
-def _values(item: Mapping[str, Any]) -> Iterator[tuple[SearchedKind, str]]:
-    if is_sealed(item):
-        return
-    if (kind := _KINDS.get(item["kind"])) is not None:
-        yield kind, item["value"]
-    for one in item.get("hash", ()):
-        yield SearchedKind.HASH, one["value"]
 
 
 def _url(text: str) -> str:
@@ -146,12 +147,3 @@ def _hash(text: str) -> str:
     if len(body) != _PHOTODNA_BYTES:
         raise ValueError("is no hash")
     return body.hex()
-
-
-def _account(text: str) -> str:
-    if "://" in text:
-        return _url(text)
-    form = normalize("NFKC", text).casefold().lstrip("@").strip()
-    if not form:
-        raise ValueError("no account is named")
-    return form

@@ -231,7 +231,10 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         retention=None if kept is None else view_on_retention(context, kept, measures),
         interest=standing.barred.get("conflict") is True or None,
         to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
-        reissued_as=None if ended is None else _succeeded_by(context, found, ended),
+        # Its former recipient has no part in the handoff that follows.
+        reissued_as=None
+        if ended is None
+        else results.SucceededBy(ended.succession, ended.became if originates else None),
         reissue_of=None if made is None else _succeeds(context, made),
         conditions=versions.binding.conditions,
         erase_on=standing.case.erase_on,
@@ -370,17 +373,6 @@ def _reason_codes(
             break  # of a remote member's case not every version comes
         version = read_version(context.work, previous, before.version)
     return list(dict.fromkeys(codes))
-
-
-def _succeeded_by(
-    context: RequestContext, handoff: Handoff, ended: ReissuedHandoff
-) -> results.SucceededBy:
-    """Tell what a succession made of a handoff.
-
-    Only the originator learns which handoff follows; the former recipient has no part in it.
-    """
-    own = context.caller.organisation == handoff.originator
-    return results.SucceededBy(ended.succession, ended.became if own else None)
 
 
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeeds:

@@ -17,7 +17,6 @@ from gateway.exchange.results import Heard
 from gateway.exchange.signed_requests import OFFER, attesting
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.request import RequestContext
-from gateway.kernel.values import LoggedEvent
 
 NOBODY = "nobody-of-that-name"
 """An id that no member has."""
@@ -89,22 +88,16 @@ def sample_events(ports: Ports, peer: str) -> SampleEvents:
         heads.append(work.log.head_at(max(one.index for one in found[0] if one) + 1))
         found.append([work.log.logged(event, heads[1]) for _, event in stream])
     notes = [ports.checkpoint_signer.sign(head) for head in heads]
-    made = [
-        _sample(one, number, note)
-        for logged, note in zip(found, notes, strict=True)
-        for number, one in enumerate(logged, start=1)
-        if one is not None
-    ]
+    made = []
+    for logged, note in zip(found, notes, strict=True):
+        for number, one in enumerate(filter(None, logged), start=1):
+            # Of an event only the parties are shown.
+            parties = [p.encoded for p in one.event.disclosures if p.kind == event_document.PARTY]
+            shown = replace(one.receipt(note, ""), disclosures=tuple(parties))
+            body = {"stream_number": number, "receipt": receipt.to_json(shown), "test": True}
+            made.append(SampleEvent(str(one.event.id), body))
     first, second, unwitnessed, second_unwitnessed = made
     return SampleEvents(notes[0], first, second, unwitnessed, second_unwitnessed)
-
-
-def _sample(logged: LoggedEvent, number: int, note: str) -> SampleEvent:
-    """An event of which only the parties are shown."""
-    parties = (one.encoded for one in logged.event.disclosures if one.kind == event_document.PARTY)
-    shown = replace(logged.receipt(note, ""), disclosures=tuple(parties))
-    body = {"stream_number": number, "receipt": receipt.to_json(shown), "test": True}
-    return SampleEvent(str(logged.event.id), body)
 
 
 def sample_offer(heading: Heading) -> str:
