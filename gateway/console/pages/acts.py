@@ -163,6 +163,11 @@ def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: A
     return PersonAct(action, endpoint, ids, back, told, **more)
 
 
+def answer(act: PersonAct) -> Response:
+    """The form of an act; what it would do, to be signed, once the form was sent."""
+    return check(act) if request.method == "POST" else make_response(ask(act))
+
+
 def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     """The form of an act."""
     told = str(act.schema.get("description", ""))

@@ -143,34 +143,26 @@ def name_of(organisation: str) -> str:
     return organisation if NAME.fullmatch(organisation) else abort(404)
 
 
-@pages.get("/admin/organisations/<organisation>/<action>")
-def ask(organisation: str, action: str) -> Response:
-    """The form of a change; one with tokens, which nobody types, is a step of an admission."""
-    if action in DRAWN:
+@pages.route("/admin/organisations/<organisation>/<action>", methods=("GET", "POST"))
+def change(organisation: str, action: str) -> Response:
+    """A change of an organisation that is there, or that applies: its form, and what would be
+    signed and proposed. One with tokens, which nobody types, is a step of an admission."""
+    if action in DRAWN and request.method != "POST":
         path = f"/admin/organisations/{name_of(organisation)}/admission?step={action}"
         return make_response(redirect(path, 303))
-    return make_response(acts.ask(_change(organisation, action)))
-
-
-@pages.post("/admin/organisations/<organisation>/<action>")
-def check(organisation: str, action: str) -> Response:
-    """Show what would be signed and proposed."""
-    return acts.check(_change(organisation, action))
-
-
-def _change(organisation: str, action: str) -> acts.PersonAct:
-    """A change of an organisation that is there, or that applies."""
     if action not in _changes(organisation):
         abort(404)
     name_of(organisation)
     whom = wording.code("kind", ITSELF, g.language) if organisation == ITSELF else organisation
-    return acts.PersonAct(
-        action,
-        "changes_submit",
-        {},
-        f"/admin/organisations/{organisation}",
-        wording.say("named_row", g.language, id=wording.act(action, g.language), what=whom),
-        fields={"action": action, "organisation": organisation},
+    return acts.answer(
+        acts.PersonAct(
+            action,
+            "changes_submit",
+            {},
+            f"/admin/organisations/{organisation}",
+            wording.say("named_row", g.language, id=wording.act(action, g.language), what=whom),
+            fields={"action": action, "organisation": organisation},
+        )
     )
 
 
@@ -238,41 +230,23 @@ def warnings(view: Mapping[str, Any]) -> Iterator[str]:
         yield wording.say("overlaps_with", g.language, names=", ".join(view["overlaps"]))
 
 
-@pages.get("/admin/changes/<uuid:proposal>/refusal")
-def ask_refusal(proposal: UUID) -> str:
-    """Ask why it is refused."""
-    return acts.ask(_decision(proposal, "changes_refuse", "proposal.refuse"))
-
-
-@pages.post("/admin/changes/<uuid:proposal>/refusal")
-def refuse(proposal: UUID) -> Response:
-    """Show the refusal, to be signed."""
-    return acts.check(_decision(proposal, "changes_refuse", "proposal.refuse"))
-
-
-@pages.post("/admin/changes/<uuid:proposal>/approval")
-def approve(proposal: UUID) -> Response:
-    """Show the change, to be signed."""
-    return acts.check(_decision(proposal, "changes_approve", "proposal.approve"))
-
-
-@pages.post("/admin/changes/<uuid:proposal>/withdrawal")
-def withdraw(proposal: UUID) -> Response:
-    """Show the withdrawal of one's own proposal, to be signed."""
-    return acts.check(_decision(proposal, "changes_withdraw", "proposal.withdraw"))
-
-
-def _decision(proposal: UUID, endpoint: str, action: str) -> acts.PersonAct:
-    view = _read(proposal)
+@pages.get("/admin/changes/<uuid:proposal>/<any(refusal):decision>")
+@pages.post("/admin/changes/<uuid:proposal>/<any(refusal,approval,withdrawal):decision>")
+def decide(proposal: UUID, decision: str) -> Response:
+    """Ask why a change is refused; show its refusal, the change itself, or the withdrawal of one's
+    own proposal, to be signed."""
+    view, (endpoint, action) = _read(proposal), _DECISIONS[decision]
     change = wording.say(
         "named_row", g.language, id=changed(view["action"]), what=view["organisation"]
     )
     title = wording.say("named_row", g.language, id=wording.act(action, g.language), what=change)
-    return acts.PersonAct(
-        action,
-        endpoint,
-        {"proposal": proposal},
-        f"/admin/changes/{proposal}",
-        title,
-        told=values_of(view),
-    )
+    ids, back = {"proposal": proposal}, f"/admin/changes/{proposal}"
+    return acts.answer(acts.PersonAct(action, endpoint, ids, back, title, told=values_of(view)))
+
+
+_DECISIONS = {
+    "refusal": ("changes_refuse", "proposal.refuse"),
+    "approval": ("changes_approve", "proposal.approve"),
+    "withdrawal": ("changes_withdraw", "proposal.withdraw"),
+}
+"""What ends a proposal: its endpoint, and the action that is signed."""

@@ -7,7 +7,6 @@ it; each member whose events it found hears of it once.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -47,37 +46,27 @@ _WHY = (*_NOT_ASKED, "filters")
 # --- What is asked ---
 
 
-@dataclass(frozen=True)
-class _SearchForm:
-    """A form that asks for purpose and reason: its address, its words, and what is found by it
-    beside what is typed."""
-
-    path: str
-    title: str
-    about: str
-    form: BodyForm
-    filters: Mapping[str, Any]
-
-    def show(self) -> str:
-        """The form."""
-        return render_template("search.html", one=self, form=self.form)
-
-    def search(self) -> Response:
-        """Search; the person, the purpose, the reason and what was found are recorded."""
-        body = self.form.body()
-        asked = {**body.get("filters", {}), **self.filters}
+def _answer(title: str, about: str, filters: Mapping[str, Any] = {}) -> Response:
+    """The form that asks for purpose and reason, and without ``filters`` for what is searched; once
+    it was sent, search: the person, purpose, reason and what was found are recorded."""
+    without = _WHY if filters else _NOT_ASKED
+    form = _form(without)
+    if request.method == "POST":
+        body = form.body()
+        asked = {**body.get("filters", {}), **filters}
         body |= {"filters": asked, "page_size": PAGE} if asked else {"page_size": PAGE}
         try:
             done = signed_in().access.write("events_search", sent_key(), body)
         except ValidationFailed as refused:
-            form = _form(refused.errors, _WHY if self.filters else _NOT_ASKED)
-            shown = _SearchForm(self.path, self.title, self.about, form, self.filters)
-            return make_response(shown.show(), 422)
-        place = "/month" if "topics" in self.filters else ""
-        return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
+            form = _form(without, refused.errors)
+        else:
+            place = "/month" if "topics" in filters else ""
+            return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
+    page = render_template("search.html", title=title, about=about, filters=filters, form=form)
+    return make_response(page, 422 if form.errors else 200)
 
 
-def _form(errors: Sequence[tuple[str, str]] = (), without: Sequence[str] = _WHY) -> BodyForm:
+def _form(without: Sequence[str], errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
     schema, given = signed_in().access.schema("events_search"), dict(request.form.lists())
     if not given and (search := request.args.get("search", type=UUID)):
         told = _summary(search)  # the same purpose and reason, as they may be sent again
@@ -96,24 +85,15 @@ def _without_actions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "properties": {**fields, "filters": pruned}}
 
 
-def _search_of_log() -> _SearchForm:
-    form = _form(without=_NOT_ASKED)
-    return _SearchForm("/audit", say("read_log"), say("search_help"), form, {})
-
-
-@pages.get("/audit")
-def ask() -> str:
-    """Ask for what, and why, the log is read."""
-    return _search_of_log().show()
-
-
-@pages.post("/audit")
+@pages.route("/audit", methods=("GET", "POST"))
 def search() -> Response:
-    """Search by the filters that were chosen."""
-    return _search_of_log().search()
+    """Ask for what, and why, the log is read; search by the filters that were chosen."""
+    return _answer(say("read_log"), say("search_help"))
 
 
-def _search_of_month(year: int, number: int) -> _SearchForm:
+@pages.route("/audit/months/<int:year>-<int:number>", methods=("GET", "POST"))
+def search_month(year: int, number: int) -> Response:
+    """Ask why the log of a month is read; search its six topics."""
     if not (2000 <= year < 9999 and 1 <= number <= 12):
         abort(404)
     since = datetime(year, number, 1, tzinfo=UTC)
@@ -124,8 +104,7 @@ def _search_of_month(year: int, number: int) -> _SearchForm:
         "before": until.isoformat().replace("+00:00", "Z"),
     }
     title = month.title(since, until, g.language)
-    path = f"/audit/months/{year}-{number:02}"
-    return _SearchForm(path, title, say("month_help"), _form(), filters)
+    return _answer(title, say("month_help"), filters)
 
 
 @pages.get("/audit/months")
@@ -137,55 +116,21 @@ def months() -> Response:
     return make_response(redirect(f"/audit/months/{year}-{number:02}", 303))
 
 
-@pages.get("/audit/months/<int:year>-<int:number>")
-def ask_month(year: int, number: int) -> str:
-    """Ask why the log of a month is read."""
-    return _search_of_month(year, number).show()
-
-
-@pages.post("/audit/months/<int:year>-<int:number>")
-def search_month(year: int, number: int) -> Response:
-    """Search the six topics of a month."""
-    return _search_of_month(year, number).search()
-
-
-def _search_of_handoff(handoff: UUID) -> _SearchForm:
-    title = say("events_of_handoff", id=sections.short(handoff))
-    path, filters = f"/audit/handoffs/{handoff}", {"handoff": str(handoff)}
-    return _SearchForm(path, title, say("search_help"), _form(), filters)
-
-
-@pages.get("/audit/handoffs/<uuid:handoff>")
-def ask_handoff(handoff: UUID) -> str:
-    """Ask why the events of a handoff are read."""
-    return _search_of_handoff(handoff).show()
-
-
-@pages.post("/audit/handoffs/<uuid:handoff>")
+@pages.route("/audit/handoffs/<uuid:handoff>", methods=("GET", "POST"))
 def search_handoff(handoff: UUID) -> Response:
-    """Search the events of a handoff."""
-    return _search_of_handoff(handoff).search()
+    """Ask why the events of a handoff are read; search them."""
+    title = say("events_of_handoff", id=sections.short(handoff))
+    return _answer(title, say("search_help"), {"handoff": str(handoff)})
 
 
-def _search_of_case(originator: str, case: UUID) -> _SearchForm:
+@pages.route("/audit/cases/<originator>/<uuid:case>", methods=("GET", "POST"))
+def search_case(originator: str, case: UUID) -> Response:
+    """Ask why the events of a case, and of its handoffs, are read; search them."""
     if not NAME.fullmatch(originator):
         abort(404)
     title = say("events_of_case", originator=originator, id=sections.short(case))
-    path = f"/audit/cases/{originator}/{case}"
-    filters = {"case": {"originator": originator, "case": str(case)}}
-    return _SearchForm(path, title, say("search_help"), _form(), filters)
-
-
-@pages.get("/audit/cases/<originator>/<uuid:case>")
-def ask_case(originator: str, case: UUID) -> str:
-    """Ask why the events of a case, and of its handoffs, are read."""
-    return _search_of_case(originator, case).show()
-
-
-@pages.post("/audit/cases/<originator>/<uuid:case>")
-def search_case(originator: str, case: UUID) -> Response:
-    """Search the events of a case, and of its handoffs."""
-    return _search_of_case(originator, case).search()
+    about = {"originator": originator, "case": str(case)}
+    return _answer(title, say("search_help"), {"case": about})
 
 
 # --- What was found ---

@@ -52,33 +52,25 @@ def _read(case: UUID) -> Mapping[str, Any]:
     return signed_in().access.read("cases_show", case=case)
 
 
-@pages.get("/cases/<uuid:case>/<action>")
-def ask(case: UUID, action: str) -> str:
-    """The form of a step on a case, or of its offer."""
-    return acts.ask(_act(case, action))
-
-
-@pages.post("/cases/<uuid:case>/<action>")
-def check(case: UUID, action: str) -> Response:
-    """Show what it would do, to be signed."""
-    return acts.check(_act(case, action))
-
-
-def _act(case: UUID, action: str) -> acts.PersonAct:
+@pages.route("/cases/<uuid:case>/<action>", methods=("GET", "POST"))
+def act(case: UUID, action: str) -> Response:
+    """A step on a case, or its offer: the form, and what it would do."""
     view = _read(case)
     ids: dict[str, Any] = {"case": case}
     ids |= {name: request.args.get(name, type=UUID) for name in _BESIDE if name in request.args}
     matches = {one: sections.short(one) for one in view["unconfirmed_matches"]}
-    return acts.act_on(
-        action,
-        ids,
-        f"/cases/{case}",
-        "act_on_case",
-        choices={"confirmed_matches": matches},
-        urgency=view["urgency"],
-        about="offer_help" if action == OFFER else "",
-        drawn={"handoff": str(console().new_id())} if action == OFFER else {},
-        preview=previews.of_offer if action == OFFER else None,
+    return acts.answer(
+        acts.act_on(
+            action,
+            ids,
+            f"/cases/{case}",
+            "act_on_case",
+            choices={"confirmed_matches": matches},
+            urgency=view["urgency"],
+            about="offer_help" if action == OFFER else "",
+            drawn={"handoff": str(console().new_id())} if action == OFFER else {},
+            preview=previews.of_offer if action == OFFER else None,
+        )
     )
 
 

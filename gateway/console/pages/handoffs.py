@@ -92,19 +92,9 @@ def _answer(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@pages.get("/handoffs/<uuid:handoff>/<action>")
-def ask(handoff: UUID, action: str) -> str:
-    """The form of an act on a handoff."""
-    return acts.ask(_act(handoff, action))
-
-
-@pages.post("/handoffs/<uuid:handoff>/<action>")
-def check(handoff: UUID, action: str) -> Response:
-    """Show what it would do, to be signed."""
-    return acts.check(_act(handoff, action))
-
-
-def _act(handoff: UUID, action: str) -> acts.PersonAct:
+@pages.route("/handoffs/<uuid:handoff>/<action>", methods=("GET", "POST"))
+def act(handoff: UUID, action: str) -> Response:
+    """An act on a handoff: its form, and what it would do."""
     view = _read(handoff)
     ids: dict[str, Any] = {"handoff": handoff}
     if "measure" in request.args:
@@ -112,14 +102,16 @@ def _act(handoff: UUID, action: str) -> acts.PersonAct:
     offers = [one for one in view["answers"] if one["kind"] in ("offer", "update")]
     taken = view.get("accepted_groups") or view["groups"]
     words = {one: wording.coded("group", one, g.language) for one in taken}
-    return acts.act_on(
-        action,
-        ids,
-        f"/handoffs/{handoff}",
-        "act_on_handoff",
-        choices={"groups": words},
-        repeated={"conditions": view["conditions"]},
-        offer=sd_jwt.parse(offers[-1]["document"]).digest if offers else "",
-        urgency=view["urgency"],
-        preview=previews.of_update if action == "handoff.update" else None,
+    return acts.answer(
+        acts.act_on(
+            action,
+            ids,
+            f"/handoffs/{handoff}",
+            "act_on_handoff",
+            choices={"groups": words},
+            repeated={"conditions": view["conditions"]},
+            offer=sd_jwt.parse(offers[-1]["document"]).digest if offers else "",
+            urgency=view["urgency"],
+            preview=previews.of_update if action == "handoff.update" else None,
+        )
     )

@@ -36,36 +36,20 @@ def index() -> str:
     return render_template("staff.html", rows=rows, following=following(found, query), may=may)
 
 
-@pages.get("/staff/<action>")
-def ask(action: str) -> str:
-    """The form of an act on the register."""
-    return acts.ask(_act(action))
-
-
-@pages.post("/staff/<action>")
-def check(action: str) -> Response:
-    """Show what it would do, to be signed."""
-    return acts.check(_act(action))
-
-
-def _act(action: str) -> acts.PersonAct:
-    """An act on the register, or on one entry of it, or a passkey of that."""
+@pages.route("/staff/<action>", methods=("GET", "POST"))
+def act(action: str) -> Response:
+    """An act on the register, on one entry of it, or a passkey of that; whoever is invited gets the
+    token that is drawn once the form was sent."""
     if not action.startswith("staff."):
         abort(404)
     ids: dict[str, Any] = {
         name: request.args[name] for name in ("pseudonym", "kid") if name in request.args
     }
-    title = "act_on_entry" if ids else "act_on_register"
-    if action != INVITE or request.method == "GET":
-        drawn, about = ({"token_sha256": ""}, "invite_help") if action == INVITE else ({}, "")
-        return acts.act_on(action, ids, "/staff", title, drawn=drawn, about=about)
-    token = base64url.encode(secrets.token_bytes(32))
-    return acts.act_on(
-        action,
-        ids,
-        "/staff",
-        title,
-        about="invite_help",
-        drawn={"token_sha256": base64url.digest(token.encode())},
-        secret=f"{console().origin}/invitation#{token}",
-    )
+    title, more = "act_on_entry" if ids else "act_on_register", dict[str, Any]()
+    if action == INVITE:
+        more = {"about": "invite_help", "drawn": {"token_sha256": ""}}
+    if action == INVITE and request.method == "POST":
+        token = base64url.encode(secrets.token_bytes(32))
+        more["drawn"] = {"token_sha256": base64url.digest(token.encode())}
+        more["secret"] = f"{console().origin}/invitation#{token}"
+    return acts.answer(acts.act_on(action, ids, "/staff", title, **more))
