@@ -7,7 +7,7 @@ this order, and each is one request with its own event and receipt. The first re
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -232,37 +232,21 @@ def _decision(
     )
 
 
-@pages.get("/admin/organisations/<organisation>/refusal")
-def ask_refusal(organisation: str) -> str:
-    """Ask why all that waits is refused."""
-    return _ask_refusal(organisation)
-
-
-def _ask_refusal(organisation: str, errors: Sequence[tuple[str, str]] = ()) -> str:
-    number = len(_of_others(organisation)) or abort(404)
-    return render_template("refusal.html", name=organisation, form=_reason(errors), number=number)
-
-
-def _reason(errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
-    schema = signed_in().access.schema("changes_refuse")
-    given = dict(request.form.lists())
-    return BodyForm.of(schema, g.language, sent=given, errors=errors, without=acts.NEVER_ASKED)
-
-
-@pages.post("/admin/organisations/<organisation>/refusal")
+@pages.route("/admin/organisations/<organisation>/refusal", methods=("GET", "POST"))
 def refuse(organisation: str) -> Response:
-    """Show all refusals, with their one reason, to be signed."""
-    body = _reason().body()
-    if not body.get("reason"):
-        missing = [("/reason", "Missing data for required field.")]
-        return make_response(_ask_refusal(organisation, missing), 422)
-    listed = [
-        _decision(view, "changes_refuse", body, "proposal.refuse")
-        for view in _waiting(organisation)
-    ]
-    return make_response(
-        _check(listed, f"/admin/organisations/{organisation}") if listed else abort(409)
-    )
+    """Ask why all that waits is refused; show all refusals, with their one reason, to be signed."""
+    is_sent = request.method == "POST"
+    number = len(_of_others(organisation)) or abort(409 if is_sent else 404)
+    schema, given = signed_in().access.schema("changes_refuse"), dict(request.form.lists())
+    form = BodyForm.of(schema, g.language, sent=given, without=acts.NEVER_ASKED)
+    if is_sent and (body := form.body()).get("reason"):
+        views, action = _waiting(organisation), "proposal.refuse"
+        listed = [_decision(view, "changes_refuse", body, action) for view in views]
+        return make_response(_check(listed, f"/admin/organisations/{organisation}"))
+    if is_sent:
+        form = replace(form, errors=[("/reason", "Missing data for required field.")])
+    page = render_template("refusal.html", name=organisation, form=form, number=number)
+    return make_response(page, 422 if is_sent else 200)
 
 
 # --- What is signed as one list ---

@@ -2,7 +2,6 @@
 kept nowhere."""
 
 import tomllib
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
@@ -26,36 +25,28 @@ _LARGEST_PROFILE = 16 * 1024
 """Bytes: some texts of TOML take time by the square of their length."""
 
 
-@pages.get("/cases/import")
-def ask() -> str:
-    """Ask for a file."""
-    if signed_in().access.endpoint(SUBMIT) is None:
+@pages.route("/cases/import", methods=("GET", "POST"))
+def bring() -> Response:
+    """Ask for a file; show what it becomes, to be signed, or what is wrong with it where it is
+    refused."""
+    endpoint, faults, missing = signed_in().access.endpoint(SUBMIT), list[str](), ""
+    if endpoint is None:
         abort(404)
-    return _ask()
-
-
-def _ask(faults: Sequence[str] = (), missing: str = "") -> str:
-    return render_template("import.html", faults=faults, missing=missing)
-
-
-@pages.post("/cases/import")
-def check() -> Response:
-    """Show what the file becomes, to be signed; what is wrong with it where it is refused."""
-    endpoint = signed_in().access.endpoint(SUBMIT) or abort(404)
-    faults = list[str]()
     try:
-        made = _read()
-        act = acts.PersonAct(SUBMIT, endpoint, {}, "/cases", wording.act(SUBMIT, g.language))
-        return acts.check_body(act, {"content": made.case}, _shown(made), whole=False)
-    except _Missing as missing:
-        return make_response(_ask(missing=str(missing)), 422)
+        if request.method == "POST":
+            made = _read()
+            act = acts.PersonAct(SUBMIT, endpoint, {}, "/cases", wording.act(SUBMIT, g.language))
+            return acts.check_body(act, {"content": made.case}, _shown(made), whole=False)
+    except _Missing as error:
+        missing = str(error)
     except ImportRefused as refused:
         faults = [refused.reason]
     except ProfileInvalid as refused:
         faults = [*refused.errors]
     except ValidationFailed as refused:
         faults = [f"{at}: {why}" for at, why in refused.errors]
-    return make_response(_ask([*map(_worded, faults)]), 422)
+    page = render_template("import.html", faults=[*map(_worded, faults)], missing=missing)
+    return make_response(page, 422 if request.method == "POST" else 200)
 
 
 def _worded(english: str) -> str:
