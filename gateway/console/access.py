@@ -121,7 +121,8 @@ class Access(Protocol):
         there is none."""
 
     def reaches(self, *endpoints: str) -> bool:
-        """Tell whether the person's roles reach one of these endpoints."""
+        """Tell whether the person's roles reach one of these endpoints, and their organisation may
+        have a part in it."""
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint; of a change, by its action, of its values."""

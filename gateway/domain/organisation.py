@@ -425,6 +425,13 @@ class Organisation:
         """Tell whether what is known of it is of today: of a remote member its gateway says so."""
         return self.remote is None or now < self.remote.attested_until
 
+    @property
+    def exchanges(self) -> bool:
+        """Tell whether cases could ever come to it, or begin here: by a mandate, or by another
+        membership than an observer's (R3)."""
+        classes = {one.membership for one in self.memberships}
+        return bool(self.mandates or classes - {MembershipClass.OBSERVER})
+
     def membership_on(self, day: date) -> MembershipClass | None:
         """The class of the membership on ``day``, or None."""
         held = [one.membership for one in self.memberships if one.period.holds(day)]

@@ -21,7 +21,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.approvals import draft_approval
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import read_fields
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, Write, WriteResult, rehearse, transact
 from gateway.kernel.values import Caller, PersonCredentials
@@ -42,6 +42,9 @@ run."""
 
 _APPROVED = frozenset({"proposal.create", "proposal.withdraw", "proposal.refuse"})
 """The actions that an administrator does by an approval."""
+
+_OF_EXCHANGE = frozenset({"handoffs_list", "cases_list"})
+"""Lists that stay empty in an organisation to which no case can come, as one that audits."""
 
 _PENDING = ""
 """In place of the approval of an act that is shown to the person, who signs it then."""
@@ -191,8 +194,17 @@ class HostedAccess:
         return interface().acting(action, ids)
 
     def reaches(self, *endpoints: str) -> bool:
-        """Tell whether the person's roles reach one of these endpoints."""
-        return any(_ENDPOINTS[one].scope in self.caller.scopes for one in endpoints)
+        """Tell whether the person's roles reach one of these endpoints, and their organisation may
+        have a part in it."""
+        scopes = self.caller.scopes
+        known = {*endpoints} if self._exchanges else {*endpoints} - _OF_EXCHANGE
+        return any(_ENDPOINTS[one].scope in scopes for one in known)
+
+    @cached_property
+    def _exchanges(self) -> bool:
+        with self.ports.begin(TransactionMode.READ) as work:
+            found = work.organisations.get(self.person.organisation)
+        return found is not None and found.exchanges
 
     def schema(self, endpoint: str, /) -> Mapping[str, Any]:
         """The JSON Schema of the body of an endpoint, whole; it says what the endpoint does.

@@ -46,6 +46,15 @@ def test_a_search_without_a_reason_is_not_made(auditor):
     assert 'href="#f-reason"' in page.text
 
 
+def test_where_no_case_can_come_the_menu_leads_to_the_log(hosted):
+    menu = re.compile(r'<li><a href="([^"]+)"')
+    exchanging = hosted.signed_in(AUDITOR, "auditor-1").get("/me").text
+    assert menu.findall(exchanging)[:4] == ["/", "/received", "/sent", "/cases"]
+    hosted.gateway.administer("membership.end", AUDITOR, until="2000-01-01")
+    auditing = hosted.signed_in(AUDITOR, "auditor-1").get("/").text
+    assert menu.findall(auditing)[:4] == ["/", "/audit", "/staff", "/me"]
+
+
 def test_who_has_no_audit_access_is_refused_on_record(hosted, handoff):
     officer = hosted.signed_in()
     page = officer.send(officer.get("/audit"), "/audit", **SEARCH)

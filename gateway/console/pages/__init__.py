@@ -24,23 +24,27 @@ from gateway.console.pages import (
 
 
 class Destination(NamedTuple):
-    """An entry of the navigation: its address, the key of its text, and the endpoints of which its
-    page needs one; none where it is for everybody."""
+    """An entry of the navigation: its address, the key of its text, the endpoints of which its page
+    needs one, none where it is for everybody; and those of whoever needs no such entry."""
 
     path: str
     text: str
     endpoints: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
 
     def is_for(self, access: Access) -> bool:
         """Tell whether a person has this entry."""
+        if self.but and access.reaches(*self.but):
+            return False
         return not self.endpoints or access.reaches(*self.endpoints)
 
 
 NAVIGATION: tuple[Destination, ...] = (
-    Destination("/", "worklist", ("registry_worklist", "handoffs_list")),
+    Destination("/", "worklist", ("registry_worklist", "directory_list")),
     Destination("/admin/organisations", "organisations", ("registry_list",)),
     Destination("/admin/changes", "proposals", ("changes_list",)),
     Destination("/health", "health", ("health_show",)),
+    Destination("/audit", "read_log", ("events_search",), but=("handoffs_list",)),
     Destination("/received", "received", ("handoffs_list",)),
     Destination("/sent", "sent", ("handoffs_list",)),
     Destination("/cases", "cases", ("cases_list",)),

@@ -27,7 +27,7 @@ def show() -> str | Response:
     """The worklist; how the gateway is, for those who only operate it."""
     if not signed_in().person.organisation:
         return admin.worklist()
-    if not signed_in().access.reaches("handoffs_list"):
+    if not signed_in().access.reaches("directory_list"):
         return make_response(redirect("/health", 303))
     query = {name: request.args[name] for name in ("after",) if name in request.args}
     found = signed_in().access.read("worklist_show", query)
