@@ -7,7 +7,6 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,19 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, and_, bindparam, column, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    Executable,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain import audit_event, refusals
@@ -31,7 +42,7 @@ from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
-from gateway.store.columns import matching, write_json
+from gateway.store.columns import NUMBER, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
@@ -86,7 +97,21 @@ _EVENT = select(
     log_event.c.nonce,
     log_event.c.disclosures,
 ).where(log_event.c.event == bindparam("event"))
-_AT = select(log_event.c.at).where(log_event.c.idx == bindparam("index"))
+_range = select(
+    bindparam("first", type_=NUMBER).label("first"), bindparam("end", type_=NUMBER).label("end")
+).cte(recursive=True)
+_middle, _is_older = (_range.c.first + _range.c.end) // 2, log_event.c.at < bindparam("since")
+_halves = _range.union_all(
+    select(
+        case((_is_older, _middle + 1), else_=_range.c.first),
+        case((_is_older, _range.c.end), else_=_middle),
+    )
+    .join_from(_range, log_event, log_event.c.idx == _middle)
+    .where(_range.c.first < _range.c.end)
+)
+_FIRST_SINCE = select(_halves.c.first).where(_halves.c.first == _halves.c.end)
+"""The first entry since a time, found by halving in one statement: times never go back in the log,
+so that they need no index of their own."""
 _STREAM_EVENTS = _STREAM.add_columns(
     log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
 )
@@ -437,19 +462,12 @@ class SqlLog:
         return found
 
     def _before(self, since: datetime, after: int) -> int:
-        """The index of the last entry before a time, ``after`` at least: times never go back in the
-        log, so that what is older need not be looked at."""
-        first, end = after + 1, self._begun.head.size
-
-        def at(index: int) -> datetime:
-            found: datetime = self._transaction.scalar(_AT, {"index": index})
-            return found
-
-        if first >= end or at(first) >= since:
+        """The index of the last entry before a time, ``after`` at least."""
+        end = self._begun.head.size
+        if after + 1 >= end:
             return after
-        if at(end - 1) < since:
-            return end - 1
-        return bisect_left(range(first, end), since, key=at) + first - 1
+        asked = {"first": after + 1, "end": end, "since": since}
+        return int(self._transaction.scalar(_FIRST_SINCE, asked)) - 1
 
     def database_bytes(self) -> int:
         """Return how much the database of the log holds, indexes and free pages included."""

@@ -1,5 +1,6 @@
 """Events are found by what they say and by what is sealed in them; the database names no person."""
 
+import itertools
 from datetime import timedelta
 from uuid import UUID
 
@@ -91,6 +92,16 @@ def test_times_are_half_open(store):
     assert search(store, until=at) == []
     assert search(store, since=at + timedelta(microseconds=1)) == []
     assert search(store, until=at + timedelta(microseconds=1)) == [0]
+
+
+def test_a_day_begins_at_its_first_entry_wherever_that_is(store):
+    days, noon = [0, 0, 1, 3, 3, 3, 4], NOON.replace(microsecond=0)
+    for day in days:
+        record(store, fact(at=noon + timedelta(days=day)))
+    for since, until in itertools.combinations(range(6), 2):
+        found = [n for n, day in enumerate(days) if since <= day < until]
+        times = {"since": noon + timedelta(days=since), "until": noon + timedelta(days=until)}
+        assert search(store, **times) == found
 
 
 def test_a_handoff_is_found_by_its_id(store):
