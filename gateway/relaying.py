@@ -7,6 +7,7 @@ again, after pauses of a second to an hour, and at once when the peer answers ag
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from gateway.domain.peer import PeerPins
 from gateway.evidence import canonical
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.exchange.relay import composing
+from gateway.exchange.relay.taking_in import understood
 from gateway.kernel.ports import HighWaterMark, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger.note import VerificationKey, parse_checkpoint, split
@@ -155,6 +157,9 @@ def _members(reply: HttpResponse) -> dict[str, Any]:
         if isinstance(found, dict):
             return found
     return {}
+
+
+_EVENT_TYPE = re.compile(r"[a-z_.]{1,60}")
 
 
 @dataclass
@@ -286,6 +291,7 @@ class PeerRelay:
         with ports.begin(TransactionMode.READ) as work:
             pins = pins_of(work, self.peer)
             told_to = work.relay.members_told(pins.origin)
+            before = events = work.relay.events_told(pins.origin)
         marked = ports.witnessed(pins.origin).read() if ports.witnessed else None
         if marked is None:  # what it tells ends in a checkpoint that was cosigned here
             self._members_at = None
@@ -294,14 +300,17 @@ class PeerRelay:
         reply = line.ask(f"/relay/members?size={marked.head.size}", **known)
         wrong: Sequence[str] = ()
         if reply.status != 304:
-            told = _members(reply).get("members")
+            answer = _members(reply)
+            told, known_there = answer.get("members"), answer.get("events")
             if reply.status != 200 or not isinstance(told, list):
                 raise NotHeard(f"it answers {reply.status}")
             wrong = remote_members.record(ports, self.peer, told)
             self._tag = "" if wrong else reply.headers.get("etag", "")
-        if marked.head.size != told_to:
+            said = known_there[:1000] if isinstance(known_there, list) else ()
+            events = frozenset(filter(_EVENT_TYPE.fullmatch, map(str, said)))
+        if marked.head.size != told_to or events != before:
             with ports.begin(TransactionMode.WRITE) as work:
-                work.relay.tell_members(pins.origin, marked.head.size)
+                work.relay.tell_members(pins.origin, marked.head.size, events)
                 work.commit()
         if wrong:
             raise NotHeard("; ".join(wrong))
@@ -431,7 +440,7 @@ def pins_of(work: UnitOfWork, peer: str) -> PeerPins:
 class PeerState:
     """How a peer stands: until when the connection to it holds, where there is one; how many of its
     members are known, what waits for it, and how many entries were cosigned, of the log here and
-    of its own."""
+    of its own. ``unknown_here`` are the events that it knows, and that this gateway does not."""
 
     peer: str
     status: str
@@ -439,6 +448,7 @@ class PeerState:
     diverged: bool
     members: int
     waiting: int
+    unknown_here: Sequence[str]
     failures: int
     next_attempt_at: datetime | None
     cosigned_there: int
@@ -458,6 +468,7 @@ def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -
         diverged=bool(found and found.peer and found.peer.diverged),
         members=len(work.organisations.members_of(peer)),
         waiting=sum(one.lag for one in states),
+        unknown_here=sorted(work.relay.events_told(pins.origin).difference(understood())),
         failures=max((one.cursor.failures for one in states), default=0),
         next_attempt_at=max(
             (one.cursor.next_at for one in states if one.cursor.next_at), default=None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from gateway import relaying
 from gateway.client.errors import GatewayUnavailable
 from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
+from gateway.evidence import canonical
 from gateway.exchange.handoffs import recalls
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.kernel.ports import TransactionMode
@@ -27,6 +29,7 @@ from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
     BE_HOTLINE_THERE,
+    BE_ORIGIN,
     FR,
     OFMIN_THERE,
     TwoGateways,
@@ -121,6 +124,21 @@ class Relay(PeerRelay):
         self.courier.answered()
 
 
+class Asking(PeerRelay):
+    """A sender whose peer answers one thing about its members."""
+
+    reply: Any
+
+    def _opened(self) -> PeerLine:
+        return cast("PeerLine", SimpleNamespace(ask=lambda _, **__: self.reply))
+
+
+def answering(events: Any) -> Any:
+    """The answer of a peer that shows no member, and knows some events."""
+    body = canonical.encode({"members": [], "events": events})
+    return SimpleNamespace(status=200, body=body, headers={})
+
+
 @dataclass
 class Sending:
     """A gateway that sends its peer what concerns a member there."""
@@ -186,6 +204,25 @@ class Sending:
         for _ in range(times):
             self.courier.breaks_after = 0
             self.step(timedelta(hours=1))
+
+
+def test_which_events_a_peer_knows_is_kept_as_it_answers_and_nothing_that_is_no_event(monkeypatch):
+    monkeypatch.setattr(relaying.remote_members, "record", lambda *_: ())
+    fr = two_gateways().fr
+    mark = SimpleNamespace(read=lambda: SimpleNamespace(head=SimpleNamespace(size=7)))
+    ports = replace(fr.ports, witnessed=cast("Any", lambda _: mark))
+    relay = Asking(cast("Any", Runtime(ports, fr.store)), BE, list[str]().append)
+
+    def known() -> frozenset[str]:
+        with fr.ports.begin(TransactionMode.READ) as work:
+            return work.relay.events_told(BE_ORIGIN)
+
+    for told in (["handoff.closed", "<b>", 7], ["handoff.closed", "handoff.later"], None):
+        relay.reply = answering(told)
+        relay.follow()
+        assert known() == {one for one in told or () if str(one).startswith("handoff")}
+    relay.reply = SimpleNamespace(status=304, headers={})
+    relay.follow()
 
 
 def test_a_peer_that_is_back_is_sent_what_waits_at_once() -> None:

@@ -68,6 +68,12 @@ def _peer(peer: "PeerState", now: datetime) -> Findings:
             f"the log of the peer gateway {peer.peer} has two histories: nothing is offered to its "
             "members, nor by them; see docs/confirmations.md, 'A gateway as a witness'",
         )
+    if peer.unknown_here:
+        yield (
+            Level.WARNING,
+            f"the peer gateway {peer.peer} is of a later version, and knows events that this one "
+            f"cannot follow: {', '.join(peer.unknown_here)}; upgrade this gateway",
+        )
     ends = peer.certificate_until
     if ends is None:
         yield (

@@ -71,6 +71,10 @@ class NotWitnessed(Refusal):
     """A receipt of a peer gateway ends in a checkpoint that this gateway did not cosign."""
 
 
+class UnknownEvent(Refusal):
+    """A peer gateway brings an event that moves a handoff, and this gateway cannot follow it."""
+
+
 class AlreadyExists(Refusal):
     """An id or a reference that must be new is taken."""
 

@@ -73,6 +73,11 @@ class Closed(StrEnum):
 
 COPY_KEPT = "the case was erased: consult what you retain of it"
 
+UNKNOWN_THERE = (
+    "the gateway of the other party does not know this answer yet: ask its operator to upgrade it, "
+    "and telephone meanwhile"
+)
+
 
 class Act(NamedTuple):
     """What a party may do now: the policy's action, and by when, where it is owed."""
@@ -89,7 +94,8 @@ class Standing:
     is the case as it is now; ``duties`` are all of the handoff, of either side. ``retention`` is
     the one that was not ended; ``has_copy``: something of an erased case is kept for its recipient
     today. ``newer`` is the change of the case that was announced to its holders. ``read_access``
-    comes from a succession. ``barred`` are the facts of R9 and R15.
+    comes from a succession. ``barred`` are the facts of R9 and R15. ``unknown_there`` are the
+    events that the gateway of the other party cannot follow.
     """
 
     side: AnswerAuthor
@@ -106,6 +112,7 @@ class Standing:
     newer: Announcement | None = None
     read_access: bool = False
     barred: Mapping[str, Value] = field(default_factory=dict)
+    unknown_there: frozenset[str] = frozenset()
 
     @property
     def organisation(self) -> str:
@@ -243,6 +250,7 @@ class Standing:
             or why_no_move(self.handoff, step, self.organisation, consulted=self.holds)
             or (self._why_no_recall(step) if kind.of_recall else None)
             or self._why_nothing_to_answer(step)
+            or (UNKNOWN_THERE if kind.event in self.unknown_there else None)
         )
 
     def why_erased(self, kind: AnswerKind) -> str | None:

@@ -1,6 +1,6 @@
 """What was taken in of peer gateways' streams."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -15,9 +15,11 @@ _LAST = select(func.max(heard_event.c.stream_number)).where(matching(heard_event
 _OF_OWN = _HEARD.by("own_event")
 _OF_HANDOFF = _HEARD.by("handoff", "member").order_by(heard_event.c.stream_number)
 _TOLD = select(members_told.c.size).where(matching(members_told, "log"))
+_TOLD_EVENTS = select(members_told.c.events).where(matching(members_told, "log"))
 _telling = insert(members_told)
 _TELL = _telling.on_conflict_do_update(
-    index_elements=[members_told.c.log], set_={"size": _telling.excluded.size}
+    index_elements=[members_told.c.log],
+    set_={"size": _telling.excluded.size, "events": _telling.excluded.events},
 )
 
 
@@ -28,9 +30,14 @@ class SqlRelay(StorePart):
         """Up to which size of a peer's log this gateway asked for its members; 0 before it did."""
         return int(self._transaction.scalar(_TOLD, {"log": log}) or 0)
 
-    def tell_members(self, log: str, size: int) -> None:
-        """Note up to which size a peer answered for its members."""
-        self._write(_TELL, {"log": log, "size": size})
+    def events_told(self, log: str) -> frozenset[str]:
+        """The types of events that a peer said that it knows; none, where it said nothing."""
+        return frozenset(str(self._transaction.scalar(_TOLD_EVENTS, {"log": log}) or "").split())
+
+    def tell_members(self, log: str, size: int, events: Collection[str] = ()) -> None:
+        """Note up to which size a peer answered for its members, and which events it knows."""
+        told = " ".join(sorted(events))
+        self._write(_TELL, {"log": log, "size": size, "events": told})
 
     def last(self, peer: str, member: str) -> int:
         """The number up to which a peer's stream of a member of ours was heard; 0 before it was."""

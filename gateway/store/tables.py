@@ -608,11 +608,13 @@ heard_event = Table(
     Index("heard_event_by_handoff", "handoff", "member"),
 )
 
-# Up to which entry of a peer's log its answer about its members goes that came last.
+# Up to which entry of a peer's log its answer about its members goes that came last; and the types
+# of events that it knows, by that answer.
 members_told = _small(
     "members_told",
     Column("log", columns.TEXT, primary_key=True),
     Column("size", columns.NUMBER, nullable=False),
+    Column("events", columns.TEXT, nullable=False, server_default=""),
 )
 
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------

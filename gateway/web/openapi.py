@@ -222,9 +222,10 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         receipts={**_several("Receipt"), "description": "One of each event, oldest first."},
     ),
     "ShownMembers": _members(
-        "members",
+        "members events",
         "The members that show themselves to a peer gateway.",
         members={**_several("ShownMember"), "description": "One of each, by id."},
+        events={**_TEXTS, "description": "The types of events from which something follows here."},
     ),
     "Cosignatures": _members(
         "checkpoints",

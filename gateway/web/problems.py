@@ -197,6 +197,14 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "cosigned, so that both know one history of it. Nothing was heard of the event.",
         "Send the checkpoint to POST /witness/add-checkpoint first, then the event again.",
     ),
+    refusals.UnknownEvent: ProblemType(
+        409,
+        "unknown-event",
+        "The event moves a handoff, and is not known here yet",
+        "The gateway that brings it is of a later version than this one. Nothing was heard of it, "
+        "and nothing is lost: it is followed once this gateway is upgraded.",
+        "Ask the operator of this gateway to upgrade it, and bring the event again.",
+    ),
     refusals.AlreadyExists: ProblemType(
         409,
         "already-exists",

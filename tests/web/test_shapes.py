@@ -14,6 +14,7 @@ from gateway.domain.organisation import witness_name
 from gateway.domain.staff import RegisterRole
 from gateway.evidence import base64url
 from gateway.exchange.lifecycle import succession_execution
+from gateway.exchange.relay.taking_in import understood
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -401,7 +402,8 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, path, organisation=OFMIN, event=event)
     story.get(HOTLINE, "/organisations", "?limit=2")
     story.get(HOTLINE, "/peers")
-    assert_fits({"members": peering().tell()}, {"$ref": "#/components/schemas/ShownMembers"}, "")
+    told = {"members": peering().tell(), "events": understood()}
+    assert_fits(told, {"$ref": "#/components/schemas/ShownMembers"}, "")
     story.told.add(("GET", "/relay/members"))
     heard = {"stream_number": 1, "event": event}
     assert_fits(heard, {"$ref": "#/components/schemas/Heard"}, "")

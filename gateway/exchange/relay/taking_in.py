@@ -6,7 +6,14 @@ from uuid import UUID
 
 from gateway.domain.json_values import to_json
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.refusals import Busy, NotFound, Refusal, ValidationFailed, WrongState
+from gateway.domain.refusals import (
+    Busy,
+    NotFound,
+    Refusal,
+    UnknownEvent,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.evidence import canonical
 from gateway.evidence import event as event_document
 from gateway.evidence.receipt import Receipt
@@ -73,7 +80,9 @@ def take_in(ports: Ports, caller: Caller, message: RelayedEvent) -> tuple[Heard,
 
 def _meaning(incoming: TakenEvent) -> Act | None:
     """Tell what follows from an event here, by who decides the handoff that it is about; None where
-    nothing does, and it is only heard."""
+    nothing does, and it is only heard. Raises UnknownEvent for one that moves a handoff by its
+    sequence, and that a later version of the peer's gateway made: it is not heard, and comes again.
+    """
     told, handoff = incoming.told, incoming.handoff
     if not told.allowed:
         return returned if "peer_event" in told.subject() else None
@@ -87,7 +96,14 @@ def _meaning(incoming: TakenEvent) -> Act | None:
         theirs, ours = ours, theirs
     if (theirs, ours) != (incoming.member, incoming.own):
         return _not_theirs
+    if not decides and told.type not in FOLLOWED and told.details("sequence"):
+        raise UnknownEvent(f"{told.type} is not known here yet: this gateway has to be upgraded")
     return (APPLIED if decides else FOLLOWED).get(told.type)
+
+
+def understood() -> list[str]:
+    """List the events of a peer's from which something follows here, as this gateway tells it."""
+    return sorted({*APPLIED, *FOLLOWED})
 
 
 _APPLYING = (*APPLIED.values(),)

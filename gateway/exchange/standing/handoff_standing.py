@@ -6,10 +6,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor
+from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.case import Case
 from gateway.domain.duty import holds_copies
 from gateway.domain.handoff import Handoff
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.standing import Standing
 from gateway.evidence.case_events import told_copy
 from gateway.exchange.standing import access
@@ -54,10 +55,22 @@ def standing_of(context: RequestContext, handoff: UUID, *, checked: bool = True)
         else work.cases.announced_after(found.originator, found.case, found.case_version),
         read_access=received and found.held > 0 and _has_read_access(context, found),
         barred=barred,
+        unknown_there=_unknown_there(context, found),
     )
     if checked:
         refuse_differing(context, found, differences_of(context.ports, work, standing))
     return standing
+
+
+def _unknown_there(context: RequestContext, handoff: Handoff) -> frozenset[str]:
+    """The answers that the gateway of the other party cannot follow, by what it told; where it told
+    nothing, none."""
+    parties = map(OrganisationName, (handoff.originator, handoff.recipient))
+    home = next((context.see(one.peer) for one in parties if one.peer), None)
+    if home is None or home.peer is None:
+        return frozenset()
+    known = context.work.relay.events_told(home.peer.pins.origin)
+    return frozenset(one.event for one in ANSWERS.values()) - known if known else frozenset()
 
 
 def stored_standing(

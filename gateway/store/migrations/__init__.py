@@ -53,6 +53,7 @@ REVISIONS = [
     "add_health_report",
     "drop_counterpart_index",
     "add_confirmed_answers",
+    "add_events_told",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -1,7 +1,10 @@
 """What a peer gateway reads of the members here."""
 
+from hashlib import sha256
+
 from flask import Response, request
 
+from gateway.exchange.relay.taking_in import understood
 from gateway.registry import remote_members
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import StrictSchema
@@ -21,10 +24,14 @@ def relay_list_members(call: Call) -> Response:
 
     Each has its attestation, good for a day, and the receipts by which its keys and mandates were
     registered and ended, which end in the checkpoint of the `size` that the caller cosigned. With
-    `If-None-Match` the answer is 304 while nothing of them changed.
+    `If-None-Match` the answer is 304 while nothing of them changed, nor of the `events` from which
+    something follows here.
     """
     found = remote_members.list_shown(call.ports, call.caller, call.query["size"])
-    if found.tag is not None and request.if_none_match.contains(found.tag):
+    events = understood()
+    version = sha256(" ".join(events).encode()).hexdigest()[:8]
+    tag = found.tag and f"{found.tag}-{version}"
+    if tag is not None and request.if_none_match.contains(tag):
         return Response(status=304)
-    headers = {} if found.tag is None else {"ETag": f'"{found.tag}"'}
-    return json_response({"members": found.members()}, headers=headers)
+    headers = {} if tag is None else {"ETag": f'"{tag}"'}
+    return json_response({"members": found.members(), "events": events}, headers=headers)

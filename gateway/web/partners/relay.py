@@ -94,6 +94,7 @@ class RelayedEventBody(StrictSchema):
         *HELD,
         refusals.UnexpectedNumber,
         refusals.NotWitnessed,
+        refusals.UnknownEvent,
         refusals.InvalidDocument,
         refusals.ConditionsMismatch,
         refusals.NothingToOffer,
