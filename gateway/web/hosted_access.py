@@ -95,7 +95,7 @@ class HostedAccess:
         one = self._of(endpoint)
         if one.action in _APPROVED:
             with _crossing():
-                return self._prepared_change(endpoint, body, **ids)
+                return self._prepared_change(endpoint, body, ids.get("proposal"))
         with _crossing():
             call = self._call(one, key, body)
             if endpoint not in _DRAFTED:
