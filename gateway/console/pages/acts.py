@@ -24,7 +24,7 @@ from flask import (
 
 from gateway.console import passkeys, sections, wording
 from gateway.console.access import UNANSWERED, Access, Done, Prepared
-from gateway.console.context import console, sent, sent_key, signed_in
+from gateway.console.context import console, say, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
 from gateway.domain.refusals import InvalidApproval, ValidationFailed
@@ -116,15 +116,11 @@ class PersonAct:
             entries = access.read("staff_list", {"limit": "100"})["items"]
         except UNANSWERED:  # not now: a pseudonym is typed, and signs likewise
             return {}
-        known = [one for one in entries if one["in_force"] and one["pseudonym"] != me]
+        others = (one for one in entries if one["in_force"] and one["pseudonym"] != me)
+        roles = {one["pseudonym"]: one["roles"] for one in others}
         words = {
-            one["pseudonym"]: wording.say(
-                "colleague",
-                g.language,
-                name=one["pseudonym"],
-                roles=wording.code("role", one["roles"], g.language),
-            )
-            for one in known
+            name: say("colleague", name=name, roles=wording.code("role", held, g.language))
+            for name, held in roles.items()
         }
         return dict.fromkeys(named, words)
 
@@ -159,7 +155,7 @@ def act_on(action: str, ids: Mapping[str, Any], back: str, title: str, **more: A
         abort(404)
     about, words = next(iter(ids.values()), ""), wording.act(action, g.language)
     named = short(about) if isinstance(about, UUID) else about
-    told = wording.say(title, g.language, act=words, **({"id": named} if named else {}))
+    told = say(title, act=words, **({"id": named} if named else {}))
     return PersonAct(action, endpoint, ids, back, told, **more)
 
 
@@ -172,7 +168,7 @@ def ask(act: PersonAct, errors: Sequence[tuple[str, str]] = ()) -> str:
     """The form of an act."""
     told = str(act.schema.get("description", ""))
     if act.about:
-        told = wording.say(act.about, g.language)
+        told = say(act.about)
     # What the form draws, or has kept: the offer that is answered, the id of a new one.
     drawn = dict(act.drawn)
     if act.offer and "offer" in act.schema.get("properties", {}):

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import sections, wording
-from gateway.console.context import following, signed_in
+from gateway.console.context import following, say, signed_in
 from gateway.console.lists import narrowed
 from gateway.console.pages import acts
 from gateway.domain.organisation import NAME
@@ -62,7 +62,7 @@ class _AdminLine(NamedTuple):
         what, path = changed(kind), f"/admin/organisations/{organisation}" if organisation else ""
         if row["about"]:
             about = wording.code("about", row["about"], g.language)
-            what = wording.say("named_row", g.language, id=what, what=about)
+            what = say("named_row", id=what, what=about)
         if row["proposal"]:
             path = f"/admin/changes/{row['proposal']}"
         elif kind in _changes():
@@ -160,7 +160,7 @@ def change(organisation: str, action: str) -> Response:
             "changes_submit",
             {},
             f"/admin/organisations/{organisation}",
-            wording.say("named_row", g.language, id=wording.act(action, g.language), what=whom),
+            say("named_row", id=wording.act(action, g.language), what=whom),
             fields={"action": action, "organisation": organisation},
         )
     )
@@ -212,7 +212,7 @@ def values_of(view: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         text = sections.text_of(name, value, g.language)
         if name in entry:
             before = sections.text_of(name, entry[name], g.language)
-            text = wording.say("from_to", g.language, before=before, after=text)
+            text = say("from_to", before=before, after=text)
         told.append((wording.label(name, g.language), text))
     return told
 
@@ -225,9 +225,9 @@ def warnings(view: Mapping[str, Any]) -> Iterator[str]:
     """Say why a change would be refused now, and who else would hold its mandate."""
     if view["refusal"]:
         why = wording.refusal(view["refusal"], g.language) or view["refusal"]
-        yield wording.say("would_be_refused", g.language, why=why)
+        yield say("would_be_refused", why=why)
     if view["overlaps"]:
-        yield wording.say("overlaps_with", g.language, names=", ".join(view["overlaps"]))
+        yield say("overlaps_with", names=", ".join(view["overlaps"]))
 
 
 @pages.get("/admin/changes/<uuid:proposal>/<any(refusal):decision>")
@@ -236,10 +236,8 @@ def decide(proposal: UUID, decision: str) -> Response:
     """Ask why a change is refused; show its refusal, the change itself, or the withdrawal of one's
     own proposal, to be signed."""
     view, (endpoint, action) = _read(proposal), _DECISIONS[decision]
-    change = wording.say(
-        "named_row", g.language, id=changed(view["action"]), what=view["organisation"]
-    )
-    title = wording.say("named_row", g.language, id=wording.act(action, g.language), what=change)
+    change = say("named_row", id=changed(view["action"]), what=view["organisation"])
+    title = say("named_row", id=wording.act(action, g.language), what=change)
     ids, back = {"proposal": proposal}, f"/admin/changes/{proposal}"
     return acts.answer(acts.PersonAct(action, endpoint, ids, back, title, told=values_of(view)))
 

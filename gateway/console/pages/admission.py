@@ -16,7 +16,7 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 
 from gateway.console import passkeys, sections, wording
 from gateway.console.access import Prepared, RefusedOnRecord
-from gateway.console.context import console, sent_key, signed_in
+from gateway.console.context import console, say, sent_key, signed_in
 from gateway.console.forms import BodyForm, Problem
 from gateway.console.pages import acts, admin
 from gateway.domain.enrolment import TOKEN_BYTES, WAITING
@@ -157,7 +157,7 @@ def check(organisation: str) -> Response:
     try:
         if listed:
             return make_response(_check(listed, f"/admin/organisations/{organisation}/admission"))
-        errors.append(("", wording.say("nothing_filled", g.language)))
+        errors.append(("", say("nothing_filled")))
     except _Wrong as wrong:
         errors += wrong.errors
     page = _show(entry, errors)
@@ -225,7 +225,7 @@ def _decision(
     title = change
     if action != view["action"]:
         act = wording.act(action, g.language)
-        title = wording.say("named_row", g.language, id=act, what=change)
+        title = say("named_row", id=act, what=change)
     ids = {"proposal": UUID(view["proposal"])}
     return ListedChange(
         endpoint, ids, body, title, admin.values_of(view), tuple(admin.warnings(view))
@@ -348,9 +348,8 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
     told = wording.refusal(refusal.detail, g.language) or refusal.detail
     if isinstance(refusal, ValidationFailed):
         told = " ".join(
-            wording.say(
+            say(
                 "problem_at",
-                g.language,
                 label=wording.label(at.rpartition("/")[2], g.language),
                 fault=wording.fault(why, g.language),
             )

@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import passkeys, sections, wording
-from gateway.console.context import console, sent, sent_key, signed_in
+from gateway.console.context import console, say, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.domain.case import case_from_claims, sealed_parts
 from gateway.domain.refusals import ValidationFailed
@@ -175,7 +175,7 @@ def copy_address(name: str, item: str) -> Response:
             passkeys.verify(answer, console().persons.passkeys(me.person), _COPYING)
     except DocumentError as error:
         console().log.refuse("console-signature-refused", request=g.request_id, reason=str(error))
-        wrong = (("", wording.say("login_wrong", g.language)),)
+        wrong = (("", say("login_wrong")),)
         return make_response(_ask_address(name, item, wrong), 403)
     try:
         _consult(UUID(opened["handoff"]))

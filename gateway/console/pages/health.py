@@ -7,7 +7,7 @@ from flask import Blueprint, g, render_template
 from markupsafe import Markup, escape
 
 from gateway.console import wording
-from gateway.console.context import signed_in
+from gateway.console.context import say, signed_in
 from gateway.text import catalogue
 
 pages = Blueprint("health", __name__)
@@ -64,7 +64,7 @@ def _ending(one: Mapping[str, Any]) -> str:
     what = wording.coded("administrators", one["kind"], g.language)
     if one["what"]:
         about = wording.code("about", one["what"], g.language)
-        what = wording.say("named_row", g.language, id=what, what=about)
+        what = say("named_row", id=what, what=about)
     if one["organisation"]:
-        what = wording.say("of_organisation", g.language, what=what, name=one["organisation"])
+        what = say("of_organisation", what=what, name=one["organisation"])
     return what

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from gateway.console import wording
 from gateway.console.access import UNANSWERED
-from gateway.console.context import console, following, signed_in
+from gateway.console.context import console, following, say, signed_in
 from gateway.console.pages import admin, waiting
 from gateway.console.sections import short
 from gateway.domain.item_value import defang_text
@@ -74,7 +74,7 @@ class Waiting:
         side = "party_from" if self.row["received"] else "party_to"
         side = side if self.row["handoff"] else "party_with"
         name = self.row["counterpart_name"] or self.row["counterpart"]
-        return wording.say(side, g.language, name=name)
+        return say(side, name=name)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import g
 
 from gateway.console import sections, wording
-from gateway.console.context import signed_in
+from gateway.console.context import say, signed_in
 from gateway.console.pages.acts import PersonAct
 
 
@@ -22,7 +22,7 @@ def of_update(act: PersonAct, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     before."""
     told = signed_in().access.preview("handoffs_preview_update", body, **act.ids)
     change = wording.coded("change", told["change"], g.language)
-    version = (wording.say("version", g.language), str(told["version"]))
+    version = (say("version"), str(told["version"]))
     return [version, (wording.label("change", g.language), change), *_shown(told)]
 
 
@@ -30,21 +30,21 @@ def _shown(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     language, to, whom = g.language, told["to"], str(told["to"]["organisation"])
     if to.get("competence") is not None:
         words = wording.competence(to["competence"], language)
-        whom = wording.say("competent", language, name=whom, competence=words)
+        whom = say("competent", name=whom, competence=words)
     rows = [
         (wording.label("recipient", language), whom),
-        (wording.say("given", language), str(len(told["permitted_disclosures"]))),
+        (say("given"), str(len(told["permitted_disclosures"]))),
     ]
     if told["withheld_groups"]:
         groups = wording.code("group", told["withheld_groups"], language)
-        rows.append((wording.say("not_given", language), groups))
+        rows.append((say("not_given"), groups))
     rows += [
-        (wording.say("elsewhere", language, id=sections.short(one["item"])), one["country"])
+        (say("elsewhere", id=sections.short(one["item"])), one["country"])
         for one in told["elsewhere"]
     ]
     if told.get("duty_contact") is False:
-        rows.append((wording.say("on_duty", language), wording.say("nobody_on_duty", language)))
+        rows.append((say("on_duty"), say("nobody_on_duty")))
     if told.get("emergency_numbers"):
         numbers = ", ".join(told["emergency_numbers"])
-        rows.append((wording.say("emergency", language), numbers))
+        rows.append((say("emergency"), numbers))
     return rows

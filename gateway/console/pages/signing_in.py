@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,10 +48,12 @@ def sign_in() -> Response:
     """Begin a session for the person whose passkey signed the challenge, or who has the code."""
     context = console()
     try:
-        by_code = context.enter and partial(_by_code, context.enter)
-        person, kid, credential = (by_code or _by_passkey)()
-    except DocumentError as error:
-        return _refuse_sign_in(error)
+        person, kid, credential = _entering()
+    except DocumentError as error:  # its reason is for the security log alone
+        context.log.refuse("console-sign-in-refused", request=g.request_id, reason=str(error))
+        if not context.sessions.within("sign-in", WRONG_ATTEMPTS):
+            abort(429)
+        return make_response(_login(wrong=True), 403)
     if g.signed_in is not None:
         context.sessions.end(g.signed_in.person, g.signed_in.session.id)
     token = context.sessions.begin(person, kid, credential)
@@ -62,28 +63,19 @@ def sign_in() -> Response:
     return response
 
 
-def _by_passkey() -> tuple[Person, str, str]:
+def _entering() -> tuple[Person, str, str]:
+    """Tell who enters, by the code of the desk or by a passkey, with its ids here and there;
+    DocumentError."""
+    if (enter := console().enter) is not None:
+        if (known := enter(sent("token").strip())) is None:
+            raise DocumentError("the code does not count")
+        return known, "", ""
     answer, persons = passkeys.read_answer(sent("credential")), console().persons
     person = passkeys.person_of(answer)
     kid = passkeys.verify(answer, persons.passkeys(person), "sign-in")
     if persons.access(person, "", kid) is None:
         raise DocumentError("the organisation of the person takes part no more")
     return person, kid, answer.credential
-
-
-def _by_code(enter: Callable[[str], Person | None]) -> tuple[Person, str, str]:
-    person = enter(sent("token").strip())
-    if person is None:
-        raise DocumentError("the code does not count")
-    return person, "", ""
-
-
-def _refuse_sign_in(error: DocumentError) -> Response:
-    """Say that nobody was signed in, and nothing of the reason, which is for the security log."""
-    console().log.refuse("console-sign-in-refused", request=g.request_id, reason=str(error))
-    if not console().sessions.within("sign-in", WRONG_ATTEMPTS):
-        abort(429)
-    return make_response(_login(wrong=True), 403)
 
 
 def _login(*, wrong: bool = False) -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, g, make_response, redirect, render
 
 from gateway.console import passkeys, wording
 from gateway.console.access import Person
-from gateway.console.context import console, signed_in
+from gateway.console.context import console, say, signed_in
 from gateway.console.pages import acts
 from gateway.console.sections import short
 from gateway.evidence import passkey
@@ -38,7 +38,7 @@ def waiting() -> list[dict[str, Any]]:
 def _title(act: Mapping[str, Any]) -> str:
     """Return what an act is called in the language of who reads it."""
     words, about = wording.act(act["action"], g.language), act["about"]
-    return wording.say("act_on_entry", g.language, act=words, id=short(about)) if about else words
+    return say("act_on_entry", act=words, id=short(about)) if about else words
 
 
 def _waiting(name: str) -> dict[str, Any]:
