@@ -1,8 +1,7 @@
 """What each party of a handoff may answer: one table, from which the rest is derived.
 
-The policy's action, the event, the address, the command, the body, the check of a document and
-the diagram in docs/partners.md all follow from ``ANSWERS``. A new answer is one entry there, with
-its `Move`, and a policy that allows its action.
+Address, body, command, form, roles, the check of a document and the tables of the pages follow from
+``ANSWERS``. What else a new answer asks for is listed in docs/architecture.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -38,7 +38,7 @@ VALID_FOR = timedelta(days=1)
 
 def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Hold registry, cases and handoffs against the log; what differs is out of service until it
-    does no more.
+    does no more, a case in the names of its handoffs.
 
     While the log is frozen, too: this asks for no event. The sooner it was done, the sooner it is
     done again: within the hour, by a hundredth of the time.

@@ -61,7 +61,7 @@ STEPS = {
     CaseAction.ERASE: lambda case: cases.erase(case, TODAY),
 }
 
-# Written out from contracts.md 5, not taken from the table under test.
+# Written out, and not taken from the table under test.
 ALLOWED = {
     "draft": {"revise": "draft", "assess": "assessed", "close": "closed"},
     "assessed": {"revise": "draft", "clear": "cleared", "close": "closed"},

@@ -48,7 +48,7 @@ OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction", "onward_b
 OF_RECALL = ("acknowledge_recall", "answer_recall")
 OF_ORIGINATORS = ("notify_correction", "omit_update", "answer_proposal")
 
-# Written out from contracts.md 5, not taken from the table under test.
+# Written out, and not taken from the table under test.
 ALLOWED = {
     "offered": {
         "go_ahead": "offered",

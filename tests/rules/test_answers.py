@@ -1,12 +1,13 @@
-"""The page for partners shows the table of answers as the gateway acts on it."""
+"""The pages for partners show the table of answers as the gateway acts on it."""
 
 from pathlib import Path
 
+from gateway.cedar import policy_folder
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.domain.handoff import OPEN
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE, DOCUMENTS = DOCS / "partners.md", DOCS / "protocol" / "documents.md"
+PAGE, DOCUMENTS = DOCS / "life-of-a-case.md", DOCS / "protocol" / "documents.md"
 HEADING = "| answer | by | while the handoff is | then it is | event |\n|---|---|---|---|---|\n"
 
 
@@ -23,7 +24,7 @@ def row(kind: AnswerKind) -> str:
     return f"| `{verb}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"
 
 
-def test_the_page_for_partners_has_the_table_of_answers():
+def test_the_page_of_a_cases_life_has_the_table_of_answers():
     table = HEADING + "".join(map(row, PARTIES_ANSWERS))
     assert table in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table}"
 
@@ -36,3 +37,16 @@ def test_the_page_of_documents_has_each_kind_of_answer_with_its_fields_and_its_e
         said = rest.partition("\n")[0]
         assert [one.name for one in kind.fields if f"`{one.name}`" not in said] == [], kind.name
         assert f"`.{kind.event.partition('.')[2]}`" in page
+
+
+def test_the_page_of_the_policies_names_each_answer_of_a_rule_that_permits_several():
+    files = sorted(policy_folder().glob("*.cedar"))
+    rules = "\n".join(one.read_text(encoding="utf-8") for one in files).split('@id("')[1:]
+    rows = (policy_folder() / "README.md").read_text(encoding="utf-8").splitlines()
+    for rule in (one for one in rules if "\npermit (" in one):
+        permitted = [one for one in PARTIES_ANSWERS if f'Action::"{one.action}"' in rule]
+        if len(permitted) > 1:
+            name = rule.partition('"')[0]
+            (row,) = (one for one in rows if one.startswith(f"| `{name}` |"))
+            verbs = [one.command.replace("_", "-") for one in permitted]
+            assert [one for one in verbs if f"`{one}`" not in row] == [], name

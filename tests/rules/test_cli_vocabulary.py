@@ -27,7 +27,7 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
-        "consult-retained": "case.consult: the former name of consult, for one release",
+        "consult_retained": "case.consult: the former name of consult, for one release",
         "recall": "case.recall, of what one handoff gave",
         "embargo": "case.embargo, of what a handoff gives",
         "end_measure": "case.end_measure, of what a handoff gives",
@@ -49,21 +49,7 @@ MORE = {
 """Verbs beside those of the policy, each with the action that it asks for."""
 
 
-OTHER_VERBS = {
-    "report-outcome": "report_outcome",
-    "advance-erasure": "advance_erasure",
-    "end-measure": "end_measure",
-    "propose-correction": "propose_correction",
-    "pass-on-by-law": "pass_on_by_law",
-    "give-go-ahead": "give_go_ahead",
-    "notify-correction": "notify_correction",
-    "omit-update": "omit_update",
-    "answer-proposal": "answer_proposal",
-    "acknowledge-recall": "acknowledge_recall",
-    "answer-recall": "answer_recall",
-    "approve-recall": "approve_recall",
-    "seen": "mark_seen",
-}
+OTHER_VERBS = {"seen": "mark_seen"}
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
 
@@ -72,7 +58,7 @@ def verbs(noun: str) -> set[str]:
     """The subcommands of a noun, as the policy calls them."""
     command = SUBCOMMANDS[OTHER_NOUNS.get(noun, noun)].load()
     assert isinstance(command, click.Group)
-    return {OTHER_VERBS.get(verb, verb) for verb in command.commands}
+    return {OTHER_VERBS.get(verb, verb.replace("-", "_")) for verb in command.commands}
 
 
 NOT_ASKED = {

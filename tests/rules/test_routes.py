@@ -1,6 +1,7 @@
 """Nothing is served that is not declared: who may call it, for which action and scope, and why."""
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
+from gateway.domain.answers import PARTIES_ANSWERS
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import ADMIN_SCOPES, RELAY_SCOPE, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import Refusal
@@ -18,6 +19,10 @@ LINE = listening()
 APPS = (LINE.partners, LINE.public)
 
 API = {
+    **{
+        ("POST", f"/handoffs/{{handoff}}/{kind.path}"): (kind.action, "handoffs.answer")
+        for kind in PARTIES_ANSWERS
+    },
     ("GET", "/whoami"): ("whoami.read", ANY_SCOPE),
     ("GET", "/organisations"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
@@ -42,11 +47,6 @@ API = {
     ("POST", "/cases/{case}/recall"): ("case.recall", "cases.write"),
     ("POST", "/cases/{case}/recalls/{recall}/approval"): ("case.approve_recall", "cases.write"),
     ("POST", "/handoffs/{handoff}/recall"): ("case.recall", "cases.write"),
-    ("POST", "/handoffs/{handoff}/recall-acknowledgement"): (
-        "handoff.acknowledge_recall",
-        "handoffs.answer",
-    ),
-    ("POST", "/handoffs/{handoff}/recall-answer"): ("handoff.answer_recall", "handoffs.answer"),
     ("POST", "/cases/{case}/embargo"): ("case.embargo", "cases.write"),
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
@@ -60,39 +60,12 @@ API = {
     ("POST", "/items/searches"): ("item.search", ANY_SCOPE),
     ("POST", "/events/searches"): ("events.search", "events.read"),
     ("GET", "/handoffs/{handoff}"): ("handoff.read", "handoffs.read"),
-    ("POST", "/handoffs/{handoff}/acceptance"): ("handoff.accept", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/decline"): ("handoff.decline", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/redirection"): ("handoff.redirect", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.report_outcome", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/calls"): ("handoff.call", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/seen"): ("handoff.mark_seen", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/taking"): ("handoff.take", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/reference"): ("handoff.refer", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/dispute"): ("handoff.dispute", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/correction-proposals"): (
-        "handoff.propose_correction",
-        "handoffs.answer",
-    ),
-    ("POST", "/handoffs/{handoff}/onward-by-law"): ("handoff.pass_on_by_law", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/go-ahead"): ("handoff.give_go_ahead", "handoffs.answer"),
     ("GET", "/handoffs/{handoff}/correction-notices"): ("handoff.read", "handoffs.read"),
     ("GET", "/handoffs/{handoff}/peer-receipts"): ("handoff.read", "handoffs.read"),
-    ("POST", "/handoffs/{handoff}/correction-notices"): (
-        "handoff.notify_correction",
-        "handoffs.answer",
-    ),
-    ("POST", "/handoffs/{handoff}/update-omissions"): ("handoff.omit_update", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/proposal-answers"): (
-        "handoff.answer_proposal",
-        "handoffs.answer",
-    ),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
