@@ -53,8 +53,8 @@ class Rebuild:
         say what it was.
         """
         told = event.read(logged.event.document)
-        action, change = _CHANGES.get(told["type"], ("", None))
-        if change is None or told["result"] != EventResult.ALLOWED:
+        action = _ACTION_OF.get(told["type"])
+        if action is None or told["result"] != EventResult.ALLOWED:
             return
         details: dict[str, Any] = {one.kind: one.value for one in logged.event.disclosures}
         parties = [one.value for one in logged.event.disclosures if one.kind == event.PARTY]
@@ -73,10 +73,11 @@ class Rebuild:
         )
         if action in _STAFF:
             named = frozenset(one["organisation"] for one in parties)
+            kept = cast(CommittedStaff, work.staff)
             for one in json.loads(details[staff.ENTRIES]):
-                change(context, {**one, "parties": named})
+                _STAFF[action](kept, {**one, "parties": named}, logged.event.id)
         else:
-            change(context, json.loads(details["subject"]))
+            _OTHERS[action](context, json.loads(details["subject"]))
 
 
 class NotApproved(ValueError):
@@ -178,10 +179,6 @@ def _create(context: RequestContext, said: Mapping[str, Any]) -> None:
         context.work.organisations.add_person(Administrator(**person))
 
 
-def _issue(context: RequestContext, said: Mapping[str, Any]) -> None:
-    context.work.organisations.add_certificate(enrolment.recorded_certificate(said))
-
-
 def _enrol(context: RequestContext, said: Mapping[str, Any]) -> None:
     member = context.work.organisations.get(said["organisation"])
     if member is None:
@@ -210,67 +207,49 @@ def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.successions.save(succession.end(context.event))
 
 
-def _record_member(context: RequestContext, said: Mapping[str, Any]) -> None:
-    remote_members.store(context.work, said, context.event, context.today.day)
-
-
 # What a subject says of staff ends with its term; the commitments of entries stay.
 
 
-def _enter(context: RequestContext, said: Mapping[str, Any]) -> None:
+def _enter(kept: CommittedStaff, said: Mapping[str, Any], event: UUID) -> None:
+    entry, parties = said["entry"], said["parties"]
     if "invitation" in said:
-        _invite(context, said)
-        return
-    ends_at = said["ends_at"] and parse_timestamp(said["ends_at"])
-    _committed(context).enter(said["entry"], said["parties"], context.event, ends_at)
+        kept.invite(entry, parties, said["invitation"], event)
+    else:
+        kept.enter(entry, parties, event, said["ends_at"] and parse_timestamp(said["ends_at"]))
 
 
-def _end(context: RequestContext, said: Mapping[str, Any]) -> None:
-    ends_at = parse_timestamp(said["ends_at"])
-    _committed(context).end(said["entry"], said["parties"], ends_at)
-
-
-def _invite(context: RequestContext, said: Mapping[str, Any]) -> None:
-    invited = (said["entry"], said["parties"], said["invitation"])
-    _committed(context).invite(*invited, context.event)
-
-
-def _register_passkey(context: RequestContext, said: Mapping[str, Any]) -> None:
-    made = (said["entry"], said["parties"], said["passkey"])
-    _committed(context).register(*made, context.event, UUID(said["invited"]))
-
-
-def _revoke_passkey(context: RequestContext, said: Mapping[str, Any]) -> None:
-    ended = (said["entry"], said["parties"], said["passkey"])
-    _committed(context).revoke(*ended, context.event)
-
-
-def _committed(context: RequestContext) -> CommittedStaff:
-    return cast(CommittedStaff, context.work.staff)
-
-
-_Redo = Callable[[RequestContext, dict[str, Any]], None]
-_STAFF: Mapping[str, _Redo] = {
+_STAFF: Mapping[str, Callable[[CommittedStaff, Mapping[str, Any], UUID], None]] = {
     "staff.establish": _enter,
     "staff.add": _enter,
-    "staff.end": _end,
-    "staff.invite": _invite,
-    "staff.register_passkey": _register_passkey,
-    "staff.revoke_passkey": _revoke_passkey,
+    "staff.end": lambda kept, said, _: kept.end(
+        said["entry"], said["parties"], parse_timestamp(said["ends_at"])
+    ),
+    "staff.invite": lambda kept, said, event: kept.invite(
+        said["entry"], said["parties"], said["invitation"], event
+    ),
+    "staff.register_passkey": lambda kept, said, event: kept.register(
+        said["entry"], said["parties"], said["passkey"], event, UUID(said["invited"])
+    ),
+    "staff.revoke_passkey": lambda kept, said, event: kept.revoke(
+        said["entry"], said["parties"], said["passkey"], event
+    ),
 }
 _CHANGING_NOTHING = ("contact.set", "contact.consult", "succession.preview")
 """Who reads changes nothing; and contacts decide nothing, and end."""
-_ACTIONS: Mapping[str, _Redo] = {
-    **{one: partial(_make, one) for one in CHANGES if one not in _CHANGING_NOTHING},
-    **_STAFF,
+_OTHERS: Mapping[str, Callable[[RequestContext, dict[str, Any]], None]] = {
+    **{one: partial(_make, one) for one in CHANGES if one not in (*_CHANGING_NOTHING, *_STAFF)},
     "proposal.create": _propose,
     **{one: partial(_end_proposal, one) for one in (changes.WITHDRAW, changes.REFUSE)},
     "gateway.create": _create,
-    "certificate.issue": _issue,
+    "certificate.issue": lambda context, said: context.work.organisations.add_certificate(
+        enrolment.recorded_certificate(said)
+    ),
     "organisation.enrol": _enrol,
     "invitation.redeem": _redeem,
     "succession.apply": _apply_succession,
-    "peer.record_member": _record_member,
+    "peer.record_member": lambda context, said: remote_members.store(
+        context.work, said, context.event, context.today.day
+    ),
     "peer.diverge": _diverge,
 }
-_CHANGES = {EVENT_TYPES[action][0]: (action, redo) for action, redo in _ACTIONS.items()}
+_ACTION_OF = {EVENT_TYPES[action][0]: action for action in (*_OTHERS, *_STAFF)}
