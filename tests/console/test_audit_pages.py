@@ -9,6 +9,7 @@ import pytest
 
 from gateway.domain.audit_topics import AuditTopic
 from gateway.evidence import receipt
+from gateway.exchange.oversight import audit
 from gateway.ledger.note import VerificationKey
 from gateway.verification import listing, verifier
 from gateway.verification.trust import TrustAnchors
@@ -112,6 +113,20 @@ def test_kinds_of_events_are_listed_to_who_asks_for_them_and_searched_by(auditor
     done = auditor.send(asked, "/audit", **SEARCH, **{"filters.actions": "handoff.accept"})
     page = auditor.get(done.headers["Location"])
     assert page.text.count("<tr>") == 2, "a head, and one event"
+
+
+@pytest.mark.parametrize("place", ["/audit", MONTH])
+def test_a_search_that_ended_before_the_log_goes_on_from_there(auditor, monkeypatch, place):
+    monkeypatch.setattr(audit, "MOST_EVENTS", 3)
+    done = auditor.send(auditor.get(place), place, **SEARCH)
+    page = auditor.get(done.headers["Location"])
+    (path,) = re.findall(r'action="(/audit/searches/[^"]+/next)"', page.text)
+    monkeypatch.undo()
+    done = auditor.send(page, path)
+    page = auditor.get(done.headers["Location"])
+    assert done.headers["Location"].endswith("/month") is (place == MONTH)
+    assert "/next" not in page.text
+    assert auditor.post(path, {}).status_code == 403, "without a form of ours"
 
 
 def test_months_lead_to_this_one_and_to_the_one_that_was_chosen(auditor):

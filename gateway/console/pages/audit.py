@@ -56,14 +56,17 @@ def _answer(title: str, about: str, filters: Mapping[str, Any] = {}) -> Response
         asked = {**body.get("filters", {}), **filters}
         body |= {"filters": asked, "page_size": PAGE} if asked else {"page_size": PAGE}
         try:
-            done = signed_in().access.write("events_search", sent_key(), body)
+            return _search(body)
         except ValidationFailed as refused:
             form = _form(without, refused.errors)
-        else:
-            place = "/month" if "topics" in filters else ""
-            return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
     page = render_template("search.html", title=title, about=about, filters=filters, form=form)
     return make_response(page, 422 if form.errors else 200)
+
+
+def _search(body: Mapping[str, Any]) -> Response:
+    done = signed_in().access.write("events_search", sent_key(), body)
+    place = "/month" if "topics" in body.get("filters", {}) else ""
+    return make_response(redirect(f"/audit/searches/{done.result['search']}{place}", 303))
 
 
 def _form(without: Sequence[str], errors: Sequence[tuple[str, str]] = ()) -> BodyForm:
@@ -207,6 +210,16 @@ def show(search: UUID) -> str:
         ended=month.ended(told, g.language),
         of_case="case" in told["filters"],
     )
+
+
+@pages.post("/audit/searches/<uuid:search>/next")
+def go_on(search: UUID) -> Response:
+    """Search on from where a search ended, with its purpose, reason and filters: another event."""
+    told = _summary(search)
+    if told["next"] is None:
+        abort(409)
+    same = {name: told[name] for name in ("reason_code", "reason", "filters", "next")}
+    return _search({**same, "page_size": PAGE})
 
 
 def _title(told: Mapping[str, Any]) -> str:
