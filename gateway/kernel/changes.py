@@ -442,17 +442,10 @@ def page(
 
     def query(context: RequestContext | OnHost) -> Page[Mapping[str, Any]]:
         now = context.now if waiting else None
-        rows = partial(_waiting, context.work, now)
+        rows = partial(context.work.proposals.page, waiting=now)
         return collect_page(rows, attrgetter("id"), _view, after, limit)
 
     return read_as_operator(ports, reader, query)
-
-
-def _waiting(
-    work: UnitOfWork, now: datetime | None, after: UUID | None, limit: int
-) -> Sequence[Proposal]:
-    """Proposals, the newest first, of those that wait ``now``, or of all."""
-    return work.proposals.page(after, limit, now)
 
 
 def read_as_operator(
@@ -521,7 +514,9 @@ def _rehearse(
             return kind.apply(asked)
         except refusals.Refusal as refusal:
             refused = refusal
-    waiting = iterate(partial(_waiting, request.work, request.now), attrgetter("id"), None)
+    waiting = iterate(
+        partial(request.work.proposals.page, waiting=request.now), attrgetter("id"), None
+    )
     own = [one for one in waiting if one.organisation == change.organisation]
     for one in sorted(own, key=attrgetter("id")):
         if before is None or one.id < before:
@@ -562,7 +557,7 @@ def _authorize(context: ChangeContext, kind: ChangeType, persons: int) -> None:
 
 def _require_new(context: RequestContext, change: Change, person: str) -> None:
     """Raise WrongState where the very same change waits: its second person approves that."""
-    rows = partial(_waiting, context.work, context.now)
+    rows = partial(context.work.proposals.page, waiting=context.now)
     for one in iterate(rows, attrgetter("id"), None):
         if change_of(one) == change:
             raise refusals.WrongState(
