@@ -12,6 +12,7 @@ import re
 from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from io import BytesIO
 from struct import unpack
 from typing import Any, NamedTuple, Protocol
@@ -105,7 +106,7 @@ class SdJwt:
     issuer_signed: str
     disclosures: tuple[Disclosure, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The document's name, whatever is shown: SHA-256 of ``header.payload``.
 
