@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from gateway import wiring
-from gateway.config import Config
-from gateway.doctor.reading import Findings
+from gateway.doctor.reading import Examined, Findings
 from gateway.domain.health import Level
 from gateway.maintenance.published import PARTNERS_CERTIFICATE, PUBLIC_CERTIFICATE
 from gateway.pki import authority
@@ -18,20 +17,20 @@ SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""
 
 
-def certificates(config: Config, now: datetime) -> Findings:
+def certificates(gateway: Examined) -> Findings:
     """Return what ends soon, or has ended: authorities, revocation lists, listeners'
     certificates."""
     findings = [
         # Of what has ended or is missing, the sentence says who is refused.
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
-        for sentence in authority.alarms(config.published, now)
+        for sentence in authority.alarms(gateway.config.published, gateway.now)
     ]
     for name in (
         PUBLIC_CERTIFICATE,
         PARTNERS_CERTIFICATE,
         wiring.DELIVERY_CERTIFICATE,
     ):
-        findings += _listener_certificate(config.server / name, now)
+        findings += _listener_certificate(gateway.config.server / name, gateway.now)
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")
     ]
@@ -49,8 +48,9 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
     return []
 
 
-def console(config: Config, now: datetime) -> Findings:
+def console(gateway: Examined) -> Findings:
     """Tell whether browsers will believe the console's certificate, and how long."""
+    config = gateway.config
     url = config.console_url
     if url is None:
         yield Level.OK, "there is no console: set [console] url for one"
@@ -59,7 +59,9 @@ def console(config: Config, now: datetime) -> Findings:
     elif config.console_tls is None:
         yield Level.OK, f"a proxy ends the TLS of {url}"
     else:
-        yield from _console_certificate(*config.console_tls, str(urlsplit(url).hostname), now)
+        yield from _console_certificate(
+            *config.console_tls, str(urlsplit(url).hostname), gateway.now
+        )
 
 
 def _console_certificate(file: Path, key: Path, host: str, now: datetime) -> Findings:

@@ -3,8 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import cache
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -13,18 +11,17 @@ from gateway.doctor.certificates import certificates, console
 from gateway.doctor.databases import database, schema, servers
 from gateway.doctor.host import backups, clock, disk, permissions, rehearsal, settings
 from gateway.doctor.keys import case_keys, issuing_key, signing_keys
-from gateway.doctor.log import Told, handoffs, log, policies, registry, whole_log
+from gateway.doctor.log import handoffs, log, policies, registry, whole_log
 from gateway.doctor.outside import confirmations, notifications, peers
 from gateway.doctor.people import administrators, due, log_holds, waiting
-from gateway.doctor.reading import Findings, OlderTables
+from gateway.doctor.reading import Examined, Findings, OlderTables, Told
 from gateway.domain import refusals
 from gateway.domain.health import Finding, Level
 from gateway.files import PrivateFileError
-from gateway.maintenance.comparison import proved_before
 from gateway.pki.authority import AuthorityError
 from gateway.store.database import UnsuitableDatabase
 
-Check = Callable[..., Findings]
+Check = Callable[[Examined], Findings]
 
 CHECKS: tuple[Check, ...] = (
     settings,
@@ -54,8 +51,6 @@ CHECKS: tuple[Check, ...] = (
     policies,
 )
 
-_FROM_PROVED = (registry, handoffs, policies)
-
 
 def run_checks(
     config: Config, now: datetime, *, tell: Told | None = None, without: Iterable[str] = ()
@@ -64,27 +59,27 @@ def run_checks(
 
     With ``tell`` the whole log is proved, too, and all rows are compared with it.
     """
-    proved = cache(lambda: proved_before(config, now) if tell is None else None)
-    asked: dict[Check, dict[str, Any]] = {one: {"proved": proved} for one in _FROM_PROVED}
-    asked[whole_log] = {"tell": tell}
-    for check in CHECKS if tell is None else (*CHECKS, whole_log):
-        name = check.__name__
-        if name in without:
-            continue
-        try:
-            found = check(config, now, **asked.get(check, {}))
-            yield from (Finding(name, level, sentence) for level, sentence in found)
-        except OlderTables:
-            yield Finding(name, Level.OK, "is checked once the database is upgraded")
-        except (PrivateFileError, AuthorityError, UnsuitableDatabase) as error:
-            yield Finding(name, Level.ERROR, str(error))
-        except refusals.Refusal as refusal:
-            yield Finding(name, Level.ERROR, refusal.detail)
-        except (DBAPIError, sqlite3.Error) as error:
-            yield Finding(name, Level.ERROR, f"the database cannot be read: {type(error).__name__}")
-        except OSError as error:
-            yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
-        except ValueError as error:  # of a file that was cut off, say
-            yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
-        except Exception as error:  # a stored value of a form that nothing here ever wrote
-            yield Finding(name, Level.ERROR, f"cannot be checked: {type(error).__name__}")
+    with Examined(config, now, tell) as gateway:
+        for check in CHECKS if tell is None else (*CHECKS, whole_log):
+            if check.__name__ not in without:
+                yield from _run(check, gateway)
+
+
+def _run(check: Check, gateway: Examined) -> Iterator[Finding]:
+    name = check.__name__
+    try:
+        yield from (Finding(name, level, sentence) for level, sentence in check(gateway))
+    except OlderTables:
+        yield Finding(name, Level.OK, "is checked once the database is upgraded")
+    except (PrivateFileError, AuthorityError, UnsuitableDatabase) as error:
+        yield Finding(name, Level.ERROR, str(error))
+    except refusals.Refusal as refusal:
+        yield Finding(name, Level.ERROR, refusal.detail)
+    except (DBAPIError, sqlite3.Error) as error:
+        yield Finding(name, Level.ERROR, f"the database cannot be read: {type(error).__name__}")
+    except OSError as error:
+        yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
+    except ValueError as error:  # of a file that was cut off, say
+        yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
+    except Exception as error:  # a stored value of a form that nothing here ever wrote
+        yield Finding(name, Level.ERROR, f"cannot be checked: {type(error).__name__}")

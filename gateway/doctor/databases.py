@@ -1,13 +1,11 @@
 """Databases: whether commits last, how servers are reached, whose the tables are."""
 
-from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
 from sqlalchemy import make_url
 
-from gateway.config import Config
-from gateway.doctor.reading import Findings, read, require_file
+from gateway.doctor.reading import Examined, Findings
 from gateway.domain.health import Level
 from gateway.store import migrations
 from gateway.store.database import look_at
@@ -19,11 +17,11 @@ MEMORY = frozenset({"tmpfs", "ramfs"})
 _BY_TLS = "set sslmode=verify-full and sslrootcert in its URL"
 
 
-def database(config: Config, now: datetime) -> Findings:
+def database(gateway: Examined) -> Findings:
     """Tell whether commits are durable, and who can read the file."""
-    with read(config):
+    with gateway.read():
         pass  # refuses what may lose commits
-    file = config.database_file
+    file = gateway.config.database_file
     if file is None:
         yield Level.OK, "PostgreSQL keeps what it commits"
         return
@@ -49,8 +47,9 @@ def _file_system(file: Path) -> str:
     return next((kinds[at] for at in place.parents if at in kinds), "")
 
 
-def servers(config: Config, now: datetime) -> Findings:
+def servers(gateway: Examined) -> Findings:
     """How PostgreSQL's servers are reached, whether they are apart, and what the role may do."""
+    config = gateway.config
     urls = {
         "the log": None if config.database_file else config.database_url,
         "the high-water mark": None if config.mark_file else config.mark_url,
@@ -83,10 +82,10 @@ def servers(config: Config, now: datetime) -> Findings:
         )
 
 
-def schema(config: Config, now: datetime) -> Findings:
+def schema(gateway: Examined) -> Findings:
     """Tell whether the tables are of this version."""
-    require_file(config)
-    found = migrations.current(config.database_url)
+    config = gateway.config
+    found = gateway.revision
     if found is None:
         yield Level.ERROR, "the database holds no gateway: is [database] url right?"
     elif found == migrations.REVISIONS[-1]:
@@ -96,7 +95,7 @@ def schema(config: Config, now: datetime) -> Findings:
             Level.WARNING,
             f"the schema ({found}) is older than this version: starting the gateway upgrades it",
         )
-        today = now.astimezone(config.civil_time_zone).date()
+        today = gateway.now.astimezone(config.civil_time_zone).date()
         yield from (
             (Level.WARNING, str(one)) for one in migrations.endings(config.database_url, today)
         )

@@ -3,14 +3,13 @@
 import ctypes
 import shutil
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.sql import func
 
 from gateway import wiring
-from gateway.config import Config
-from gateway.doctor.reading import Findings, minute, read
+from gateway.doctor.reading import Examined, Findings, minute
 from gateway.domain.health import Level
 from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event
@@ -30,20 +29,21 @@ _TIME = select(func.clock_timestamp())
 _TIME_ERROR = 5
 
 
-def settings(config: Config, now: datetime) -> Findings:
+def settings(gateway: Examined) -> Findings:
     """Return what must not be set in operation."""
-    if config.simulated_reference_date is not None:
+    if gateway.config.simulated_reference_date is not None:
         yield (
             Level.WARNING,
             "the reference date is simulated: "
             "remove [demo] simulated_reference_date before operation",
         )
     else:
-        yield Level.OK, f"the settings of {config.name} can be read"
+        yield Level.OK, f"the settings of {gateway.config.name} can be read"
 
 
-def permissions(config: Config, now: datetime) -> Findings:
+def permissions(gateway: Examined) -> Findings:
     """Tell who else can look into the folder."""
+    config = gateway.config
     apart = (config.keys, config.issuing, config.people, config.offline, config.server)
     private = [path for path in (config.folder, *apart) if path.exists()]
     open_ones = [path for path in private if path.stat().st_mode & 0o077]
@@ -58,14 +58,14 @@ def permissions(config: Config, now: datetime) -> Findings:
         yield Level.OK, "the folder and what is private in it can be read only by their owner"
 
 
-def clock(config: Config, now: datetime) -> Findings:
+def clock(gateway: Examined) -> Findings:
     """Tell whether time would run backwards in the log."""
-    with read(config) as work:
+    with gateway.read() as work:
         document = newest_document(work)
-        there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
+        there = work.rows(_TIME, {})[0][0] if gateway.config.database_file is None else gateway.now
     if document is not None:
         written = parse_timestamp(event.read(document)["time"])
-        if written > now:
+        if written > gateway.now:
             yield (
                 Level.ERROR,
                 f"the clock is behind the newest event, which is of {written:%Y-%m-%d %H:%M:%S}"
@@ -78,7 +78,7 @@ def clock(config: Config, now: datetime) -> Findings:
             "the system calls its clock unsynchronised: run an NTP client (chrony, or `timedatectl "
             "set-ntp true`), for the gateway believes the clock that it starts with",
         )
-    if abs(there - now) > SKEW:
+    if abs(there - gateway.now) > SKEW:
         yield Level.WARNING, "the clocks here and of PostgreSQL's host differ: keep both by NTP"
         return
     yield Level.OK, "the clock is not behind the newest event"
@@ -91,33 +91,33 @@ def _is_unsynchronised() -> bool:
     return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == _TIME_ERROR)
 
 
-def backups(config: Config, now: datetime) -> Findings:
+def backups(gateway: Examined) -> Findings:
     """Tell whether backups are made here, and how old the last ones are."""
     for what in BACKUPS:
-        made = last_backup(config, what)
+        made = last_backup(gateway.config, what)
         told = "never" if made is None else minute(made)
-        if made is None or now - made > OLD_BACKUP:
+        if made is None or gateway.now - made > OLD_BACKUP:
             mend = "run deploy/systemd/back-up daily (docs/operators.md, 'Back up')"
             yield Level.WARNING, f"the last backup of the {what} was made: {told}; {mend}"
         else:
             yield Level.OK, f"the last backup of the {what} was made: {told}"
 
 
-def rehearsal(config: Config, now: datetime) -> Findings:
+def rehearsal(gateway: Examined) -> Findings:
     """Tell when a restore was rehearsed last."""
-    made = last_backup(config, REHEARSAL)
+    made = last_backup(gateway.config, REHEARSAL)
     mend = "twice a year (docs/operators.md, 'Back up')"
     if made is None:
         yield Level.WARNING, f"no restore was ever rehearsed: do it now, and {mend}"
-    elif now - made > OLD_REHEARSAL:
+    elif gateway.now - made > OLD_REHEARSAL:
         yield Level.WARNING, f"a restore was rehearsed last: {minute(made)}; do it {mend}"
     else:
         yield Level.OK, f"a restore was rehearsed last: {minute(made)}"
 
 
-def disk(config: Config, now: datetime) -> Findings:
+def disk(gateway: Examined) -> Findings:
     """Tell whether there is room to go on."""
-    for folder in sorted({*wiring.data_folders(config).values()}):
+    for folder in sorted({*wiring.data_folders(gateway.config).values()}):
         free = shutil.disk_usage(folder).free
         sentence = f"{free / 1024**3:.1f} GiB are free at {folder}"
         if free < NO_SPACE:

@@ -2,12 +2,11 @@
 
 import pwd
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 from gateway import keys, wiring
 from gateway.config import Config
-from gateway.doctor.reading import Findings, minute, read
+from gateway.doctor.reading import Examined, Findings, minute
 from gateway.domain import refusals
 from gateway.domain.health import Level
 from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
@@ -17,36 +16,37 @@ from gateway.store.keyring import SqlKeyring, require_keys
 LISTENERS = ("public", "partners", "console")
 
 
-def signing_keys(config: Config, now: datetime) -> Findings:
+def signing_keys(gateway: Examined) -> Findings:
     """Tell whether the gateway's own keys are there, each of the right kind; how old they are, and
     which step of a rotation comes next."""
     ages = []
     for purpose in keys.GATEWAYS_OWN:
-        folder = config.keys / purpose
+        folder = gateway.config.keys / purpose
         keys.load_key_set(folder, purpose)
-        ages.append(f"{purpose} {(now - keys.since(folder / 'current.pem')).days}")
+        ages.append(f"{purpose} {(gateway.now - keys.since(folder / 'current.pem')).days}")
         if begun := keys.open_rotation(folder):
             step, file = begun
             due = keys.since(file) + keys.wait_before(step, purpose)
             command = (
                 f"casegate admin gateway-key rotate --key {keys.KEY_NAMES[purpose]} --step {step}"
             )
-            level = Level.OK if now < due else Level.WARNING
+            level = Level.OK if gateway.now < due else Level.WARNING
             yield level, f"a {purpose} key changes: `{command}` from {minute(due)} on"
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
-        keys.load_secret(config.keys / name)
+        keys.load_secret(gateway.config.keys / name)
     yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
     yield Level.OK, f"age of the signing keys in days: {', '.join(ages)}"
 
 
-def issuing_key(config: Config, now: datetime) -> Findings:
+def issuing_key(gateway: Examined) -> Findings:
     """Tell whether the issuing authority is there, and who can read its key."""
+    config = gateway.config
     files = sorted(config.issuing.glob("*.key"))
     if not files:
         yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
         return
     load(config.issuing, AuthorityStage.NEXT, *IN_USE)
-    for sentence in reminder(config.issuing, now):
+    for sentence in reminder(config.issuing, gateway.now):
         yield Level.WARNING, sentence
     owner = files[0].stat().st_uid
     running = listeners_run_as()
@@ -81,8 +81,9 @@ def _user(uid: int) -> str:
         return f"user {uid}"
 
 
-def case_keys(config: Config, now: datetime) -> Findings:
+def case_keys(gateway: Examined) -> Findings:
     """Tell whether every case has its key, what was erased has none, and the keys can be opened."""
+    config = gateway.config
     require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
     file = config.keys_file
     if file is not None and file.stat().st_mode & 0o007:
@@ -90,7 +91,7 @@ def case_keys(config: Config, now: datetime) -> Findings:
     with closing(wiring.connect_keyring(config)) as keyring:
         try:
             yield from _key_encryption(config, keyring)
-            with read(config) as work:
+            with gateway.read() as work:
                 yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
         except refusals.CaseKeysUnavailable as unavailable:

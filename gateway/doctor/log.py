@@ -1,33 +1,25 @@
 """The log: whether it continues what was signed, and rows and policies are as it says."""
 
-from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
 
 from gateway import keys, wiring
 from gateway.config import Config
-from gateway.doctor.reading import Findings, read, read_rows
+from gateway.doctor.reading import Examined, Findings
 from gateway.domain import refusals
 from gateway.domain.health import Level
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.maintenance.comparison import policies_held, rows_proof
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
-from gateway.store.proved import Proved
-
-Told = Callable[[int, int], None]
-"""Hears how much of a long check is done, and of how much."""
-
-Before = Callable[[], Proved | None]
-"""What maintenance proved last, where a check goes on from it."""
 
 
-def log(config: Config, now: datetime) -> Findings:
+def log(gateway: Examined) -> Findings:
     """Tell whether the database continues what was signed, by this key."""
+    config = gateway.config
     try:
         marked = wiring.read_mark(config)
         head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
-        with read(config, head_key=head_key) as work:
+        with gateway.read(head_key=head_key) as work:
             require_prefixes(work, marked, ())
             size = work.log.head().size
     except refusals.LogFrozen as frozen:
@@ -64,43 +56,43 @@ def _apart(config: Config) -> Findings:
         )
 
 
-def whole_log(config: Config, now: datetime, *, tell: Told) -> Findings:
+def whole_log(gateway: Examined) -> Findings:
     """Tell whether every document, detail, stream and search word is as the log has it: takes
     long."""
-    person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
-    with read_rows(config, person_key=person_key) as work:
+    person_key = keys.load_secret(gateway.config.keys / wiring.FINGERPRINT_FILE)
+    with gateway.read_rows(person_key=person_key) as work:
         try:
-            head = verify_log(work, tell)
+            head = verify_log(work, gateway.tell)
         except StoredLogCorrupt as error:
             yield Level.ERROR, f"the stored log is damaged: {error}"
             return
     yield Level.OK, f"all {head.size} entries have their documents, streams and search words"
 
 
-def registry(config: Config, now: datetime, *, proved: Before) -> Findings:
+def registry(gateway: Examined) -> Findings:
     """Tell whether the registry's rows are what the log's events say."""
-    with read_rows(config) as work:
-        told = rows_proof(config, work, proved()).registry().sentences()
+    with gateway.read_rows() as work:
+        told = rows_proof(gateway.config, work, gateway.proved).registry().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "the registry is what the log's events say"
 
 
-def handoffs(config: Config, now: datetime, *, proved: Before) -> Findings:
+def handoffs(gateway: Examined) -> Findings:
     """Tell whether cases, handoffs and what stands beside them are what log and documents say."""
-    keyring = wiring.connect_keyring(config)
-    with closing(keyring), read_rows(config, keyring=keyring) as work:
-        told = rows_proof(config, work, proved()).handoffs().sentences()
+    keyring = wiring.connect_keyring(gateway.config)
+    with closing(keyring), gateway.read_rows(keyring=keyring) as work:
+        told = rows_proof(gateway.config, work, gateway.proved).handoffs().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "cases and handoffs are what the log and their documents say"
 
 
-def policies(config: Config, now: datetime, *, proved: Before) -> Findings:
+def policies(gateway: Examined) -> Findings:
     """Tell whether the rules hold in all their cases."""
-    held, problems = policies_held(proved())
+    held, problems = policies_held(gateway.proved)
     for problem in problems:
         yield Level.ERROR, f"a policy test fails: {problem}"
     for rules, cases in held.values():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway import confirming
 from gateway.config import Config
 from gateway.doctor.certificates import SOON
-from gateway.doctor.reading import Findings, read_rows
+from gateway.doctor.reading import Examined, Findings
 from gateway.domain.health import Level
 from gateway.domain.notification import DeliveryWay
 from gateway.registry import witnessing
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from gateway.relaying import PeerState
 
 
-def confirmations(config: Config, now: datetime) -> Findings:
+def confirmations(gateway: Examined) -> Findings:
     """Tell which time-stamp authority, or witness, confirms the log no more."""
-    with read_rows(config) as work:
-        late = confirming.late(config, work, now)
+    config = gateway.config
+    with gateway.read_rows() as work:
+        late = confirming.late(config, work, gateway.now)
     for kind, by in late:
         mend = "read the log of delivery, which says why (docs/confirmations.md)"
         yield Level.WARNING, f"no {kind} of {by} in time for what is in the log: {mend}"
@@ -30,9 +31,9 @@ def confirmations(config: Config, now: datetime) -> Findings:
         yield Level.OK, told.format(*numbers)
 
 
-def notifications(config: Config, now: datetime) -> Findings:
+def notifications(gateway: Examined) -> Findings:
     """Tell whether members' receivers answer, and what they refused."""
-    with read_rows(config) as work:
+    with gateway.read_rows() as work:
         states = work.notifications.states(DeliveryWay.NOTIFICATION)
     behind = [f"{one.cursor.organisation} ({one.lag})" for one in states if one.cursor.failures]
     refused = [f"{one.cursor.organisation} ({one.refused})" for one in states if one.refused]
@@ -48,16 +49,16 @@ def notifications(config: Config, now: datetime) -> Findings:
         yield Level.OK, "no receiver of notifications fails or refuses any"
 
 
-def peers(config: Config, now: datetime) -> Findings:
+def peers(gateway: Examined) -> Findings:
     """Tell to which peer gateways there is no connection, and whose log has two histories."""
-    with read_rows(config) as work, closing(_mark(config)) as mark:
+    with gateway.read_rows() as work, closing(_mark(gateway.config)) as mark:
         if not (names := [one.slug for one in witnessing.peers_here(work)]):
             yield Level.OK, "peer gateways: 0"
             return
         from gateway.relaying import state_of  # noqa: PLC0415 - who has no peer loads no client
 
-        found = [state_of(config, work, mark, name) for name in names]
-    findings = [one for state in found for one in _peer(state, now)]
+        found = [state_of(gateway.config, work, mark, name) for name in names]
+    findings = [one for state in found for one in _peer(state, gateway.now)]
     yield from findings or [(Level.OK, f"peer gateways: {len(found)}")]
 
 

@@ -1,9 +1,6 @@
 """What persons owe or have to decide: parties of handoffs, administrators."""
 
-from datetime import datetime
-
-from gateway.config import Config
-from gateway.doctor.reading import Findings, minute, read_rows
+from gateway.doctor.reading import Examined, Findings, minute
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.health import Level, missed_reviews
 from gateway.domain.organisation import ENOUGH_ADMINISTRATORS
@@ -12,11 +9,11 @@ from gateway.maintenance.health import keys_here
 from gateway.registry import queries
 
 
-def administrators(config: Config, now: datetime) -> Findings:
+def administrators(gateway: Examined) -> Findings:
     """Tell whether one could be disabled by two others, and each alone has their key."""
-    with read_rows(config) as work:
+    with gateway.read_rows() as work:
         enabled = [person for person in work.organisations.persons() if person.enabled]
-        here = keys_here(config, work)
+        here = keys_here(gateway.config, work)
     if here:
         yield (
             Level.WARNING,
@@ -33,11 +30,11 @@ def administrators(config: Config, now: datetime) -> Findings:
         yield Level.OK, f"{len(enabled)} administrators: two can disable a third"
 
 
-def due(config: Config, now: datetime) -> Findings:
+def due(gateway: Examined) -> Findings:
     """Tell whether parties of handoffs are late, and maintenance looks after it."""
-    with read_rows(config) as work:
-        overdue, clock = work.duties.overdue(now), work.duties.clock()
-    if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
+    with gateway.read_rows() as work:
+        overdue, clock = work.duties.overdue(gateway.now), work.duties.clock()
+    if clock is not None and gateway.now - clock.swept_at > LONGEST_PAUSE:
         yield (
             Level.WARNING,
             f"nothing is reminded of since {minute(clock.swept_at)}: start maintenance",
@@ -53,11 +50,11 @@ def due(config: Config, now: datetime) -> Findings:
         yield Level.OK, "no duty of a member is overdue"
 
 
-def log_holds(config: Config, now: datetime) -> Findings:
+def log_holds(gateway: Examined) -> Findings:
     """Return what suspends the terms of the log, and whether it was looked at in time."""
-    with read_rows(config) as work:
+    with gateway.read_rows() as work:
         holds = work.log_terms.holds()
-    today = now.astimezone(config.civil_time_zone).date()
+    today = gateway.now.astimezone(gateway.config.civil_time_zone).date()
     missed = missed_reviews(holds, today)
     for sentence in missed:
         yield Level.WARNING, sentence
@@ -65,10 +62,10 @@ def log_holds(config: Config, now: datetime) -> Findings:
         yield Level.OK, f"log holds in force: {len(holds)}; none waits for its review"
 
 
-def waiting(config: Config, now: datetime) -> Findings:
+def waiting(gateway: Examined) -> Findings:
     """Return what waits for administrators."""
-    with read_rows(config) as work:
-        proposals, organisations = queries.waiting(work, now)
+    with gateway.read_rows() as work:
+        proposals, organisations = queries.waiting(work, gateway.now)
     if proposals or organisations:
         yield (
             Level.OK,

@@ -51,7 +51,7 @@ def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Make the whole log again from its documents, with streams and search words."""
     with upkeep.gateway.store.begin(TransactionMode.READ) as work:
         try:
-            log_integrity.verify_log(work, lambda done, of: None)
+            log_integrity.verify_log(work)
         except StoredLogCorrupt as error:
             return TaskReport((f"the stored log is damaged: {error}",))
     return TaskReport()

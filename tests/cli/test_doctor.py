@@ -5,13 +5,19 @@ import shutil
 
 import pytest
 
-from gateway.doctor import keys, log
+from gateway.doctor import databases, keys, log
 from gateway.maintenance.health import BACKUPS, REHEARSAL, note_backup
 from tests.doctor.conftest import synchronised
 from tests.doctor.test_people import add_bernard
 from tests.operating import Operator, execute
 
 __all__ = ["synchronised"]
+
+
+@pytest.fixture(autouse=True)
+def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the folders of tests are."""
+    monkeypatch.setattr(databases, "_file_system", lambda _: "ext4")
 
 
 def test_a_new_gateway_has_no_error(gw: Operator) -> None:

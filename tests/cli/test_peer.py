@@ -10,6 +10,7 @@ import pytest
 from gateway import relaying, wiring
 from gateway.client.enrolment import Enrolment
 from gateway.doctor import outside
+from gateway.doctor.reading import Examined
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.peer import PeerGateway, PeerPins
 from gateway.kernel.ports import TransactionMode
@@ -113,7 +114,7 @@ def test_a_peer_without_a_connection_is_shown_and_the_doctor_says_so(gw: Operato
     trust(gw)
     (told,) = json.loads(gw.type("peer", "show", "--home", gw.folder, "--json").output)
     assert (told["peer"], told["certificate_until"], told["cosigned_here"]) == ("fr", None, 0)
-    found = [sentence for _, sentence in outside.peers(gw.config, wiring.now())]
+    found = [sentence for _, sentence in outside.peers(Examined(gw.config, wiring.now()))]
     assert found == ["there is no connection to the peer gateway fr: casegate peer enrol FILE"]
     assert gw.type("peer", "check", "fr", "--home", gw.folder).exit_code == 1
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway import wiring
 from gateway.doctor import databases
+from gateway.doctor.reading import Examined
 from gateway.domain.health import Level
 from gateway.store import migrations
 from gateway.store.database import Server
@@ -91,4 +92,4 @@ def test_the_way_to_a_server_on_another_host_must_be_by_tls_to_that_very_server(
     seen = Server("7", encrypted=encrypted, local=False, role="casegate", size=0, deletes=False)
     monkeypatch.setattr(databases, "look_at", lambda url: seen)
     config = replace(gw.config, database_url=f"postgresql+psycopg://casegate@db/casegate{query}")
-    assert [found for found, _ in databases.servers(config, wiring.now())] == [level]
+    assert [found for found, _ in databases.servers(Examined(config, wiring.now()))] == [level]
