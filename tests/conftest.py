@@ -141,8 +141,14 @@ def _acts(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def pytest_unconfigure() -> None:
-    """Leave nothing in shared memory."""
-    lent = sys.modules.get("tests.lent")
-    if lent:
-        lent.end()
+@pytest.hookimpl(trylast=True)  # after the last fixtures
+def pytest_sessionfinish() -> None:
+    """Leave nothing in shared memory, and no server.
+
+    A worker says next that it is done, and has ten seconds from then on until it is killed; on a
+    busy machine they are over before what is registered with `atexit`.
+    """
+    for name in ("tests.lent", "tests.postgresql"):
+        lender = sys.modules.get(name)
+        if lender:
+            lender.end()

@@ -4,26 +4,25 @@ Where no server can be started, tests that need one fail; CASEGATE_TESTS_WITHOUT
 skips them. Nothing is skipped unasked: that a machine proves half would be seen by nobody.
 """
 
-import atexit
 import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 
 from tests.memory import memory
 
 _numbers = count(1)
+_shared = ExitStack()
 
 
 def new_database() -> str:
@@ -66,8 +65,13 @@ def _in_turn() -> str:
 def _server() -> str:
     """The address of the server's own database. It is stopped and wiped when the tests end."""
     server = _started()
-    atexit.register(server.cleanup)
+    _shared.callback(server.cleanup)
     return str(server.get_uri())
+
+
+def end() -> None:
+    """Stop the server that the tests of this process shared, and leave no file of it."""
+    _shared.close()
 
 
 @contextmanager
@@ -78,10 +82,9 @@ def own_server() -> Iterator["OwnServer"]:
     try:
         yield OwnServer(server)
     finally:
-        try:
-            server.cleanup()
-        except psutil.NoSuchProcess:  # the test killed it, and it was gone only now
-            shutil.rmtree(server.pgdata)
+        if not server.get_postmaster_info().is_running():
+            server.start()  # it frees the shared memory of one that was killed
+        server.cleanup()
 
 
 class OwnServer:
@@ -147,7 +150,7 @@ def _alone() -> Iterator[None]:
 def _package() -> Any:
     """The server's package, with its lock in a folder of ours: else users wait for each other."""
     runtime, before = _folder(), os.environ.get("XDG_RUNTIME_DIR")
-    atexit.register(shutil.rmtree, runtime, ignore_errors=True)
+    _shared.callback(shutil.rmtree, runtime, ignore_errors=True)
     (runtime / "python_PostgresServer").mkdir()
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
