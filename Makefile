@@ -48,8 +48,9 @@ $(VENV)/browser.stamp: requirements/browser.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/browser.txt
 	@touch $@
 
+# Four: the gateways that are peers wait for each other for minutes.
 test-slow: $(VENV)/browser.stamp ## The slow suites: crashes under load, other implementations, more chance
-	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 4 --dist loadgroup
 
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt

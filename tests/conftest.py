@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,20 @@ os.environ["LC_ALL"] = "C.UTF-8"
 
 _COLUMNS = {name: os.environ[name] for name in ("COLUMNS",) if name in os.environ}
 
+LONGEST = (
+    "tests/journeys/test_peers.py",
+    "gateway behind the proxy",
+    "gateway",
+    "dishonest",
+    "demo",
+    "tests/journeys/test_crash.py",
+    "tests/store",
+    "console",
+    "foreign",
+    "tests/exchange/test_living_case.py",
+)
+"""Groups and files that take minutes, the longest first."""
+
 
 class InGroups(LoadScopeScheduling):
     """Tests of a file run in one worker, and so do files that name the same `xdist_group`.
@@ -49,17 +64,23 @@ class InGroups(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
+        file, _, name = nodeid.partition("::")
         if file.startswith("tests/store/"):
             return "tests/store"  # nearly all of it asks for one database server
-        return _group(self.config.rootpath / file) or file
+        scope = _group(self.config.rootpath / file) or file
+        return f"{scope} behind the proxy" if "proxied" in name else scope
 
     def _assign_work_unit(self, node: Any) -> None:
-        """Give out first what has slow tests: a worker that begins with them last ends alone."""
-        for scope, tests in self.workqueue.items():
-            if any(_slow(self.config.rootpath / file) for file in _files(tests)):
-                self.workqueue.move_to_end(scope, last=False)
-                break
+        """Give out first what takes longest, then what has slow tests: a worker that begins with
+        them last ends alone."""
+        slow = (
+            scope
+            for scope, tests in self.workqueue.items()
+            if any(_slow(self.config.rootpath / file) for file in _files(tests))
+        )
+        longest = (scope for scope in LONGEST if scope in self.workqueue)
+        for scope in islice(chain(longest, slow), 1):
+            self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
 
 
@@ -81,6 +102,28 @@ def _group(file: Path) -> str | None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """Group where the command asks for groups."""
     return InGroups(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Load no other files for `make test-slow` than those that have a test for it."""
+    asked = config.getoption("markexpr") == "slow or hypothesis"
+    return (asked and collection_path.suffix == ".py" and not _for_slow(collection_path)) or None
+
+
+@pytest.hookimpl(tryfirst=True)  # before any are deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no test be overlooked by what loads files for `make test-slow`."""
+    for item in items:
+        slow = item.get_closest_marker("slow") or item.get_closest_marker("hypothesis")
+        if slow and not _for_slow(item.path):
+            raise pytest.UsageError(f"`make test-slow` would not load {item.nodeid}")
+
+
+@cache
+def _for_slow(file: Path) -> bool:
+    """Whether a file may have a slow test or a property; the fixtures of journeys are marked."""
+    journey = file.parent.name == "journeys"
+    return journey or "hypothesis" in file.read_text(encoding="utf-8") or _slow(file)
 
 
 def pytest_collection_finish() -> None:

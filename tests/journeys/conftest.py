@@ -1,14 +1,19 @@
-"""What journeys share that do not harm it: a running gateway, and a demonstration."""
+"""What journeys share that do not harm it: running gateways, a demonstration, and a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment, free_ports
+from tests.journeys import browser
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import play, running
+from tests.journeys.npm import installed
+
+if TYPE_CHECKING:  # installed for the slow suites alone
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +59,17 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demonstration on SQLite, played once: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("played") / "a demonstration"
     return folder, play(folder, "sqlite")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """The machine's Chromium; each test opens windows of its own."""
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()

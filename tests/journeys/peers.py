@@ -238,6 +238,26 @@ def row(stage: DemoEnvironment, handoff: str) -> tuple[Any, ...]:
         gateway.close()
 
 
+def settle(be: PeerStage, fr: PeerStage, *handoffs: str) -> None:
+    """Take offered handoffs to the answer of their recall, each step as soon as it can be made."""
+    for handoff in handoffs:
+        accept(fr, handoff)
+    for handoff in handoffs:
+        until(lambda one=handoff: view(be, ABROAD, one).get("state") == "accepted", 400)
+        recall(be, handoff)
+    for handoff in handoffs:
+        until(lambda one=handoff: view(fr, OFMIN, one).get("recalled"), 400)
+        answer_recall(fr, handoff)
+    for handoff in handoffs:
+        until(lambda one=handoff: erased(be, one), 400)
+
+
+def erased(be: PeerStage, handoff: str) -> bool:
+    """Tell whether the hotline's gateway has heard that the copies abroad were erased; the answer
+    itself may have ended with them before it was delivered."""
+    return row(be, handoff)[-1] == "copies_erased"
+
+
 def check_both(be: DemoEnvironment, fr: DemoEnvironment, *handoffs: str) -> None:
     """Both gateways heard all; both logs are whole, and tell the same once."""
     for one, other in ((be, fr), (fr, be)):

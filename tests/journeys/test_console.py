@@ -56,12 +56,6 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DemoEnvi
         yield stage, address
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    with browser.chromium() as started:
-        yield started
-
-
 def invited(
     stage: DemoEnvironment, slug: str, person: str, keeper: str, heads: tuple[str, str] = HEADS
 ) -> str:

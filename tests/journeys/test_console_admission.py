@@ -11,12 +11,12 @@ import pytest
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from tests.journeys import tour
 from tests.journeys.harness import OFMIN, admin, casegate, check_log
-from tests.journeys.test_console import _administrator, _Listener, chromium, console
+from tests.journeys.test_console import _administrator, _Listener, console
 
 if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Browser, Page
 
-__all__ = ["chromium", "console"]
+__all__ = ["console"]
 
 pytestmark = [
     pytest.mark.journey,

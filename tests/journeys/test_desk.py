@@ -18,7 +18,6 @@ import pytest
 from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys import browser
 from tests.journeys.harness import HOTLINE, OFMIN, casegate, check_log, offered, running
-from tests.journeys.npm import installed
 
 if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Browser, Page
@@ -40,18 +39,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]
         for slug in (HOTLINE, OFMIN):
             made.register_key(slug)
         yield made
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    with browser.chromium() as started:
-        yield started
 
 
 class Looker:

@@ -30,7 +30,7 @@ from tests.journeys.peers import (
     view,
 )
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 BELGIAN, FRENCH = "person-of-be-4711", "person-of-fr-4712"
 HOTLINES, POLICES = "words-that-stay-with-the-hotline", "words-that-stay-with-the-police"

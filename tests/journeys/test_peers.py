@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 
@@ -17,26 +16,23 @@ from tests.journeys.harness import ABROAD, OFMIN, check_log
 from tests.journeys.peers import (
     PeerStage,
     accept,
-    admit_signing,
     answer_recall,
     check,
     check_both,
+    erased,
     gateways,
     join,
-    know,
-    name_of,
     offer,
     parties,
     recall,
-    row,
+    settle,
     state,
     until,
     view,
 )
 from tests.journeys.processes import kill_node, kill_process
-from tests.postgresql import new_database
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("peers")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 Two = tuple[PeerStage, PeerStage]
 HOLD = 35.0
@@ -78,26 +74,6 @@ def test_a_recall_reaches_its_holder_abroad_within_a_minute_and_its_answer_comes
     check_both(be, fr, handoff)
     for one, other in ((be, fr), (fr, be)):  # what comes again has its first answer
         assert set(check(one, other).values()) == {None}
-
-
-def settle(be: PeerStage, fr: PeerStage, *handoffs: str) -> None:
-    """Take offered handoffs to the answer of their recall, each step as soon as it can be made."""
-    for handoff in handoffs:
-        accept(fr, handoff)
-    for handoff in handoffs:
-        until(lambda one=handoff: view(be, ABROAD, one).get("state") == "accepted", 400)
-        recall(be, handoff)
-    for handoff in handoffs:
-        until(lambda one=handoff: view(fr, OFMIN, one).get("recalled"), 400)
-        answer_recall(fr, handoff)
-    for handoff in handoffs:
-        until(lambda one=handoff: erased(be, one), 400)
-
-
-def erased(be: PeerStage, handoff: str) -> bool:
-    """Tell whether the hotline's gateway has heard that the copies abroad were erased; the answer
-    itself may have ended with them before it was delivered."""
-    return row(be, handoff)[-1] == "copies_erased"
 
 
 def test_a_line_that_cuts_and_holds_answers_back_loses_and_doubles_nothing(two: Two) -> None:
@@ -225,19 +201,3 @@ def _takes_offers(be: PeerStage, fr: PeerStage) -> bool:
         return bool(offer(be, fr))
     except RequestRefused:
         return False
-
-
-def test_three_gateways_are_peers_and_one_has_its_data_in_postgresql(tmp_path: Path) -> None:
-    stored = {name: new_database() for name in ("database_url", "mark_url", "keys_url")}
-    with gateways(tmp_path, "be", "nl", "fr", fr=stored) as (be, nl, fr):
-        admit_signing(fr, OFMIN)
-        for stage in (be, nl):
-            admit_signing(stage, ABROAD)
-            join(stage, fr)
-            know(stage, fr)
-        handoffs = {name_of(stage): offer(stage, fr) for stage in (be, nl)}
-        for stage in (be, nl):
-            settle(stage, fr, handoffs[name_of(stage)])
-        for stage in (be, nl):
-            check_both(stage, fr, handoffs[name_of(stage)])
-        assert view(be, ABROAD, handoffs["nl"]) == {}

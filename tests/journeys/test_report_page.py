@@ -1,36 +1,42 @@
 """The page that `casegate verify --report` writes, in a browser."""
 
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.journeys import browser
 from tests.journeys.harness import casegate
-from tests.journeys.npm import installed
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.enable_socket]
+if TYPE_CHECKING:  # installed for the slow suites alone
+    from playwright.sync_api import Browser
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("demo"),
+]
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest.mark.parametrize("language", ["en", "fr"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("shown_in", [*product(["en", "fr"], ["light", "dark"])], ids="-".join)
 def test_everybody_can_read_the_report_on_any_screen(
-    demonstration: tuple[Path, str], axe: str, tmp_path: Path, language: str, scheme: str
+    demonstration: tuple[Path, str],
+    chromium: "Browser",
+    axe: str,
+    tmp_path: Path,
+    shown_in: tuple[str, str],
 ) -> None:
-    folder, _ = demonstration
+    (folder, _), (language, scheme) = demonstration, shown_in
     page = tmp_path / "report.html"
     trust = ("--trust", folder / "point-de-contact" / "connection.toml", "--lang", language)
     casegate("verify", folder / "handoff.bundle.json", *trust, "--report", page, status=18)
-    with browser.chromium() as chromium:
-        shown = chromium.new_page(color_scheme=scheme, viewport={"width": 360, "height": 640})
-        asked = list[str]()
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.goto(page.as_uri())
-        assert asked == [page.as_uri()], "nothing is loaded from elsewhere"
-        assert not browser.scrolls_sideways(shown)
-        assert browser.violations(shown, axe) == []
+    shown = chromium.new_page(color_scheme=scheme, viewport={"width": 360, "height": 640})
+    asked = list[str]()
+    shown.on("request", lambda request: asked.append(request.url))
+    shown.goto(page.as_uri())
+    assert asked == [page.as_uri()], "nothing is loaded from elsewhere"
+    assert not browser.scrolls_sideways(shown)
+    assert browser.violations(shown, axe) == []
+    shown.close()

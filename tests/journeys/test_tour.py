@@ -1,6 +1,5 @@
 """Each kind of page of the console, looked at by axe-core as its persons' windows are."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from gateway.cli.demo.environment import free_ports
 from tests.founding import OFMIN
 from tests.journeys import browser, tour
-from tests.journeys.npm import installed
 
 if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Browser, Page
@@ -28,18 +26,6 @@ WINDOWS = {
         {"forced_colors": "active", "viewport": {"width": 768, "height": 1024}},
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    with browser.chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = installed(browser.AXE, tmp_path_factory.mktemp("axe"), "the check by axe-core")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
 @pytest.mark.parametrize("shown", WINDOWS)
