@@ -65,8 +65,27 @@ def _in_turn() -> str:
 def _server() -> str:
     """The address of the server's own database. It is stopped and wiped when the tests end."""
     server = _started()
+    _shared.enter_context(_guarded(server))
     _shared.callback(server.cleanup)
     return str(server.get_uri())
+
+
+@contextmanager
+def _guarded(server: Any) -> Iterator[None]:
+    """Stop and wipe a server though this process be killed: a shell waits for the end of its input,
+    which comes with the end of who writes to it."""
+    after = 'read -r _; "$0" -D "$1" -m immediate stop; rm -rf "$1"'
+    command = ["sh", "-c", after, Path(server.bin_path) / "pg_ctl", server.pgdata]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        user=server.system_user,
+        start_new_session=True,
+    ):
+        yield
 
 
 def end() -> None:
