@@ -330,11 +330,6 @@ class DemoEnvironment:
         assert self._process is not None  # noqa: S101 - it was started
         return self._process.wait()
 
-    def restart(self) -> None:
-        """Stop the gateway and start it again, with what its folder has now."""
-        self.stop()
-        self.start()
-
     def stop(self) -> int:
         """Stop the gateway; requests in progress drain. Its exit status, 0 after a clean stop."""
         process, self._process = self._process, None

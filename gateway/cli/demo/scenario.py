@@ -538,7 +538,6 @@ class Scenario:
         there.register_key(slug)
         here.trust(BE, there, AGREED)
         there.trust(FR, here, AGREED)
-        here.restart()
         there.start()
         here.enrol_at(there, FR)
         there.enrol_at(here, BE)
