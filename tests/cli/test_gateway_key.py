@@ -1,18 +1,17 @@
 """`casegate admin gateway-key rotate` of the keys of log and attestations, and who follows them."""
 
+import multiprocessing
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
-from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any
 
 import pytest
 
 from gateway import keys, wiring
 from gateway.apps import Audience, make_app
-from gateway.cli import gateway_setup
+from gateway.cli import gateway_setup, main
 from gateway.cli.admin import gateway_keys as commands
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key_set
@@ -27,6 +26,9 @@ from gateway.verification.trust import TrustAnchors
 from tests.cli.test_backup import grow
 from tests.operating import MARTIN, PASSPHRASE, PERSONS, Operator, operator, said, settings
 
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Processes of a command that have loaded it already: what is killed is at work."""
+PROCESSES.set_forkserver_preload(["gateway.cli.admin.gateway_keys", "gateway.wiring"])
 STEPS = ("publish", "activate", "retire")
 PURPOSES = {"attestation": KeyPurpose.ATTEST, "log": KeyPurpose.LOG}
 
@@ -233,6 +235,10 @@ def test_the_old_key_stays_until_the_listeners_sign_with_the_new_one(gw: Operato
     assert step(gw, "log", "retire").exit_code == 0
 
 
+def casegate(*words: str) -> None:
+    main(words)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("key", PURPOSES)
 def test_a_command_that_is_killed_at_any_moment_leaves_a_rotation_that_goes_on(
@@ -241,14 +247,14 @@ def test_a_command_that_is_killed_at_any_moment_leaves_a_rotation_that_goes_on(
     """By SIGKILL, later with each attempt; then each step is taken once more, to its end."""
     trust = pinned(gw)
     for named in STEPS:
-        words = ("admin", "--home", gw.folder, "--as", MARTIN, "gateway-key", "rotate")
-        command = [sys.executable, "-m", "gateway", *map(str, words)]
-        for tenths in range(6, 16, 2):
-            with Popen([*command, "--key", key, "--step", named], stdout=PIPE, stderr=PIPE) as run:
-                try:
-                    run.communicate(timeout=tenths / 10)
-                except TimeoutExpired:
-                    run.kill()
+        words = ("admin", "--home", str(gw.folder), "--as", MARTIN, "gateway-key", "rotate")
+        for hundredths in range(2, 32, 6):
+            typed = (*words, "--key", key, "--step", named)
+            run = PROCESSES.Process(target=casegate, args=typed)
+            run.start()
+            run.join(hundredths / 100)
+            run.kill()
+            run.join()
         done = step(gw, key, named)
         if done.exit_code:  # it was taken to its end before it could be killed
             assert re.search("less than a|was taken before", said(done))
