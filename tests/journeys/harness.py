@@ -1,9 +1,11 @@
 """A gateway as shipped, with members, and a check of its whole log from outside."""
 
 import json
+import os
 import ssl
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -28,7 +30,11 @@ from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
 from gateway.ledger.note import Checkpoint, VerificationKey, open_checkpoint
 from gateway.ledger.tree import entry_commitment
+from gateway.maintenance import process
 from gateway.maintenance.comparison import rows_proof
+from gateway.serving.supervisor import SUPERVISOR_VARIABLE, listener_answers
+from gateway.serving.tls import listener_environ
+from gateway.setting_validators import host_and_port
 from tests import founding
 from tests.journeys.front import Front
 
@@ -87,13 +93,52 @@ def enter_staff(stage: DemoEnvironment, slug: str) -> None:
         gateway.close()
 
 
+class Listeners(DemoEnvironment):
+    """A gateway of which nothing but the listeners runs, each by the command for it, as under
+    another supervisor. A start of all takes twice as much processor time."""
+
+    _listeners: Sequence[subprocess.Popen[bytes]] = ()
+
+    def start(self) -> list[str]:
+        """Do what maintenance does before listeners open, start them, and wait for both."""
+        config = config_of(self)
+        process.run(config, lambda: True, lambda _alarm: None, once=True)
+        command = [sys.executable, "-P", "-m", "gateway", "run", "--home", str(self.operator)]
+        # They end with this process.
+        environ = {**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())}
+        environ = listener_environ(environ, config.server / "openssl.cnf")
+        with (self.folder / "gateway.log").open("a", encoding="utf-8") as log:
+            self._listeners = [
+                subprocess.Popen([*command, "--only", part], stdout=log, stderr=log, env=environ)
+                for part in ("public", "partners")
+            ]
+        ends = time.monotonic() + environment.READY_SECONDS
+        for bind in (config.public_bind, config.partners_bind):
+            root = config.published / "root.pem"
+            while not listener_answers(host_and_port(bind), "localhost", root):
+                assert all(one.poll() is None for one in self._listeners), "see gateway.log"
+                assert time.monotonic() < ends, "see gateway.log"
+                time.sleep(0.05)
+        return []
+
+    def stop(self) -> int:
+        """Stop both; the greater exit status."""
+        stopping, self._listeners = self._listeners, ()
+        for one in stopping:
+            one.terminate()
+        return max((one.wait(60) for one in stopping), default=0)
+
+
 @contextmanager
 def running(
-    folder: Path, front: Front = Front.DIRECT, **settings: Any
+    folder: Path,
+    front: Front = Front.DIRECT,
+    kind: type[DemoEnvironment] = DemoEnvironment,
+    **settings: Any,
 ) -> Iterator[DemoEnvironment]:
     """A gateway with its members, as `casegate run` starts it, behind what ends the TLS."""
     enable_socket()  # a fixture is set up before its test is let out
-    with DemoEnvironment(folder, **front.settings(folder), **settings) as stage:
+    with kind(folder, **front.settings(folder), **settings) as stage:
         stage.build()
         admit_members(stage)
         stage.start()

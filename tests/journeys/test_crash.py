@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.harness import check_log, running
+from tests.journeys.harness import Listeners, check_log, running
 from tests.journeys.load import CLIENTS, Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
 from tests.journeys.processes import workers
@@ -27,7 +27,7 @@ SAMPLE = 20
 @contextmanager
 def _one_node(folder: Path) -> Iterator[list[DemoEnvironment]]:
     """Four workers on SQLite."""
-    with running(folder, workers=WORKERS) as stage:
+    with running(folder, kind=Listeners, workers=WORKERS) as stage:
         yield [stage]
 
 

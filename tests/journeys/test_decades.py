@@ -29,6 +29,7 @@ from gateway.ledger.proof import TlogProof
 from gateway.ledger.tree import entry_commitment
 from tests.journeys.harness import (
     OFMIN,
+    Listeners,
     accepted,
     casegate,
     config_of,
@@ -70,7 +71,7 @@ class Archive:
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     place = tmp_path_factory.mktemp("decades")
     (place / "now").mkdir()
-    with running(place / "now") as stage:
+    with running(place / "now", kind=Listeners) as stage:
         handoff = accepted(stage)
         stolen = wiring.load_log_signers(config_of(stage))[0]
         authority = Authority(time=wiring.now() + timedelta(minutes=1))

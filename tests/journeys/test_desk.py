@@ -17,7 +17,15 @@ import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys import browser
-from tests.journeys.harness import HOTLINE, OFMIN, casegate, check_log, offered, running
+from tests.journeys.harness import (
+    HOTLINE,
+    OFMIN,
+    Listeners,
+    casegate,
+    check_log,
+    offered,
+    running,
+)
 
 if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Browser, Page
@@ -35,7 +43,7 @@ OFFICER = "ofmin-1"
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway whose members sign for themselves."""
-    with running(tmp_path_factory.mktemp("desk")) as made:
+    with running(tmp_path_factory.mktemp("desk"), kind=Listeners) as made:
         for slug in (HOTLINE, OFMIN):
             made.register_key(slug)
         yield made

@@ -35,6 +35,7 @@ from gateway.store.log import EventHeader
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
+    Listeners,
     accepted,
     config_of,
     log_key,
@@ -73,7 +74,7 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     place = tmp_path_factory.mktemp("dishonest")
     (place / "now").mkdir()
-    with running(place / "now") as started:
+    with running(place / "now", kind=Listeners) as started:
         accepted(started)
         accepted(started)
         assert _list_events(started, place / "kept/stream") == 0

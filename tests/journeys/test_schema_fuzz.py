@@ -16,7 +16,7 @@ from gateway.cli.demo.environment import DemoEnvironment
 from gateway.domain.organisation import ADMIN_SCOPES
 from gateway.web.certificates import PKCS10
 from gateway.web.openapi import document
-from tests.journeys.harness import HOTLINE, config_of, offered, running
+from tests.journeys.harness import HOTLINE, Listeners, config_of, offered, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("schemafuzz")]
 
@@ -37,7 +37,7 @@ RUN = "from schemathesis.cli import schemathesis; schemathesis()"
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway with a case on its way, and denials that nobody counts."""
     folder = tmp_path_factory.mktemp("schema")
-    with running(folder, denials_per_minute=100_000) as started:
+    with running(folder, kind=Listeners, denials_per_minute=100_000) as started:
         scopes = {"system": "desk", "scopes": list(ADMIN_SCOPES)}
         started.administer("system.set_admin_scopes", HOTLINE, scopes)
         offered(started)

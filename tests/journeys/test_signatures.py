@@ -7,7 +7,15 @@ import pytest
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import RequestRefused
 from gateway.verification import verifier
-from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
+from tests.journeys.harness import (
+    HOTLINE,
+    OFMIN,
+    Listeners,
+    case_content,
+    check_log,
+    clearance,
+    running,
+)
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -15,7 +23,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -> None:
     content = case_content()
     persons = clearance(content)
-    with running(tmp_path, require_signed=True) as stage:
+    with running(tmp_path, kind=Listeners, require_signed=True) as stage:
         with stage.client(HOTLINE) as hotline:
             with pytest.raises(RequestRefused) as refused:
                 hotline.submit(content, "pdc-1", persons)
