@@ -241,8 +241,8 @@ class Walk(NamedTuple):
 
 
 MOST: Mapping[str, Mapping[str, int]] = {
-    "submit": {"statements": 13, "round_trips": 11, "functions": 366},
-    "offer": {"statements": 16, "round_trips": 11, "functions": 386},
+    "submit": {"statements": 13, "round_trips": 11, "functions": 363},
+    "offer": {"statements": 16, "round_trips": 11, "functions": 378},
     "accept": {"statements": 17, "round_trips": 14, "functions": 322},
 }
 """What a request may pass through at most. On PostgreSQL round trips alone count: locks are

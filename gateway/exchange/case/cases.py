@@ -329,16 +329,13 @@ def own_case(context: RequestContext, case: UUID) -> Case:
 def reference(ports: Ports, originator: str, text: str) -> str:
     """The keyed digest of an originator's reference, for use outside the encrypted content: equal
     for equal references, and telling nothing of them without the operator's key."""
-    return _keyed_digest(ports, {"originator": originator, "reference": text})
+    named = canonical.encode({"originator": originator, "reference": text})
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
     """The keyed digest of the conditions of use of a case version for an offer, likewise."""
-    return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
-
-
-def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
-    named = canonical.encode(value)
+    named = canonical.encode({"case": case_digest, "conditions": conditions})
     return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
 
 

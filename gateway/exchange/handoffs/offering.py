@@ -140,8 +140,6 @@ class PreparedOffer:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[results.SealedReference]
-    duty_contact: bool | None
-    on_duty: Sequence[Addressee]
     updated: Handoff | None = None
     change: ChangeKind | None = None
 
@@ -188,35 +186,18 @@ def select_parts(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
     asked = parts_asked(parts, wanted, inputs.items.left_out)
-    permitted_disclosures, withheld_groups = select_disclosures(
-        context.ports.policy, asked, inputs.originator, _reader(wanted, inputs)
-    )
-    _require_worth_offering(asked, frozenset(permitted_disclosures))
+    confirmed, competence = wanted.confirmed, inputs.address.competence
+    if confirmed is None:
+        confirmed = frozenset(wanted.digests if wanted.by_two_persons else ())
+    reader = Reader(inputs.recipient, competence, wanted.purpose, confirmed=confirmed)
+    permitted, withheld = select_disclosures(context.ports.policy, asked, inputs.originator, reader)
+    _require_worth_offering(asked, frozenset(permitted))
     reseal = to_reseal_of(verified, asked, inputs.recipient.id)
-    reached = duty_contact_of(context, verified.content["urgency"], inputs.address.organisation)
-    others = addressing.authorities_on_duty(context, verified.content["matter"], inputs.address)
-    draft = PreparedOffer(
-        wanted,
-        inputs,
-        version,
-        permitted_disclosures,
-        withheld_groups,
-        reseal,
-        reached,
-        others if reached is False else (),
-    )
+    draft = PreparedOffer(wanted, inputs, version, permitted, withheld, reseal)
     if wanted.signed is None:
         return draft
     relayed = context.caller.through is not None
     return (_as_named if relayed else _check_named)(wanted.signed, draft, parts)
-
-
-def _reader(wanted: OfferRequest, inputs: SelectionInputs) -> Reader:
-    confirmed = wanted.confirmed
-    if confirmed is None:
-        confirmed = frozenset(wanted.digests if wanted.by_two_persons else ())
-    competence = inputs.address.competence
-    return Reader(inputs.recipient, competence, wanted.purpose, confirmed=confirmed)
 
 
 def duty_contact_of(context: RequestContext, urgency: str, recipient: str) -> bool | None:

@@ -94,16 +94,23 @@ def preview_package(
                 "too many previews in this minute: wait, or make the offer"
             )
         work.commit()
-    draft = read(ports, caller, request, draft_of)
-    content = draft.version.said.content
+    return read(ports, caller, request, lambda context: _preview(context, draft_of(context)))
+
+
+def _preview(context: RequestContext, draft: PreparedOffer) -> results.Preview:
+    content, to = draft.version.said.content, draft.inputs.address
+    reached = duty_contact_of(context, content["urgency"], to.organisation)
+    on_duty = []
+    if reached is False:
+        on_duty = addressing.authorities_on_duty(context, content["matter"], to)
     danger = content["urgency"] == Urgency.IMMINENT_DANGER and not draft.updated
-    numbers = addressing.numbers_to_call(ports, content["matter"]) if danger else None
+    numbers = addressing.numbers_to_call(context.ports, content["matter"]) if danger else None
     routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
     return results.Preview(
         case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=draft.inputs.address,
+        to=to,
         routing=sd_jwt.parse_stored(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
@@ -111,8 +118,8 @@ def preview_package(
         elsewhere=draft.inputs.items.elsewhere,
         conditions=results.Conditions(draft.conditions),
         break_glass=breaks_glass(draft.inputs.case),
-        duty_contact=draft.duty_contact,
-        on_duty=draft.on_duty or None,
+        duty_contact=reached,
+        on_duty=on_duty or None,
         emergency_numbers=numbers,
         updates=draft.updates,
         change=draft.change and str(draft.change),
@@ -217,7 +224,7 @@ def _make(
         action = "handoff.offer"
         keep_sent(context, handoff, action, signed, context.event, stored=False)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))
+    return _offered(context, handoff, answer, due, (*given, inputs.items.elsewhere))
 
 
 def package_fields(
@@ -272,7 +279,8 @@ def _offered_again(
     # Whatever was answered, updated or delayed since: a retry gets what the offer said.
     urgency = Urgency(version.said.content["urgency"])
     offered = replace(handoff, urgency=urgency, case_version=version.version)
-    return _offered(context, offered, answer, chosen)
+    due = duties.answer_due_at(context.ports, context.work, offered)
+    return _offered(context, offered, answer, due, chosen)
 
 
 def record_offer(
@@ -346,6 +354,7 @@ def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
+    due: datetime,
     chosen: tuple[
         Sequence[str],
         Sequence[str],
@@ -360,7 +369,7 @@ def _offered(
         case=handoff.case,
         version=handoff.case_version,
         to=handoff.address,
-        due_at=duties.answer_due_at(context.ports, context.work, handoff),
+        due_at=due,
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
