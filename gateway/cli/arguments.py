@@ -28,13 +28,12 @@ ANY_FILE = click.Path(dir_okay=False, path_type=Path)
 ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        context.meta[AS_JSON] = True
-
-
 json_option = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_ask_json, help="Print one JSON document."
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: context.meta.update({AS_JSON: True} if wanted else {}),
+    help="Print one JSON document.",
 )
 """Asks `output.reply`, and all that prints, for machine output."""
 
@@ -228,16 +227,21 @@ out_option = click.option("--out", required=True, type=NewFile(), help="The new 
 # --- What the operator's commands share ---
 
 
-home_option: Callable[[Any], Any] = click.option(
-    "--home",
-    "folder",
-    envvar="CASEGATE_HOME",
-    type=FOLDER,
-    default=Path(),
-    show_default="this folder",
-    show_envvar=True,
-    help="The operator's folder, made by `casegate init`.",
-)
+def folder_option(kind: click.Path, about: str) -> Callable[[Any], Any]:
+    """The option that names the operator's folder."""
+    return click.option(
+        "--home",
+        "folder",
+        envvar="CASEGATE_HOME",
+        type=kind,
+        default=Path(),
+        show_default="this folder",
+        show_envvar=True,
+        help=about,
+    )
+
+
+home_option = folder_option(FOLDER, "The operator's folder, made by `casegate init`.")
 
 
 def sentence_of(refusal: Refusal) -> str:

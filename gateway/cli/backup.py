@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from gateway import files, keys, wiring
 from gateway.cli.arguments import (
     ANY_FOLDER,
+    folder_option,
     home_option,
     plain_errors,
 )
@@ -47,6 +48,8 @@ PUBLISHED = "published"
 LARGEST_MANIFEST = 1024 * 1024
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_NAME = re.compile(rf"({PUBLISHED}/)?(?!\.{{1,2}}\Z)[^/\\]+")
+"""A file of the folder, or of `published` in it: no way out of it."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,9 @@ def _is_manifest(values: Any) -> TypeGuard[dict[str, Any]]:
     hexadecimal = [values["root"], *values["files"].values()]
     return (
         values["format"] == FORMAT
-        and all(_is_name(name) for name in values["files"])
+        and all(map(_NAME.fullmatch, values["files"]))
         and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in hexadecimal)
     )
-
-
-def _is_name(name: str) -> bool:
-    """A file of the folder, or of `published` in it: no way out of it."""
-    *above, last = name.split("/")
-    return above in ([], [PUBLISHED]) and last not in ("", ".", "..") and "\\" not in last
 
 
 def digest(file: Path) -> str:
@@ -303,15 +300,9 @@ def _read_whole(url: str, config: Config) -> TreeHead:
 
 @click.command()
 @click.argument("source", metavar="BACKUP", type=ANY_FOLDER)
-@click.option(
-    "--home",
-    "folder",
-    envvar="CASEGATE_HOME",
-    type=ANY_FOLDER,
-    default=Path(),
-    show_default="this folder",
-    show_envvar=True,
-    help="The operator's folder. A new or empty one gets settings and published files, too.",
+@folder_option(
+    ANY_FOLDER,
+    "The operator's folder. A new or empty one gets settings and published files, too.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the database is put in place.")
 def restore(source: Path, folder: Path, yes: bool) -> None:

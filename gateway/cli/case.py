@@ -81,14 +81,15 @@ WHY_OPTIONS: Sequence[Parameter] = (
         "--reason", required=True, help="Reason, up to 200 characters; it is recorded in your log."
     ),
 )
+open_sealed_option = click.option(
+    "--open-sealed",
+    is_flag=True,
+    help="Open what is sealed to you, with the keys of encryption_keys.",
+)
 CONSULT_OPTIONS: Sequence[Parameter] = (
     *WHY_OPTIONS,
     click.option("--show-text", is_flag=True, help="Show the text of statements too."),
-    click.option(
-        "--open-sealed",
-        is_flag=True,
-        help="Open what is sealed to you, with the keys of encryption_keys.",
-    ),
+    open_sealed_option,
     click.option(
         "--presentation-out", type=NewFile(), help="New file for the signed presentation."
     ),
@@ -107,16 +108,14 @@ FILTER_OPTIONS: Sequence[Parameter] = (
 """What a list of cases or handoffs can be cut down to."""
 
 
-second_assessor_option = click.option(
-    "--second-assessor",
-    metavar="PSEUDONYM",
-    help="Who assessed it too, for a classification by two persons (human_x2).",
-)
-
 _CLEARED_OPTIONS: Sequence[Parameter] = (
     click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
     click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
-    second_assessor_option,
+    click.option(
+        "--second-assessor",
+        metavar="PSEUDONYM",
+        help="Who assessed it too, for a classification by two persons (human_x2).",
+    ),
     click.option(
         "--confirm-match",
         "confirm",

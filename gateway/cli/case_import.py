@@ -1,6 +1,6 @@
 """What `casegate case import` does: reports of files become cases, a line each."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -65,7 +65,10 @@ def read(
     paths: Sequence[Path], settings: ImportSettings, check: Callable[[Mapping[str, Any]], None]
 ) -> Iterator[Report]:
     """Read the reports of files, and of all files in folders; ``check`` raises InvalidCase."""
-    files = [file for path in paths for file in _files(path)]
+    files = list[Path]()
+    for path in paths:
+        below = (one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
+        files += sorted(below) if path.is_dir() else [path]
     for number, file in enumerate(files, start=1):
         whole = Report(str(file), number, len(files))
         try:
@@ -77,13 +80,6 @@ def read(
         except (ImportRefused, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             yield replace(whole, why=f"{why}")
-
-
-def _files(path: Path) -> Iterable[Path]:
-    if not path.is_dir():
-        return [path]
-    found = (one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
-    return sorted(found)
 
 
 def _checked(

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from gateway import files
 from gateway.cli import output
 from gateway.cli.arguments import ANY_FOLDER
 from gateway.cli.partner_command import EPILOG, REFUSED, Failure, partner_command, sentence
@@ -103,11 +102,7 @@ def _kept(
         if not passed or json.loads(data)["about"]["handoff"] != handoff:
             raise EvidenceMismatch(f"{file} does not verify: move it away, and export it again")
         return {"outcome": "kept", "file": str(file)}
-    data = gateway.export(handoff, by, reason)
-    try:
-        files.create(file, data)
-    except files.PrivateFileError as error:
-        raise click.ClickException(str(error)) from error
+    output.write_new(file, gateway.export(handoff, by, reason))
     return {"outcome": "written", "file": str(file)}
 
 

@@ -367,7 +367,12 @@ def init(
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
         own = _own_keys(admin_keys, dict(admins), str(settings["issuer"]))
-        make(place, text, admins, _passphrase(root_passphrase_file), before or None, own)
+        passphrase = read_passphrase(root_passphrase_file, new=True)
+        if len(passphrase) < SHORTEST_PASSPHRASE:
+            raise click.ClickException(
+                f"the root key's passphrase must have at least {SHORTEST_PASSPHRASE} characters"
+            )
+        make(place, text, admins, passphrase.encode(), before or None, own)
     if before:
         click.echo(
             f"Its log continues {before.log}, {before.size} entries, root {before.root[:16]}."
@@ -445,15 +450,6 @@ def _persons(given: Sequence[str]) -> list[tuple[str, str]]:
     if len(ids) < 2:
         raise click.BadParameter("a gateway has at least two administrators: give --admin twice")
     return persons
-
-
-def _passphrase(file: Path | None) -> bytes:
-    text = read_passphrase(file, new=True)
-    if len(text) < SHORTEST_PASSPHRASE:
-        raise click.ClickException(
-            f"the root key's passphrase must have at least {SHORTEST_PASSPHRASE} characters"
-        )
-    return text.encode()
 
 
 def _tell(folder: Path, persons: Sequence[tuple[str, str]], made_here: Sequence[str]) -> None:

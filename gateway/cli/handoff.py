@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import arguments, handoff_view, output, wording
-from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
+from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS, open_sealed_option
 from gateway.cli.content import show_opened, superseding
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
@@ -292,11 +292,7 @@ def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
     by_option,
     *WHY_OPTIONS,
     click.option("--show-text", is_flag=True, help="Unfold statements that are hard to read."),
-    click.option(
-        "--open-sealed",
-        is_flag=True,
-        help="Open what is sealed to you, with the keys of encryption_keys.",
-    ),
+    open_sealed_option,
     arguments.page_option,
     language_option,
     receipt_out_option,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -95,27 +94,27 @@ def enrol(folder: Path, file: Path) -> None:
                 f"no peer here has the address {invitation.issuer}: two persons compare its keys "
                 "first (casegate admin peer trust)"
             )
-        _enrol(gateway, found[0], known[found[0]], invitation)
-        told = {"peer": found[0], "connection": str(relaying.folder_of(gateway.config, found[0]))}
-    if not output.reply(told, f"at {found[0]} as {invitation.client_id}", word="Enrolled"):
-        output.print_next(f"casegate peer check {found[0]} --home {folder}")
-
-
-def _enrol(gateway: GatewayRuntime, name: str, pins: Any, invitation: InvitationFile) -> None:
-    home = SystemFolder(relaying.folder_of(gateway.config, name), invitation)
-    if relaying.is_enrolled(gateway.config, name):
-        raise SettingsError(f"{home.folder} is a connection already: casegate peer check {name}")
-    relaying.require_pinned(pins, api_url=invitation.api_url, root_sha256=invitation.root_sha256)
-    if invitation.log_key not in pins.log_keys:
-        relaying.require_pinned(pins, log_keys=(invitation.log_key,))
-    enrolment = Enrolment(invitation, now, time.sleep)
-    root = home.keep_root(enrolment.fetch_root())
-    attesting = enrolment.attestation_keys(root)
-    pinned = {"keys": [canonical.decode(one.encode()) for one in pins.attestation_keys]}
-    if not public_keys(pinned).keys() <= public_keys(canonical.decode(attesting)).keys():
-        relaying.require_pinned(pins, attestation_keys=())
-    done = enrolment.enrol(root, make_csr(home.key(), invitation.organisation, invitation.system))
-    home.keep(done.certificate, attesting, None)
+        name, pins = found[0], known[found[0]]
+        home = SystemFolder(relaying.folder_of(gateway.config, name), invitation)
+        if relaying.is_enrolled(gateway.config, name):
+            raise SettingsError(
+                f"{home.folder} is a connection already: casegate peer check {name}"
+            )
+        asked = {"api_url": invitation.api_url, "root_sha256": invitation.root_sha256}
+        relaying.require_pinned(pins, **asked)
+        if invitation.log_key not in pins.log_keys:
+            relaying.require_pinned(pins, log_keys=(invitation.log_key,))
+        enrolment = Enrolment(invitation, now, time.sleep)
+        root = home.keep_root(enrolment.fetch_root())
+        attesting = enrolment.attestation_keys(root)
+        pinned = {"keys": [canonical.decode(one.encode()) for one in pins.attestation_keys]}
+        if not public_keys(pinned).keys() <= public_keys(canonical.decode(attesting)).keys():
+            relaying.require_pinned(pins, attestation_keys=())
+        csr = make_csr(home.key(), invitation.organisation, invitation.system)
+        home.keep(enrolment.enrol(root, csr).certificate, attesting, None)
+    told = {"peer": name, "connection": str(home.folder)}
+    if not output.reply(told, f"at {name} as {invitation.client_id}", word="Enrolled"):
+        output.print_next(f"casegate peer check {name} --home {folder}")
 
 
 @peer.command()

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 # Each process imports what its own part needs, and no other: the supervisor nearly nothing.
 # ruff: noqa: PLC0415
 
-PARTS = ("public", "partners", "console", "maintain", "deliver", "metrics")
+_LISTENERS = ("public", "partners", "console")
+PARTS = (*_LISTENERS, "maintain", "deliver", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -68,14 +69,6 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case None:
                 sys.exit(_supervise(config))
             case "public" | "partners" | "console":
-                from gateway import wiring
-
-                if only == "console" and config.console_url is None:
-                    raise click.UsageError("there is no console: set [console] url")
-
-                if only == "console":
-                    wiring.open_console_folder(config)
-                wiring.connect(config).close()  # a worker would show a traceback
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)
@@ -95,22 +88,11 @@ def _supervise(config: Config) -> int:
     if first.returncode != 0:
         click.echo("the gateway cannot start: see above", err=True)
         return 1
-    specs = [
-        supervisor.ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
-        supervisor.ProcessSpec(
-            "partners", [*command, "partners"], lambda: _answers(config, "partners")
-        ),
-        supervisor.ProcessSpec("maintain", [*command, "maintain"]),
-        supervisor.ProcessSpec("deliver", [*command, "deliver"]),
-    ]
-    if config.console_url is not None:
-        specs.append(
-            supervisor.ProcessSpec(
-                "console", [*command, "console"], lambda: _answers(config, "console")
-            )
-        )
-    if config.metrics_bind is not None:
-        specs.append(supervisor.ProcessSpec("metrics", [*command, "metrics"]))
+    parts = ["public", "partners", "maintain", "deliver"]
+    parts += ["console"] if config.console_url is not None else []
+    parts += ["metrics"] if config.metrics_bind is not None else []
+    answers = {part: partial(_answers, config, part) for part in _LISTENERS}
+    specs = [supervisor.ProcessSpec(part, [*command, part], answers.get(part)) for part in parts]
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
     if config.console_url is not None:
         click.echo(f"console   {config.console_url}")
@@ -126,10 +108,9 @@ def _supervise(config: Config) -> int:
 
 def _require_free(config: Config) -> None:
     """Refuse to start where another process has an address of the gateway's."""
-    parts = ["public", "partners", *(["console"] if config.console_url is not None else [])]
-    for part in parts:
+    for part in _LISTENERS:
         bind = getattr(config, f"{part}_bind")
-        if bind.startswith("unix:"):
+        if bind.startswith("unix:") or (part == "console" and config.console_url is None):
             continue
         (kind, *_, address), *_ = socket.getaddrinfo(*host_and_port(bind), type=socket.SOCK_STREAM)
         with socket.socket(kind, socket.SOCK_STREAM) as tried:
@@ -160,9 +141,14 @@ def _answers(config: Config, part: str) -> bool:
 
 
 def _listen(config: Config, part: str) -> NoReturn:
-    from gateway import apps
+    from gateway import apps, wiring
     from gateway.serving.listener import serve
 
+    if part == "console":
+        if config.console_url is None:
+            raise click.UsageError("there is no console: set [console] url")
+        wiring.open_console_folder(config)
+    wiring.connect(config).close()  # a worker would show a traceback
     worker = apps.Worker(apps.Audience(part), config, partial(_counting, config, part))
     serve(worker.make_app, apps.listener(worker))
 

@@ -46,58 +46,63 @@ TRUST_FOLDER = (
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
 )
 
-_trust_option = click.option(
-    "--trust",
-    "--connection",
-    "-c",
-    "places",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    envvar="CASEGATE_CONNECTION",
-    show_envvar=True,
-    help="A folder of keys, or a connection file, whose keys you trust.",
+_KEYS = (
+    click.option(
+        "--trust",
+        "--connection",
+        "-c",
+        "places",
+        multiple=True,
+        type=click.Path(exists=True, path_type=Path),
+        envvar="CASEGATE_CONNECTION",
+        show_envvar=True,
+        help="A folder of keys, or a connection file, whose keys you trust.",
+    ),
+    click.option(
+        "--log-key",
+        "log_keys",
+        multiple=True,
+        metavar="VKEY|FILE",
+        help="A log's verifier key, or a file with one on each line.",
+    ),
 )
-_log_option = click.option(
-    "--log-key",
-    "log_keys",
-    multiple=True,
-    metavar="VKEY|FILE",
-    help="A log's verifier key, or a file with one on each line.",
+_DOCUMENTS = (
+    click.option(
+        "--gateway-keys",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The gateway's attestation keys (JWK set).",
+    ),
 )
-_gateway_option = click.option(
-    "--gateway-keys",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The gateway's attestation keys (JWK set).",
+_MEMBERS = (
+    click.option(
+        "--organisation-keys",
+        multiple=True,
+        metavar="ID=FILE",
+        help="An organisation's own document keys (JWK set).",
+    ),
+    click.option(
+        "--witness",
+        "witnesses",
+        multiple=True,
+        metavar="VKEY|FILE",
+        help="A witness's verifier key, or a file with one on each line.",
+    ),
+    click.option(
+        "--quorum",
+        type=WholeNumber(1),
+        metavar="N",
+        help="How many witnesses must confirm a log; 1 unless a connection says more.",
+    ),
+    click.option(
+        "--tsa",
+        "authorities",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.pem",
+        help="Root certificates of a time-stamp authority (PEM).",
+    ),
 )
-_witness_option = click.option(
-    "--witness",
-    "witnesses",
-    multiple=True,
-    metavar="VKEY|FILE",
-    help="A witness's verifier key, or a file with one on each line.",
-)
-_authority_option = click.option(
-    "--tsa",
-    "authorities",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE.pem",
-    help="Root certificates of a time-stamp authority (PEM).",
-)
-_quorum_option = click.option(
-    "--quorum",
-    type=WholeNumber(1),
-    metavar="N",
-    help="How many witnesses must confirm a log; 1 unless a connection says more.",
-)
-_organisation_option = click.option(
-    "--organisation-keys",
-    multiple=True,
-    metavar="ID=FILE",
-    help="An organisation's own document keys (JWK set).",
-)
-_MEMBERS_OPTIONS = [_organisation_option, _witness_option, _quorum_option, _authority_option]
 
 
 def trust_options(*, documents: bool = True, members: bool = True) -> Callable[..., Any]:
@@ -107,8 +112,7 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
     confirm: a command that reads neither has no option for their keys.
     """
 
-    options = [_trust_option, _log_option, *([_gateway_option] if documents else [])]
-    options += _MEMBERS_OPTIONS if members else []
+    options = (*_KEYS, *(_DOCUMENTS if documents else ()), *(_MEMBERS if members else ()))
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)

@@ -335,8 +335,11 @@ def approve(
             raise click.ClickException("nothing was signed: the gateway gives changes of another")
         made = [Change(one["action"], one["organisation"], one["values"]) for one in found]
         if not yes:
-            if organisation:
-                _show_applicant(reached.organisation(organisation, None))
+            entry = reached.organisation(organisation, None) if organisation else {}
+            if entry.get("status") == Status.APPLIED and entry["application"]:
+                asked = {name: entry[name] for name in _ASKED}
+                output.print_members({**asked, **entry["application"]})
+                click.echo()
             for one, change in zip(found[:-1], made, strict=False):
                 _show_change({**one, "digest": digest_of(change)})
                 click.echo()
@@ -346,13 +349,9 @@ def approve(
             show(change.action, reached.approve(one, change))
 
 
-def _show_applicant(entry: Mapping[str, Any]) -> None:
-    """Show what an organisation applied for, which one person recorded, before it is decided."""
-    if entry["status"] == Status.APPLIED and entry["application"]:
-        names = ("organisation", "name", "kind", "country", "public_authority", "regimes")
-        asked = {**{one: entry[one] for one in names}, **entry["application"]}
-        output.print_members(asked)
-        click.echo()
+_ASKED = ("organisation", "name", "kind", "country", "public_authority", "regimes")
+"""What an organisation applied for beside its application, as one person recorded it: it is shown
+before that is decided."""
 
 
 @NOUNS["proposal"].command("withdraw")

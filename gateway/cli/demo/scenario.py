@@ -161,8 +161,7 @@ class Scenario:
         self._join_the_gateways()
         removed = self._ask_for_removal(taken)
         self._cross()
-        self._hear_the_alarm(danger)
-        self._recall(removed)
+        self._hear_the_alarm_and_recall(danger, removed)
         self._welcome()
         self.stage.stop()
         self.abroad.stop()
@@ -448,7 +447,7 @@ class Scenario:
         say(f"it is first in {OFMIN}'s inbox, before all that came earlier", "+", "green")
         return str(offered.result["handoff"])
 
-    def _hear_the_alarm(self, danger: str) -> None:
+    def _hear_the_alarm_and_recall(self, danger: str, removed: str) -> None:
         with self.stage.client(HOTLINE) as hotline:
             due = datetime.fromisoformat(str(hotline.handoff(danger)["due_at"]))
             time.sleep(max(0.0, (due - wiring.now()).total_seconds()))
@@ -464,8 +463,6 @@ class Scenario:
         self.act("8. An alarm, and a recall")
         self.receipts += told
         say(f"the danger is overdue: an alarm for {HOTLINE} and {OFMIN}", "-", "red")
-
-    def _recall(self, removed: str) -> None:
         one, other = self.first[HOTLINE], self.second[HOTLINE]
         with self.stage.client(HOTLINE) as hotline:
             asked = {"code": "data_subject_request", "reason": "the erasure was agreed"}
