@@ -34,7 +34,11 @@ def keep_findings(upkeep: Maintenance, now: datetime) -> None:
     gateway, node = upkeep.gateway, socket.gethostname()
     with gateway.store.begin(TransactionMode.READ) as work:
         last = [one for kept in work.health.reports() if kept.node == node for one in kept.found()]
-    recent = [one for one in last if one.check in _SELDOM and _is_recent(one, now)]
+    recent = [
+        one
+        for one in last
+        if one.check in _SELDOM and one.at and now < parse_timestamp(one.at) + _SELDOM_EVERY
+    ]
     left_out = {*_PROVED_BY, "handoffs", *(one.check for one in recent)}
     if not listeners_run_as():  # the sandbox of a unit hides them: nothing is to be told
         left_out.add(issuing_key.__name__)
@@ -53,10 +57,6 @@ def keep_findings(upkeep: Maintenance, now: datetime) -> None:
     with gateway.store.begin(TransactionMode.WRITE) as work:
         work.health.keep(report, now - FORGOTTEN)
         work.commit()
-
-
-def _is_recent(one: Finding, now: datetime) -> bool:
-    return one.at is not None and now < parse_timestamp(one.at) + _SELDOM_EVERY
 
 
 def _alarms(upkeep: Maintenance, last: Iterable[Finding]) -> Iterator[Finding]:

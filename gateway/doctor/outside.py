@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gateway import confirming
-from gateway.config import Config
 from gateway.doctor.certificates import SOON
 from gateway.doctor.reading import Examined, Findings
 from gateway.domain.health import Level
 from gateway.domain.notification import DeliveryWay
 from gateway.registry import witnessing
-from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
+from gateway.store.high_water_mark import open_mark
 
 if TYPE_CHECKING:
     from gateway.relaying import PeerState
@@ -51,13 +50,16 @@ def notifications(gateway: Examined) -> Findings:
 
 def peers(gateway: Examined) -> Findings:
     """Tell to which peer gateways there is no connection, and whose log has two histories."""
-    with gateway.read_rows() as work, closing(_mark(gateway.config)) as mark:
+    config = gateway.config
+    with gateway.read_rows() as work:
         if not (names := [one.slug for one in witnessing.peers_here(work)]):
             yield Level.OK, "peer gateways: 0"
             return
         from gateway.relaying import state_of  # noqa: PLC0415 - who has no peer loads no client
 
-        found = [state_of(gateway.config, work, mark, name) for name in names]
+        mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
+        with closing(mark):
+            found = [state_of(config, work, mark, name) for name in names]
     findings = [one for state in found for one in _peer(state, gateway.now)]
     yield from findings or [(Level.OK, f"peer gateways: {len(found)}")]
 
@@ -93,7 +95,3 @@ def _peer(peer: "PeerState", now: datetime) -> Findings:
             Level.WARNING,
             f"the peer gateway {peer.peer} cosigns the log no more: see casegate peer check",
         )
-
-
-def _mark(config: Config) -> SqlMark | HighWaterMarkFile:
-    return open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)

@@ -132,7 +132,7 @@ class RowsProof:
         """Compare the registry."""
         before, digest = self._before, blake2b(key=self._salt, digest_size=16)
         for table in COMPARED:
-            for (row,) in self._work.stream(_in_order(table)):
+            for (row,) in self._work.stream(_rows_of(table).order_by(*table.primary_key)):
                 digest.update(row.encode())
         now, found = digest.hexdigest(), RegistryComparison(frozenset(), ())
         if not (
@@ -152,7 +152,12 @@ class RowsProof:
             before = before if before and was and before.index == was else None
             now = self._case_digests()
         except Exception:  # a value of a form that nothing here ever wrote: each is read by itself
-            before, now = None, dict.fromkeys(self._all_cases(), 0)
+            before = None
+            now = {
+                case: 0
+                for table in (tables.handoff, tables.case_file, tables.case_version)
+                for (case,) in self._work.stream(select(_TABLES[table]))
+            }
         start = before.size if before else 0
         changed = {key for key, one in now.items() if not before or before.cases.get(key) != one}
         if before:
@@ -200,11 +205,6 @@ class RowsProof:
             ((together,),) = self._work.rows(_INDEX, {"start": start, "end": end})
             digest.update((together or "").encode())
         return was, digest.hexdigest()
-
-    def _all_cases(self) -> Iterator[str]:
-        for table in (tables.handoff, tables.case_file, tables.case_version):
-            for (case,) in self._work.stream(select(_TABLES[table])):
-                yield case
 
     def _case_digests(self) -> dict[str, int]:
         """By case the digests of its rows and those of its handoffs, taken together."""
@@ -316,11 +316,6 @@ def _rows_of(table: Table, *first: ColumnElement[Any]) -> Select[Any]:
         func.length(c, type_=Integer) if isinstance(c.type, LargeBinary) else c for c in table.c
     )
     return select(*first, _Together(*columns))
-
-
-@cache
-def _in_order(table: Table) -> Select[Any]:
-    return _rows_of(table).order_by(*table.primary_key)
 
 
 def _case(key: str, problems: list[str]) -> CaseKey | None:
