@@ -15,21 +15,11 @@ from sqlalchemy import and_, select
 
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import (
-    Handoff,
-    HandoffAction,
-    Recall,
-    RecallCode,
-)
+from gateway.domain.handoff import Handoff, HandoffAction, Recall, RecallCode
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
 from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import CaseErased
-from gateway.domain.revision import (
-    ANSWERED,
-    Announcement,
-    VersionChange,
-    strictest_change,
-)
+from gateway.domain.revision import ANSWERED, Announcement, VersionChange, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import (
     ENDING,

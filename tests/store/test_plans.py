@@ -32,7 +32,7 @@ ROWS = 1_000_000
 PARTS = {
     "case_proof": ("TOLD",),
     "duties": ("_CLOSE",),
-    "handoff_proof": ("TOLD",),
+    "handoff_rows": ("TOLD",),
     "handoffs": (
         "_LISTED",
         "_PAGE",
