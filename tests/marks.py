@@ -13,7 +13,8 @@ from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner
 from gateway.store.high_water_mark import HighWaterMarkFile
-from tests.founding import Founded, founded
+from tests.founded import Founded
+from tests.founding import founded
 
 
 class MemoryMark:

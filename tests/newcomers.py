@@ -16,7 +16,8 @@ from gateway.kernel.values import CertificateRequest
 from gateway.pki.authority import read_request
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey, issue_approved_certificates
-from tests.founding import DESK, Founded, document_key, enter_staff
+from tests.founded import DESK, Founded, enter_staff
+from tests.ports import document_key
 
 NEWCOMER = "hotline-new"
 TOKEN = base64url.encode(bytes(range(32)))

@@ -15,23 +15,10 @@ from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import NoteSigner
 from gateway.registry import keys as registry_keys
 from gateway.registry import remote_members
-from tests.founding import (
-    ALICE,
-    BENOIT,
-    DESK,
-    ISSUER,
-    ZONE,
-    Founded,
-    administrator,
-    document_key,
-    founded,
-    key_of,
-    note_signer,
-    retold,
-    settled,
-    unfounded,
-)
+from tests.founded import ALICE, BENOIT, DESK, Founded, administrator
+from tests.founding import founded, retold, settled, unfounded
 from tests.newcomers import Newcomer, serve
+from tests.ports import ISSUER, ZONE, document_key, key_of, note_signer
 
 PEER = "fr"
 PEER_ISSUER = "https://gateway.fr.example"

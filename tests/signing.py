@@ -5,7 +5,8 @@ from typing import Any
 
 from gateway.domain import case as cases
 from gateway.evidence import handoff_documents, sd_jwt
-from tests.founding import ISSUER, Founded
+from tests.founded import Founded
+from tests.ports import ISSUER
 
 
 def heading(gateway: Founded, organisation: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from gateway.store.high_water_mark import HighWaterMarkFile
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from gateway.web.problems import problem_of
 from tests import answers
+from tests.casework import accepted, offered
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -35,8 +36,9 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, ORIGIN, Founded, accepted, offered
+from tests.founded import OFMIN, Founded
 from tests.peering import PEER, PEER_WITNESS, POLICE, Peering, peering
+from tests.ports import ORIGIN
 
 Answer = tuple[int, dict[str, Any]]
 

@@ -24,6 +24,7 @@ from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.relaying import PeerLine, PeerRelay
 from tests import answers
+from tests.casework import accepted, offered
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -36,7 +37,9 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, START, accepted, check_log, offered
+from tests.founded import OFMIN
+from tests.log_check import check_log
+from tests.ports import START
 
 WAY = DeliveryWay.RELAY
 

@@ -22,18 +22,10 @@ from gateway.kernel.ports import TransactionMode
 from gateway.maintenance.timetable import TIMETABLE
 from gateway.maintenance.upkeep import Maintenance
 from tests import answers
+from tests.casework import OPENING, conditions_of, offer_of, submitted, updated
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    OPENING,
-    check_log,
-    conditions_of,
-    offer_of,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.log_check import check_log
 from tests.operating import Operator
 from tests.upgraded import EXPECTED, STOPPED, Desks, going_on, kept, noted, upgraded
 

@@ -29,17 +29,9 @@ from gateway.maintenance.process import upgrade_schema
 from gateway.verification.trust import TrustAnchors
 from gateway.web.app import create_partner_app
 from tests.client.client_fixture import MemberClient
-from tests.founding import (
-    ALICE,
-    BENOIT,
-    HOTLINE,
-    Calendar,
-    Clock,
-    Founded,
-    RememberingSigner,
-    _Open,
-)
+from tests.founded import ALICE, BENOIT, HOTLINE, Founded
 from tests.operating import Operator
+from tests.ports import Calendar, Clock, Opened, RememberingSigner
 from tests.verification.kept import trust_folder
 from tests.web.listening import DER, Listening, Partner
 
@@ -128,7 +120,7 @@ def going_on(home: Operator) -> Iterator[Desks]:
     with patch.object(wiring, "now", clock), closing(wiring.connect(home.config)) as opened:
         ports = replace(opened.ports, now=clock, reference_date=calendar)
         runtime = replace(opened, ports=ports)
-        signer = RememberingSigner(runtime.keys.log, _Open())
+        signer = RememberingSigner(runtime.keys.log, Opened())
         gateway = GoingOn(ports, runtime.store, clock, signer, calendar, people=home.config.people)
         gate = replace(
             apps.gate(apps.Audience.PARTNERS, runtime),

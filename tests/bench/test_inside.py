@@ -25,7 +25,10 @@ from bench.workload import Posts, filled_id
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
 from gateway.store.handoff_proof import HandoffComparison
-from tests.founding import HOTLINE, OFMIN, founded, handoffs_compared, offered, submitted
+from tests.casework import offered, submitted
+from tests.founded import HOTLINE, OFMIN
+from tests.founding import founded
+from tests.log_check import handoffs_compared
 
 
 def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():

@@ -29,16 +29,8 @@ from tests import answers
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    ISSUER,
-    OFMIN,
-    ORIGIN,
-    caller,
-    key_of,
-    note_signer,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, caller
+from tests.ports import ISSUER, ORIGIN, key_of, note_signer
 from tests.time_stamping import new_root
 from tests.verification.logbook import witness
 

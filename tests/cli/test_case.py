@@ -12,9 +12,10 @@ from gateway.cli.output import short
 from gateway.domain.staff import RegisterRole
 from gateway.domain.steps import STEPS
 from gateway.evidence import sd_jwt
+from tests.casework import element_id, machine_match
 from tests.cli.desks import CLEARED
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, element_id, enter_staff, machine_match
+from tests.founded import ABROAD, HOTLINE, enter_staff
 
 
 def test_a_case_is_handed_in_step_by_step(desks):

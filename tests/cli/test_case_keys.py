@@ -11,6 +11,7 @@ from gateway.apps import Audience, gate
 from gateway.doctor import checks
 from gateway.doctor.keys import case_keys
 from gateway.domain.health import Level
+from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.exchange.case import cases, submissions
 from gateway.exchange.lifecycle import erasure
@@ -19,8 +20,9 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import transact
 from gateway.kernel.values import HOST, Caller
 from gateway.store.keyring import SqlKeyring
+from tests.casework import CLEARED, case_content
 from tests.cli.test_admin import ADMISSION
-from tests.founding import CLEARED, SCOPES, case_content, enter_staff
+from tests.founded import enter_staff
 from tests.operating import Operator, execute, operator, said
 
 HOTLINE = "point-de-contact"

@@ -10,7 +10,7 @@ from gateway.client import enrolment
 from gateway.domain.organisation import Status
 from gateway.kernel.ports import TransactionMode
 from tests.cli.desks import Desks
-from tests.founding import DESK
+from tests.founded import DESK
 from tests.newcomers import NEWCOMER, Newcomer
 
 BY = ("--by", "intake-1")
@@ -85,7 +85,7 @@ def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
 
 
 def test_a_system_that_signs_sends_a_signed_case(newcomers):
-    from tests.founding import document_key  # noqa: PLC0415
+    from tests.ports import document_key  # noqa: PLC0415
 
     key = document_key("newcomer")
     newcomers.stage.gateway.register_key(NEWCOMER, key)

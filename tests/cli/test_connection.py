@@ -18,7 +18,7 @@ from tests.cli.desks import Desks
 from tests.client import client_fixture as desk_module
 from tests.client.client_fixture import Fault, MemberClient, answer, cut, passing
 from tests.client.test_connection import written
-from tests.founding import ORIGIN, note_signer
+from tests.ports import ORIGIN, note_signer
 
 
 def failing(desks: Desks, monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import elements
+from tests.casework import case_content, element_id
 from tests.cli.desks import Desks
-from tests.founding import OFMIN, case_content, element_id
+from tests.founded import OFMIN
 
 BY = ("--by", "officer-1")
 OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")

@@ -10,9 +10,10 @@ from gateway.domain.handoff import OUTCOMES, RELEASABLE, HandoffState
 from gateway.exchange.lifecycle import erasure
 from gateway.text import catalogue
 from gateway.verification import event_table
+from tests.casework import offered, submitted
 from tests.cli.desks import Desks
 from tests.each import each
-from tests.founding import HOTLINE, OFMIN, offered, submitted
+from tests.founded import HOTLINE, OFMIN
 
 NAMES = {"host": "Example Host", "ofmin": "OFMIN"}
 COUNTED = [

@@ -16,10 +16,12 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
 from gateway.keys import SigningKey
 from gateway.verification import verifier
+from tests.casework import element_id
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, document_key, element_id
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.ports import document_key
 
 BY = ("--by", "officer-1")
 OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")

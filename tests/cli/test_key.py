@@ -9,7 +9,9 @@ from gateway.cli import main
 from gateway.cli import system as key_commands
 from gateway.kernel.changes import Change
 from tests.each import each
-from tests.founding import HOTLINE, ISSUER, START, founded, make_change
+from tests.founded import HOTLINE, make_change
+from tests.founding import founded
+from tests.ports import ISSUER, START
 
 WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
 

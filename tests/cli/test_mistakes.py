@@ -24,8 +24,9 @@ from tests.client.client_fixture import Fault, MemberClient, answer
 from tests.client.conftest import authorities
 from tests.client.test_connection import written
 from tests.each import each
-from tests.founding import HOTLINE, OFMIN, START
+from tests.founded import HOTLINE, OFMIN
 from tests.operating import Operator
+from tests.ports import START
 
 REMEDY = re.compile(r"`[^`]+`|casegate |--[a-z]|\S+/\S+|\b[a-z]+_[a-z]+\b")
 """A command, an option, a setting, a file or an address: something to try next."""

@@ -19,9 +19,9 @@ from gateway.ledger.note import COSIGNATURE, VerificationKey
 from gateway.peer_conformance import DemandResult
 from tests.client.test_enrolment import MADE
 from tests.each import each
-from tests.founding import key_of
 from tests.operating import ISSUER, PARTNERS, Operator
 from tests.peering import PEER_WITNESS
+from tests.ports import key_of
 
 KEYS = jwk_set([key_of("attest")])
 INVITED = replace(MADE, expires_at="2126-01-01T00:00:00+00:00")

@@ -13,7 +13,8 @@ from gateway.keys import jwk_set
 from gateway.verification import verifier
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
-from tests.founding import ABROAD, HOTLINE, OFMIN, START, document_key, key_of
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.ports import START, document_key, key_of
 
 DAY = timedelta(days=1)
 

@@ -10,18 +10,11 @@ from gateway.cli import main
 from gateway.cli import system as key_commands
 from gateway.evidence import signature
 from gateway.keys import load_encryption_key, load_encryption_keys
+from tests.casework import element_id
 from tests.cli.desks import CLEARED, Desks
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    ISSUER,
-    OFMIN,
-    START,
-    document_key,
-    element_id,
-    encryption_key,
-    founded,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founding import founded
+from tests.ports import ISSUER, START, document_key, encryption_key
 
 KEY = encryption_key("ofmin")
 PERSON, PAGE = (f"018f0000-0000-7000-8000-00000000003{n}" for n in (1, 2))

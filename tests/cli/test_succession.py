@@ -10,9 +10,10 @@ from gateway.cli.admin import organisation as commands
 from gateway.cli.output import short
 from gateway.exchange.lifecycle import succession_execution, successions
 from gateway.kernel.values import HOST
+from tests.casework import accepted
 from tests.cli.desks import Desks
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
+from tests.founded import HOTLINE, OCRVP, OFMIN
 from tests.operating import MARTIN, Operator, operator, said
 
 OFFICE = ("--kind", "police_office", "--country", "FR", "--public-authority")

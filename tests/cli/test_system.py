@@ -20,11 +20,11 @@ from gateway.client.transport import PAUSES
 from gateway.kernel.authentication import read_keys
 from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import issue_client
+from tests.casework import case_content
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.conftest import authorities, real_now
-from tests.founding import case_content
 
 
 def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(

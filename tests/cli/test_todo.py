@@ -19,11 +19,12 @@ from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.duty import DUTIES, DutyKind
 from gateway.domain.worklist import command_of
+from tests.casework import case_content
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient, cut
 from tests.each import each
 from tests.exchange.moving_mandates import PLAN
-from tests.founding import HOTLINE, OFMIN, case_content
+from tests.founded import HOTLINE, OFMIN
 
 BY = ("--by", "officer-1")
 CSAM_FR = ("--competence", "csam/FR")

@@ -12,7 +12,8 @@ import httpx
 
 from gateway.client import Gateway, PartnerConnection
 from gateway.verification.trust import TrustAnchors
-from tests.founding import DESK, HOTLINE, ISSUER, ORIGIN, Founded
+from tests.founded import DESK, HOTLINE, Founded
+from tests.ports import ISSUER, ORIGIN
 from tests.web.listening import DER, PARTNERS, Listening, der
 
 Fault = Callable[[httpx.Request, httpx.Response | None], httpx.Response | None]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.pki.authority import CertificateAuthority, issue_client, make_issuing, make_root
-from tests.founding import check_log
+from tests.log_check import check_log
 from tests.web.listening import Listening, listening
 
 

@@ -12,9 +12,11 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
+from tests.casework import case_content
 from tests.client.client_fixture import connection_of
 from tests.evidence.ingredients import chance
-from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, START, case_content, key_of, note_signer
+from tests.founded import HOTLINE, OFMIN
+from tests.ports import ISSUER, ORIGIN, START, key_of, note_signer
 from tests.verification.logbook import Logbook
 from tests.web.listening import listening
 

@@ -10,8 +10,9 @@ import pytest
 from gateway.client import ConfirmedWrite, EvidenceMismatch
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt
+from tests.casework import case_content
 from tests.client.client_fixture import Fault, MemberClient
-from tests.founding import CSAM_FR, OFMIN, case_content
+from tests.founded import CSAM_FR, OFMIN
 from tests.web.listening import Listening
 
 CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}

@@ -16,10 +16,12 @@ from gateway.client import (
 )
 from gateway.client.session import LARGEST_BATCH, MAX_BATCH_BYTES
 from gateway.client.transport import PAUSES
+from tests.casework import case_content
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, CONTENT_GROUPS
 from tests.each import each
-from tests.founding import CSAM_FR, OFMIN, case_content, document_key
+from tests.founded import CSAM_FR, OFMIN
+from tests.ports import document_key
 from tests.web.listening import Listening
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from gateway.client import EvidenceMismatch, InvalidArgument, InvalidCase, RequestRefused
 from gateway.evidence import handoff_documents, receipt, sd_jwt
-from tests import founding
+from tests import casework
+from tests.casework import case_content, correction, machine_match
 from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
 from tests.client.false_gateway import CASE
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, case_content, correction, machine_match
+from tests.founded import ABROAD, HOTLINE
 from tests.web.listening import Listening
 
 
@@ -26,7 +27,7 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
     with pytest.raises(RequestRefused, match="a person must confirm") as refused:
         desk.step("case.assess", where, "analyst-1", confirmed_matches=[])
     assert refused.value.slug == "unconfirmed-match"
-    confirmed = [founding.element_id("match")]
+    confirmed = [casework.element_id("match")]
     desk.step("case.assess", where, "analyst-1", confirmed_matches=confirmed, reason="seen")
     with pytest.raises(RequestRefused, match="two different persons"):
         desk.step("case.clear", where, "analyst-1")

@@ -16,10 +16,12 @@ from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
+from tests.casework import accepted, offered, submitted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
 from tests.client.test_growth import public_log
-from tests.founding import OFMIN, ORIGIN, accepted, offered, submitted
+from tests.founded import OFMIN
+from tests.ports import ORIGIN
 from tests.time_stamping import Authority, new_root
 from tests.web.listening import Listening, listening
 

@@ -18,7 +18,7 @@ from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_
 from gateway.ledger import note
 from tests.authenticator import Authenticator
 from tests.each import each
-from tests.founding import ORIGIN, key_of, note_signer
+from tests.ports import ORIGIN, key_of, note_signer
 from tests.time_stamping import new_root
 from tests.verification.logbook import Logbook, witness
 

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.client import EvidenceMismatch, KeyNotHeld, RequestRefused, UnexpectedAnswer
 from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
+from tests.casework import case_content
 from tests.client.client_fixture import MemberClient, passing, trust_of
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, offer, replay, submit
 from tests.each import each
-from tests.founding import ORIGIN, case_content, note_signer
+from tests.ports import ORIGIN, note_signer
 from tests.web.listening import Listening
 
 

@@ -26,10 +26,11 @@ from gateway.verification import verifier
 from gateway.verification.report import Code
 from gateway.verification.stream import read_head
 from gateway.verification.trust import TrustAnchors
+from tests.casework import ADDITION, case_content
 from tests.client.client_fixture import MemberClient, cut, trust_of
 from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
 from tests.each import each
-from tests.founding import ABROAD, ADDITION, HOTLINE, OFMIN, case_content
+from tests.founded import ABROAD, HOTLINE, OFMIN
 from tests.web.listening import Listening
 
 

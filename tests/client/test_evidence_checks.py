@@ -44,7 +44,8 @@ from tests.client.false_gateway import (
 )
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, START, key_of
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.ports import ISSUER, START, key_of
 from tests.verification.logbook import Logbook
 
 Lies = list[tuple[Callable[[], None], str]]

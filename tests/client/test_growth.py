@@ -20,9 +20,11 @@ from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.verification.history import prove_fork
 from gateway.verification.report import Code, InputFile
 from gateway.verification.verifier import verify_bundle
+from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
-from tests.founding import ISSUER, OFMIN, ORIGIN, accepted, note_signer
+from tests.founded import OFMIN
+from tests.ports import ISSUER, ORIGIN, note_signer
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, listening
 

@@ -6,21 +6,13 @@ import pytest
 
 from gateway.client import InvalidArgument, RequestRefused
 from gateway.evidence import receipt, sd_jwt
-from tests import founding
+from tests import casework
+from tests.casework import case_content
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import offer, submit
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    ORIGIN,
-    case_content,
-    document_key,
-    note_signer,
-)
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.ports import ORIGIN, document_key, note_signer
 from tests.web.listening import Listening
 
 
@@ -39,7 +31,7 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
         handoff,
         "officer-1",
         code="case_opened",
-        items=[founding.element_id("url")],
+        items=[casework.element_id("url")],
         note="a file is open",
         evidence_ref="2026/7",
         reason="competent",

@@ -24,8 +24,8 @@ from gateway.verification.history import SignedTree, prove_fork
 from gateway.verification.report import Code, InputFile
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
-from tests.founding import ORIGIN, Ids, note_signer
 from tests.ledger.copies import Served
+from tests.ports import ORIGIN, Ids, note_signer
 
 
 def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) -> PendingWrite:

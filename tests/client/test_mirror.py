@@ -24,8 +24,8 @@ from gateway.verification.history import prove_fork
 from gateway.verification.report import Code, InputFile
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
-from tests.founding import START
 from tests.ledger.copies import Served, flipped, signer_of
+from tests.ports import START
 
 ORIGIN = "log.example.org"
 SIGNER = signer_of(ORIGIN)

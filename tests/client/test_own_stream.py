@@ -19,20 +19,11 @@ from gateway.exchange.handoffs import recalls
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.lifecycle import erasure
 from tests import answers
+from tests.casework import accepted, offered, revised, submitted, updated
 from tests.client.client_fixture import MemberClient
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    founded,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded
+from tests.founding import founded
 from tests.web.listening import Listening, listening
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}

@@ -12,23 +12,12 @@ from gateway.domain.sealed import SealedContent
 from gateway.evidence import declarations, seal, signature
 from gateway.keys import DecryptionKey, jwk_set
 from gateway.verification.verifier import verify_bundle
+from tests.casework import case_content, element_id
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
-    case_content,
-    check_log,
-    document_key,
-    element_id,
-    encryption_key,
-    fields_of,
-    shown,
-)
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, fields_of, shown
+from tests.log_check import check_log
+from tests.ports import ISSUER, document_key, encryption_key
 from tests.verification.scenario import fact
 from tests.web.listening import Listening, listening
 

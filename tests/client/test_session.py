@@ -20,10 +20,12 @@ from gateway.client import (
 from gateway.client.local_state import Outbox, PendingWrite
 from gateway.client.transport import PAUSES
 from gateway.ledger.note import Checkpoint, sign_checkpoint
+from tests.casework import case_content
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, submit
 from tests.each import each
-from tests.founding import OFMIN, ORIGIN, case_content, note_signer
+from tests.founded import OFMIN
+from tests.ports import ORIGIN, note_signer
 from tests.web.listening import Listening
 
 GONE = [cut] * (len(PAUSES) + 1)

@@ -21,6 +21,7 @@ from gateway.client import (
 from gateway.client.connection import FETCHED, read_organisations
 from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
+from gateway.domain.case import GROUPS
 from gateway.evidence import bundle, handoff_documents, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.exchange.lifecycle import erasure
@@ -32,21 +33,13 @@ from gateway.verification.mandates import days_of
 from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify_bundle
-from tests import founding
+from tests import casework, founded, ports
+from tests.casework import ADDITION, case_content, correction
 from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    ADDITION,
-    CSAM_FR,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    case_content,
-    check_log,
-    correction,
-    document_key,
-)
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.log_check import check_log
+from tests.ports import document_key
 from tests.verification.former import former
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
@@ -506,7 +499,7 @@ def _other_case(stage, members):
 
 
 def _attested_for_another(stage, members):
-    document = founding.submitted(stage.gateway, originator=founding.ABROAD).result["document"]
+    document = casework.submitted(stage.gateway, originator=founded.ABROAD).result["document"]
     members["routing"] = document
 
 
@@ -583,7 +576,7 @@ def test_the_bytes_that_were_signed_are_kept_and_sent_again(stage, tmp_path: Pat
 
 
 def test_a_lost_answer_to_a_signed_answer_is_got_by_the_same_bytes(stage, tmp_path: Path):
-    handoff = UUID(founding.offered(stage.gateway).result["handoff"])
+    handoff = UUID(casework.offered(stage.gateway).result["handoff"])
     office = desk(stage, OFMIN, outbox=tmp_path)
     view = office.handoff(handoff)
     office.wire.faults = [passing, passing, lose_answer]
@@ -599,15 +592,15 @@ def test_an_attested_document_in_place_of_ours_is_not_believed(stage):
     def swap(request, members):
         document = sd_jwt.parse(members["result"]["document"])
         claims = dict(sd_jwt.read_own(document).claims)
-        claims["attested_for"], claims["iss"] = claims["iss"], founding.ISSUER
-        key = founding.key_of("attest")
+        claims["attested_for"], claims["iss"] = claims["iss"], ports.ISSUER
+        key = ports.key_of("attest")
         made = sd_jwt.issue(
             typ=handoff_documents.CASE_TYP,
             claims={k: v for k, v in claims.items() if not isinstance(v, list) or k in _LISTS},
             properties=[(d.name, d.value) for d in document.disclosures if d.name],
             arrays=[
                 (name, [p.value for p in sd_jwt.read_own(document).placed if p.name == name])
-                for name in founding.GROUPS
+                for name in GROUPS
                 if name in claims
             ],
             signer=key,

@@ -12,9 +12,11 @@ from gateway.client.errors import EvidenceMismatch
 from gateway.evidence import bundle, declarations, sd_jwt
 from gateway.exchange.lifecycle import succession_execution
 from gateway.verification.verifier import verify_bundle
+from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
+from tests.founded import HOTLINE, OCRVP, OFMIN
+from tests.ports import document_key
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
 

@@ -15,7 +15,7 @@ from gateway.client.connection import render
 from gateway.keys import jwk_set
 from gateway.pki.authority import make_server
 from tests.client.conftest import Authorities, authorities, real_now
-from tests.founding import Ids, key_of, note_signer
+from tests.ports import Ids, key_of, note_signer
 
 pytestmark = pytest.mark.journey
 

@@ -30,6 +30,7 @@ from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify
 from tests import answers
+from tests.casework import accepted, acknowledged, offered, revised
 from tests.client.client_fixture import MemberClient
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
@@ -44,17 +45,9 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import (
-    OFMIN,
-    Founded,
-    accepted,
-    acknowledged,
-    check_log,
-    document_key,
-    key_of,
-    offered,
-    revised,
-)
+from tests.founded import OFMIN, Founded
+from tests.log_check import check_log
+from tests.ports import document_key, key_of
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
 

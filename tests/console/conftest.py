@@ -4,7 +4,8 @@ import pytest
 
 from tests.console.browsing import Console
 from tests.console.hosted import HostedConsole
-from tests.founding import check_log, founded
+from tests.founding import founded
+from tests.log_check import check_log
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from gateway.exchange.oversight import audit
 from gateway.ledger.note import VerificationKey
 from gateway.verification import listing, verifier
 from gateway.verification.trust import TrustAnchors
+from tests.casework import accepted, submitted
 from tests.console.test_handoff_pages import read
 from tests.exchange.oversight.test_audit import AUDITOR, grant
 from tests.exchange.oversight.test_audit_topics import happened
 from tests.exchange.oversight.test_witnesses import NAME, cosigned, witness
-from tests.founding import accepted, submitted
 
 SEARCH = {"reason_code": "lawfulness", "reason": "yearly check"}
 

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from tests.casework import accepted, offered, submitted
 from tests.console.test_handoff_pages import read, sign
-from tests.founding import HOTLINE, OFMIN, accepted, offered, submitted
+from tests.founded import HOTLINE, OFMIN
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from uuid import UUID
 import pytest
 
 from gateway.console.access import Person
+from tests.casework import accepted, case_content, offered, submitted
 from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read
-from tests.founding import OFMIN, accepted, case_content, offered, submitted
+from tests.founded import OFMIN
 
 STRONG = "A strong text that nobody has to meet."
 LIVE = "https://content.example.org/page"

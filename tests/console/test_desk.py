@@ -10,22 +10,16 @@ import pytest
 from gateway.client import GatewayUnavailable
 from gateway.evidence import sd_jwt, signature
 from gateway.keys import jwk_set
+from tests.casework import ADDITION, case_content, element_id
 from tests.client.client_fixture import MemberClient, lose_answer, trust_of
 from tests.client.scenario import CLEARED, offer, submit
 from tests.console.desk_console import DeskConsole
 from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
 from tests.console.test_handoff_pages import checked, read
-from tests.founding import (
-    ADDITION,
-    HOTLINE,
-    OFMIN,
-    case_content,
-    check_log,
-    document_key,
-    element_id,
-    encryption_key,
-)
+from tests.founded import HOTLINE, OFMIN
+from tests.log_check import check_log
+from tests.ports import document_key, encryption_key
 from tests.web.listening import listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}

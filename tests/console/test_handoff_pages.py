@@ -6,17 +6,9 @@ from uuid import UUID
 
 from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
+from tests.casework import accepted, offered, revised, submitted, updated
 from tests.exchange.handoffs.updating import CORRECTED
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    accepted,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN
 
 LANGUAGES = ("en", "fr")
 

@@ -11,7 +11,8 @@ from gateway.domain.staff import RegisterRole
 from gateway.text import catalogue
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import administrators, gateway, read
-from tests.founding import DESK, HOTLINE, OFMIN, enter_staff, founded
+from tests.founded import DESK, HOTLINE, OFMIN, enter_staff
+from tests.founding import founded
 from tests.registry.test_health import FULL, WELL, keep
 
 __all__ = ["administrators", "gateway"]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.case_file import check_content
+from tests.casework import case_content
 from tests.console.desk_console import DeskConsole
 from tests.console.test_desk import client, digest_on, done, record, stage  # noqa: F401
 from tests.console.test_handoff_pages import read, sign
 from tests.each import each
-from tests.founding import HOTLINE, case_content
+from tests.founded import HOTLINE
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
 REPORT, PROFILE = (DEMO / name for name in ("content-csam.json", "profile.toml"))

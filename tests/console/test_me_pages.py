@@ -8,10 +8,12 @@ import pytest
 from gateway.console.access import Person
 from gateway.console.pages.contents import LIVE, STRONG
 from gateway.console.session import IDLE, LONGEST, Rest
+from tests.casework import accepted
 from tests.console.browsing import OFFICER
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import read
-from tests.founding import ABROAD, OFMIN, accepted, founded
+from tests.founded import ABROAD, OFMIN
+from tests.founding import founded
 
 
 def until(page):

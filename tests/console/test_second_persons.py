@@ -4,9 +4,10 @@ import re
 
 from gateway.domain.refusals import Forbidden
 from gateway.web.hosted_access import HostedAccess
+from tests.casework import accepted, element_id, offered, submitted
 from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read, sign
-from tests.founding import HOTLINE, OFMIN, accepted, element_id, offered, submitted
+from tests.founded import HOTLINE, OFMIN
 
 MARK = {
     "kind": "mark",

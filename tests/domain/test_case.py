@@ -46,9 +46,9 @@ from gateway.domain.vocabulary import (
     SubjectCategory,
 )
 from gateway.evidence import sd_jwt
+from tests.casework import case_content, machine_match
 from tests.each import each
 from tests.evidence.ingredients import chance, es256
-from tests.founding import case_content, machine_match
 
 TODAY = date(2026, 3, 2)
 UNERASED = [state for state in CaseState if state is not CaseState.ERASED]

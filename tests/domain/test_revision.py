@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from gateway.domain.case import tightened
 from gateway.domain.revision import ChangeKind, VersionChange, compare, loosens, strictest_change
 from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS
+from tests.casework import case_content, element_id
 from tests.each import each
-from tests.founding import case_content, element_id
 
 ADDITION, TIGHTENING, CORRECTION = ChangeKind
 CASE = UUID("018f0000-0000-7000-8000-000000000001")

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.founding import Founded, check_log, founded
+from tests.founded import Founded
+from tests.founding import founded
+from tests.log_check import check_log
 
 
 @pytest.fixture

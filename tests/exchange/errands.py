@@ -21,14 +21,10 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from tests import answers
-from tests.founding import (
+from tests.casework import (
     CLEARED,
-    HOTLINE,
-    OFMIN,
     OPENING,
-    Founded,
     accepted,
-    caller,
     case_content,
     conditions_of,
     machine_match,
@@ -38,6 +34,7 @@ from tests.founding import (
     submitted,
     updated,
 )
+from tests.founded import HOTLINE, OFMIN, Founded, caller
 
 
 @dataclass(frozen=True)

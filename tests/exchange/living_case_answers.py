@@ -27,6 +27,7 @@ from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.casework import CLEARED, conditions_of, offer_of, revised, submitted
 from tests.exchange.living_case import (
     NEXT,
     OPEN,
@@ -40,24 +41,9 @@ from tests.exchange.living_case import (
     Version,
     World,
 )
-from tests.founding import (
-    ABROAD,
-    CLEARED,
-    CSAM_FR,
-    DESK,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    ZONE,
-    Founded,
-    caller,
-    conditions_of,
-    enter_staff,
-    founded,
-    offer_of,
-    revised,
-    submitted,
-)
+from tests.founded import ABROAD, CSAM_FR, DESK, HOTLINE, OCRVP, OFMIN, Founded, caller, enter_staff
+from tests.founding import founded
+from tests.ports import ZONE
 
 HOST, UNIT = "hosting-company", "unit-b"
 MEMBERS = (HOTLINE, ABROAD, OFMIN, UNIT, OCRVP, HOST)

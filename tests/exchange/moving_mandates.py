@@ -10,7 +10,8 @@ from gateway.exchange.lifecycle.succession_execution import Progress
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, conditions_of
+from tests.casework import conditions_of
+from tests.founded import HOTLINE, OCRVP, OFMIN, Founded
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
 KEY = "receive/csam/FR"

@@ -26,26 +26,15 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HandoffFilter
 from tests import answers
+from tests.casework import OPENING, accepted, offered, submitted
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
 from tests.exchange.handoffs.test_retention import consult, has_copy, retain
 from tests.exchange.lifecycle.test_erasure import erased_in, heard
 from tests.exchange.moving_mandates import DAY, agreed, carry_out, following
 from tests.exchange.standing.test_duties import MINUTE, TERM, sweep, told, urgent
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    OPENING,
-    Founded,
-    accepted,
-    caller,
-    check_log,
-    fields_of,
-    founded,
-    founded_at,
-    offered,
-    submitted,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of
+from tests.founding import founded, founded_at
+from tests.log_check import check_log
 from tests.store import places
 
 HELD = 4

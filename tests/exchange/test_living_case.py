@@ -14,7 +14,7 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from tests.exchange.living_case import AFTER, OPEN, RECALLED, Handoff, Opening
 from tests.exchange.living_case_answers import CODES, MEMBERS, NUMBERS
 from tests.exchange.living_case_duties import Duties
-from tests.founding import check_log
+from tests.log_check import check_log
 from tests.store import places
 
 

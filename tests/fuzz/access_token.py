@@ -14,8 +14,8 @@ from gateway.kernel import authentication
 from gateway.kernel.authentication import AssertionRefused
 from gateway.web.caller import Tokens
 from gateway.web.problems import InvalidToken
-from tests.founding import ISSUER, START
 from tests.fuzz import envelope
+from tests.ports import ISSUER, START
 from tests.web.listening import PARTNERS, listening, token_key
 
 CLIENT = "point-de-contact.desk"

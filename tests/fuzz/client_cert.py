@@ -12,7 +12,7 @@ from gateway.pki.client_certificate import (
     PeerSource,
     check_client,
 )
-from tests.founding import START
+from tests.ports import START
 from tests.web.listening import certificate, der, issuing, root
 
 

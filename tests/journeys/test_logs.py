@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.client.errors import RequestRefused
-from tests.founding import ADDITION
+from tests.casework import ADDITION
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from tests import founding
+from tests import founded
 from tests.exchange.relay.test_what_stays import opened
 from tests.journeys.harness import (
     ABROAD,
@@ -74,7 +74,7 @@ def person(stage: PeerStage, slug: str, name: str) -> None:
     """Enter one more person of a member."""
     gateway = wiring.connect(config_of(stage))
     try:
-        founding.enter_staff(gateway.ports.begin, slug, [name], event=gateway.ports.new_id())
+        founded.enter_staff(gateway.ports.begin, slug, [name], event=gateway.ports.new_id())
     finally:
         gateway.close()
 

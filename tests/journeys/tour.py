@@ -23,22 +23,12 @@ from gateway.kernel.actors import GATEWAY
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from tests.authenticator import Authenticator
+from tests.casework import accepted, offered, submitted
 from tests.console.browsing import Console
 from tests.console.test_admission_pages import apply
 from tests.exchange.oversight.test_audit import grant
-from tests.founding import (
-    ABROAD,
-    ALICE,
-    BENOIT,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    founded,
-    offered,
-    signed_in,
-    submitted,
-)
+from tests.founded import ABROAD, ALICE, BENOIT, HOTLINE, OFMIN, Founded, signed_in
+from tests.founding import founded
 from tests.journeys import browser
 from tests.newcomers import NEWCOMER
 from tests.registry.test_health import FULL, WELL, keep

@@ -15,22 +15,11 @@ from gateway.exchange.case.submissions import Submission
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult, transact
 from tests import answers
-from tests.founding import (
-    ABROAD,
-    CLEARED,
-    CSAM_FR,
-    HOTLINE,
-    OFMIN,
-    ORIGIN,
-    Founded,
-    caller,
-    case_content,
-    check_log,
-    conditions_of,
-    founded_at,
-    offered,
-    submitted,
-)
+from tests.casework import CLEARED, case_content, conditions_of, offered, submitted
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
+from tests.founding import founded_at
+from tests.log_check import check_log
+from tests.ports import ORIGIN
 from tests.store import places
 
 

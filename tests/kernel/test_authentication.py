@@ -20,7 +20,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Caller, Credentials
 from gateway.registry import directory as organisations
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
+from tests.founded import ABROAD, HOTLINE, Founded
+from tests.ports import SHORT_NAME
 
 CLIENT = f"{HOTLINE}.desk"
 URI = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:desk"

@@ -18,20 +18,10 @@ from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import AT_ONCE, RecordedRefusal, Write, WriteResult, transact_each
 from gateway.kernel.values import Credentials
-from tests.founding import (
-    CLEARED,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    caller,
-    case_content,
-    check_log,
-    conditions_of,
-    fields_of,
-    founded_at,
-    offer_of,
-    submitted,
-)
+from tests.casework import CLEARED, case_content, conditions_of, offer_of, submitted
+from tests.founded import HOTLINE, OFMIN, Founded, caller, fields_of
+from tests.founding import founded_at
+from tests.log_check import check_log
 from tests.store import places
 
 ACCEPT = KIND_OF_ACTION["handoff.accept"]

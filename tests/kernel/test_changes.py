@@ -25,25 +25,24 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import keys
 from tests.answers import heading_of
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ALICE,
     BENOIT,
     HOTLINE,
-    ISSUER,
     OFMIN,
     Founded,
     administrator,
     caller,
-    check_log,
     fields_of,
-    key_of,
     make_change,
     record_step,
     refused_on_record,
     refused_without_event,
     shown,
-    unfounded,
 )
+from tests.founding import unfounded
+from tests.log_check import check_log
+from tests.ports import ISSUER, key_of
 
 ADMISSION = Change(
     "organisation.admit",

@@ -25,16 +25,13 @@ from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
 from tests.authenticator import Authenticator
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     ALICE,
     HOTLINE,
     OCRVP,
     OFMIN,
     Founded,
-    document_key,
-    encryption_key,
-    key_of,
     make_change,
     record_step,
     refused_on_record,
@@ -42,6 +39,7 @@ from tests.founding import (
     submit_change,
 )
 from tests.peering import AGREED, PINS
+from tests.ports import document_key, encryption_key, key_of
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 DAYS = {"from": "2026-04-01", "until": "2027-04-01"}

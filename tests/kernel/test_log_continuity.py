@@ -22,23 +22,14 @@ from gateway.ledger import tree
 from gateway.ledger.note import open_checkpoint
 from gateway.registry import directory as organisations
 from gateway.registry.enrolment import issue_approved_certificates
+from tests.casework import offered, submitted
 from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.exchange.errands import ERRANDS
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    ORIGIN,
-    START,
-    caller,
-    make_change,
-    note_signer,
-    offered,
-    perform,
-    submitted,
-)
+from tests.founded import HOTLINE, OFMIN, caller, make_change, perform
 from tests.lent import Copy, LentStore
 from tests.marks import Marking, MemoryMark, Node, Seconds, marked_gateway
+from tests.ports import ORIGIN, START, note_signer
 from tests.store.samples import fact
 
 

@@ -18,7 +18,7 @@ from gateway.registry import directory, queries, staff
 from gateway.web.endpoint import ANY_SCOPE
 from gateway.web.listeners import PARTNERS
 from tests.authenticator import Authenticator
-from tests.founding import (
+from tests.founded import (
     ALICE,
     BENOIT,
     HOTLINE,

@@ -25,8 +25,9 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HOST
+from tests.casework import submitted
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     ALICE,
     BENOIT,
@@ -36,7 +37,6 @@ from tests.founding import (
     make_change,
     shown,
     submit_change,
-    submitted,
 )
 from tests.newcomers import NEWCOMER, Newcomer
 

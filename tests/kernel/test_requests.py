@@ -28,29 +28,23 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST, Caller
 from gateway.registry import directory as organisations
 from tests import answers
+from tests.casework import OPENING, accepted, offer_of, offered, revised, submitted, updated
 from tests.each import each
 from tests.exchange.errands import ERRANDS
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     HOTLINE,
     OFMIN,
-    OPENING,
     Founded,
-    accepted,
     caller,
     canonical_text,
-    check_log,
     fields_of,
-    founded,
-    offer_of,
-    offered,
     refused_without_event,
-    revised,
     same_document,
     shown,
-    submitted,
-    updated,
 )
+from tests.founding import founded
+from tests.log_check import check_log
 
 each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
 

@@ -19,8 +19,9 @@ from gateway.kernel.results import Page, collect_page
 from gateway.kernel.values import HOST, Caller
 from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
+from tests.casework import offered, submitted
 from tests.exchange.test_in_databases import gateway as founding  # noqa: F401 - a fixture
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     ALICE,
     DESK,
@@ -30,9 +31,7 @@ from tests.founding import (
     Founded,
     caller,
     make_change,
-    offered,
     submit_change,
-    submitted,
 )
 
 ENTRUSTED = Caller(HOTLINE, DESK, frozenset({*SCOPES, "admin"}), HOST)

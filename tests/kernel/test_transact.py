@@ -27,8 +27,9 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from tests import answers
+from tests.casework import offered, submitted
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     ALICE,
     BENOIT,
@@ -38,10 +39,8 @@ from tests.founding import (
     Founded,
     caller,
     make_change,
-    offered,
     shown,
     submit_change,
-    submitted,
 )
 from tests.newcomers import TOKEN, Newcomer
 

@@ -6,7 +6,9 @@ import pytest
 
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.kernel.changes import Change
-from tests.founding import ABROAD, ALICE, BENOIT, Founded, check_log, founded
+from tests.founded import ABROAD, ALICE, BENOIT, Founded
+from tests.founding import founded
+from tests.log_check import check_log
 
 AMENDED: dict[str, Any] = {"name": "A hotline, rightly spelled", "country": "NL"}
 

@@ -19,17 +19,17 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ALICE,
     BENOIT,
     DESK,
     HOTLINE,
     Founded,
-    key_of,
     make_change,
     refused_on_record,
     shown,
 )
+from tests.ports import key_of
 
 INTEREST = {"scope": "provider", "subject": "provider.example", "kind": "funder"}
 AGREEMENT = {

@@ -32,20 +32,18 @@ from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.verification import key_history
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ALICE,
     DESK,
     HOTLINE,
-    ORIGIN,
-    SHORT_NAME,
     Founded,
     caller,
-    document_key,
     fields_of,
     refused_without_event,
     shown,
 )
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, serve
+from tests.ports import ORIGIN, SHORT_NAME, document_key
 
 OTHER_TOKEN = "A" * 43
 

@@ -14,16 +14,8 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST, PersonCredentials
 from gateway.registry import health, queries
 from tests.authenticator import Authenticator
-from tests.founding import (
-    ABROAD,
-    DESK,
-    HOTLINE,
-    Founded,
-    caller,
-    enter_staff,
-    founded,
-    signed_in,
-)
+from tests.founded import ABROAD, DESK, HOTLINE, Founded, caller, enter_staff, signed_in
+from tests.founding import founded
 
 KEY = Authenticator()
 FULL = Finding("disk", Level.ERROR, "0.1 GiB are free at /srv: make room now, or writes will fail")

@@ -33,19 +33,8 @@ from gateway.pki.authority import (
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
 from gateway.registry.enrolment import issue_approved_certificates
-from tests.founding import (
-    ALICE,
-    DESK,
-    HOTLINE,
-    ISSUER,
-    OFMIN,
-    SHORT_NAME,
-    START,
-    Founded,
-    caller,
-    fields_of,
-    shown,
-)
+from tests.founded import ALICE, DESK, HOTLINE, OFMIN, Founded, caller, fields_of, shown
+from tests.ports import ISSUER, SHORT_NAME, START
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,11 @@ from gateway.verification.approvals import deciding
 from gateway.verification.trust import TrustAnchors
 from tests.authenticator import PRESENT, SYNCABLE, VERIFIED, Authenticator
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     ALICE,
     BENOIT,
     HOTLINE,
-    ISSUER,
     OFMIN,
     Founded,
     approve_change,
@@ -31,6 +30,7 @@ from tests.founding import (
     refused_on_record,
     submit_change,
 )
+from tests.ports import ISSUER
 from tests.registry.test_passkeys import registration
 from tests.registry.test_rebuild import SAME, registry_compared
 

@@ -15,17 +15,8 @@ from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.answers import heading_of
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    ISSUER,
-    OFMIN,
-    caller,
-    document_key,
-    encryption_key,
-    fields_of,
-    shown,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, caller, fields_of, shown
+from tests.ports import ISSUER, document_key, encryption_key
 
 FIRST, SECOND, OTHER = (document_key(name) for name in ("first", "second", "other"))
 SEALING, NEXT_SEALING, OTHER_SEALING = (encryption_key(n) for n in ("first", "second", "other"))

@@ -20,20 +20,11 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
+from tests.casework import offer_of, submitted
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    DESK,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    caller,
-    founded,
-    offer_of,
-    rows_are_whole,
-    shown,
-    submitted,
-)
+from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller, shown
+from tests.founding import founded
+from tests.log_check import rows_are_whole
 
 NEW = "hotline-new"
 APPLICATION: dict[str, Any] = {

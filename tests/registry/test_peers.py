@@ -11,15 +11,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HOST
 from gateway.registry import queries
 from tests.each import each
-from tests.founding import (
-    ALICE,
-    DESK,
-    HOTLINE,
-    ISSUER,
-    Founded,
-    registry_compared,
-    submit_change,
-)
+from tests.founded import ALICE, DESK, HOTLINE, Founded, submit_change
+from tests.log_check import registry_compared
 from tests.peering import (
     AGREED,
     APPLICATION,
@@ -29,6 +22,7 @@ from tests.peering import (
     PINS,
     join,
 )
+from tests.ports import ISSUER
 from tests.registry.test_rebuild import SAME
 
 

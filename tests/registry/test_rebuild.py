@@ -28,7 +28,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
 from gateway.store.registry_proof import RegistryComparison
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ALICE,
     BENOIT,
     DESK,
@@ -37,13 +37,13 @@ from tests.founding import (
     OFMIN,
     Founded,
     approve_change,
-    document_key,
-    founded,
     make_change,
-    registry_compared,
     submit_change,
 )
+from tests.founding import founded
+from tests.log_check import registry_compared
 from tests.newcomers import Newcomer
+from tests.ports import document_key
 
 NEW = "new-ngo"
 SAME = RegistryComparison(frozenset(), ())

@@ -13,7 +13,7 @@ from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, Validati
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     HOTLINE,
     OCRVP,

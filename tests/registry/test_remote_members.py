@@ -16,8 +16,10 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import directory, remote_members
 from tests.each import each
-from tests.founding import HOTLINE, ISSUER, OFMIN, caller, document_key, registry_compared, shown
+from tests.founded import HOTLINE, OFMIN, caller, shown
+from tests.log_check import registry_compared
 from tests.peering import AGREED, PEER, PEER_ISSUER, POLICE, RELAY, Peering, peering
+from tests.ports import ISSUER, document_key
 from tests.registry.test_rebuild import SAME
 
 NAME = "police@fr"

@@ -22,21 +22,10 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
 from tests import answers
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    accepted,
-    caller,
-    case_content,
-    check_log,
-    conditions_of,
-    enter_staff,
-    founded,
-    make_change,
-    offered,
-    shown,
-    submitted,
-)
+from tests.casework import accepted, case_content, conditions_of, offered, submitted
+from tests.founded import HOTLINE, OFMIN, caller, enter_staff, make_change, shown
+from tests.founding import founded
+from tests.log_check import check_log
 
 DRAFT = {"clearance": None}
 

@@ -19,8 +19,11 @@ from gateway.ledger.note import Checkpoint, NoteSigner
 from gateway.ledger.witness import Refused, write_request
 from gateway.registry import witnessing
 from gateway.store.high_water_mark import HighWaterMarkFile
-from tests.founding import ABROAD, ALICE, ORIGIN, Founded, check_log, founded
+from tests.founded import ABROAD, ALICE, Founded
+from tests.founding import founded
 from tests.ledger import rfc6962
+from tests.log_check import check_log
+from tests.ports import ORIGIN
 
 LOG = NoteSigner("gateway.be.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 PRIVATE = Ed25519PrivateKey.from_private_bytes(b"w" * 32)

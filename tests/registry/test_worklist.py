@@ -12,17 +12,10 @@ from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.values import HOST
 from gateway.registry import worklist
+from tests.casework import offered
 from tests.exchange.moving_mandates import PLAN
-from tests.founding import (
-    ABROAD,
-    ALICE,
-    BENOIT,
-    OFMIN,
-    Founded,
-    founded,
-    offered,
-    submit_change,
-)
+from tests.founded import ABROAD, ALICE, BENOIT, OFMIN, Founded, submit_change
+from tests.founding import founded
 from tests.newcomers import NEWCOMER, Newcomer
 
 END = Change("membership.end", ABROAD, {"until": "2026-12-01"})

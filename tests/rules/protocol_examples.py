@@ -19,9 +19,11 @@ from gateway.evidence import base64url, canonical, handoff_documents, receipt, s
 from gateway.keys import jwk_set
 from gateway.ledger import proof, tree
 from gateway.ledger.tree import entry_commitment
+from tests.casework import case_content
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
-from tests.founding import CSAM_FR, OFMIN, case_content, key_of
+from tests.founded import CSAM_FR, OFMIN
+from tests.ports import key_of
 from tests.web.listening import listening
 
 DOCS = Path(__file__).parents[2] / "docs"

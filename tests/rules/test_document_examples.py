@@ -45,9 +45,11 @@ from gateway.schemas.schema_fields import StrictArray, StrictSchema, StrictStrin
 from gateway.serving.tls import openssl_conf
 from gateway.verification.report import Code
 from gateway.web.problems import all_problems
+from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each
-from tests.founding import HOTLINE, OFMIN, accepted, founded
+from tests.founded import HOTLINE, OFMIN
+from tests.founding import founded
 from tests.web.listening import Listening, listening
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -17,7 +17,7 @@ from gateway.kernel.changes import LOG, ChangeType
 from gateway.registry import change_table as registry
 from gateway.registry.change_table import STEPS
 from gateway.registry.members import CONTACT
-from tests.founding import policy
+from tests.ports import policy
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ from gateway.cli.admin import change_command
 from gateway.cli.admin.nouns import RENAMED
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.fields import Given, read_fields
+from tests.casework import case_content
 from tests.each import each
-from tests.founding import case_content
 
 LONGEST_LINE = 70
 

@@ -12,7 +12,8 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import EndpointAccess, declared
 from gateway.web.openapi import document
 from gateway.web.problems import PROBLEMS, all_problems, problem_of
-from tests.founding import ABROAD, DESK, HOTLINE, policy
+from tests.founded import ABROAD, DESK, HOTLINE
+from tests.ports import policy
 from tests.web.listening import listening
 
 LINE = listening()

@@ -26,7 +26,7 @@ from gateway.registry import directory, enrolment, health, queries, remote_membe
 from gateway.registry.change_table import STEPS
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from tests.each import each
-from tests.founding import policy
+from tests.ports import policy
 
 GATEWAYS_OWN = {
     "gateway.create",

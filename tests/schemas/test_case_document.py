@@ -21,7 +21,7 @@ from gateway.evidence import canonical, seal
 from gateway.evidence.signature import read_encryption_key
 from gateway.schemas.case_document import CASE, CaseInvalid, load_case
 from tests.each import each
-from tests.founding import encryption_key
+from tests.ports import encryption_key
 from tests.web.partners.case_example import (
     ASSESSMENT,
     CASE_ID,

@@ -24,20 +24,11 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
-from tests import answers, founding
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    accepted,
-    caller,
-    check_log,
-    founded,
-    make_change,
-    offered,
-    rows_are_whole,
-    submitted,
-)
+from tests import answers, casework, ports
+from tests.casework import accepted, offered, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN, caller, make_change
+from tests.founding import founded
+from tests.log_check import check_log, rows_are_whole
 from tests.store.samples import case as sample
 
 WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "closed-for-good")
@@ -59,7 +50,7 @@ def opened(place):
 
 def told(gateway):
     """A case that says the words, all through its life; its id and its handoff."""
-    statement = founding._statement("fact", text=WORDS[0])
+    statement = casework.statement("fact", text=WORDS[0])
     case = submitted(gateway, statements=[statement])
     handoff = accepted(gateway, offered(gateway, case))
     reading = ConsultationRequest("officer-1", "investigation", WORDS[1])
@@ -112,7 +103,7 @@ def test_no_condition_of_use_stands_in_any_file_and_no_digest_of_it_after_the_er
 ):
     gateway = opened(place)
     case, handoff = told(gateway)
-    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    conditions = casework.conditions_of(gateway, handoff, OFMIN)
     assert conditions["permitted_actions"].encode() not in written(tmp_path)
     with place.connected() as connection:
         kept = connection.execute(select(tables.handoff.c.conditions_digest)).scalar_one()
@@ -152,7 +143,7 @@ def test_an_erased_case_is_unreadable_in_a_copy_of_before_though_its_database_co
     for file in tmp_path.glob("casegate.db*"):
         file.unlink()
     shutil.move(backup, tmp_path / "casegate.db")
-    again = place.open(origin=founding.ORIGIN)
+    again = place.open(origin=ports.ORIGIN)
     with again.begin(TransactionMode.READ) as work:
         assert work.cases.get(HOTLINE, case).state is CaseState.CLOSED
         with pytest.raises(CaseErased):
@@ -183,7 +174,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
     case, _ = told(gateway)
     with gateway.ports.begin(TransactionMode.READ) as work:
         key = work.cases.key_of(HOTLINE, case)
-    ring = place.keyring(now=lambda: founding.START + timedelta(days=30))
+    ring = place.keyring(now=lambda: ports.START + timedelta(days=30))
     wrapped = _wrapped(tmp_path, key)
     erase(gateway, case)
     with closing(sqlite3.connect(tmp_path / "keys.db")) as older, older:
@@ -269,7 +260,7 @@ def test_a_list_and_an_acceptance_decrypt_no_version_of_a_case(place, monkeypatc
     gateway = opened(place)
     offer = offered(gateway)
     handoff = UUID(offer.result["handoff"])
-    conditions = founding.conditions_of(gateway, handoff, OFMIN)
+    conditions = casework.conditions_of(gateway, handoff, OFMIN)
     decrypt, columns = ContentCipher.decrypt, set()
 
     def noted(cipher, stored, cell):
@@ -292,7 +283,7 @@ def test_only_what_a_holder_retains_or_may_still_retain_opens_after_an_erasure(p
     """A holder that retains, one in its days of grace, and one that may do neither; an old copy of
     the database opens no more than the present one."""
     gateway = opened(place)
-    statement = founding._statement("fact", text=WORDS[0])
+    statement = casework.statement("fact", text=WORDS[0])
     case = submitted(gateway, statements=[statement])
     retaining = accepted(gateway, offered(gateway, case))
     graced = accepted(gateway, offered(gateway, submitted(gateway, statements=[statement])))
@@ -314,7 +305,7 @@ def test_only_what_a_holder_retains_or_may_still_retain_opens_after_an_erasure(p
     shutil.move(backup, tmp_path / "casegate.db")
     for journal in tmp_path.glob("casegate.db-*"):
         journal.unlink()
-    again = place.open(origin=founding.ORIGIN)
+    again = place.open(origin=ports.ORIGIN)
     with again.begin(TransactionMode.READ) as work:
         for handoff in (retaining, graced, private):
             assert work.retentions.copy(handoff) is None

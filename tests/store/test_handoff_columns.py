@@ -9,7 +9,7 @@ from sqlalchemy import Column, Table
 
 from gateway.store import tables
 from tests.each import each
-from tests.founding import handoffs_compared
+from tests.log_check import handoffs_compared
 from tests.store.test_handoff_proof import NONE, Scene, scene
 
 UNTOLD: Mapping[Table, frozenset[str]] = {

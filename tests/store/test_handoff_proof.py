@@ -31,30 +31,21 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
-from tests.each import each
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    HOTLINE,
-    OFMIN,
+from tests.casework import (
     OPENING,
-    Founded,
     accepted,
     acknowledged,
-    caller,
     consulted,
-    founded,
-    founded_at,
-    handoffs_compared,
     offer_of,
     offered,
-    perform,
-    retold,
     revised,
-    rows_proof,
     submitted,
     updated,
 )
+from tests.each import each
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller, perform
+from tests.founding import founded, founded_at, retold
+from tests.log_check import handoffs_compared, rows_proof
 from tests.store import places
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}

@@ -14,7 +14,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.store import tables
 from gateway.store.registry import RegistryCache
-from tests.founding import ABROAD, HOTLINE, OFMIN, accepted, caller, offered, submitted
+from tests.casework import accepted, offered, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN, caller
 from tests.store.test_contents import erase, opened, told, written
 
 URL = "https://Content.example.org:443/page#part"

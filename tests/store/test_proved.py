@@ -12,8 +12,11 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from gateway.store.proved import Proved
 from gateway.store.registry_proof import RegistryComparison
+from tests.casework import accepted, consulted
 from tests.each import each
-from tests.founding import OFMIN, UNRECORDED, Founded, accepted, consulted, founded, rows_proof
+from tests.founded import OFMIN, UNRECORDED, Founded
+from tests.founding import founded
+from tests.log_check import rows_proof
 from tests.store.test_handoff_proof import ACTS, scene
 
 KEY = bytes(range(32))

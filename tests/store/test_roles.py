@@ -10,7 +10,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from gateway.kernel.actors import GATEWAY
-from tests.founding import Founded, accepted, check_log, consulted, founded, offered
+from tests.casework import accepted, consulted, offered
+from tests.founded import Founded
+from tests.founding import founded
+from tests.log_check import check_log
 from tests.store import places
 
 PAGE = Path(__file__).parents[2] / "docs" / "postgresql.md"

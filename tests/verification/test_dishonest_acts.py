@@ -27,17 +27,12 @@ from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.verification.history import LogHistory, SignedTree
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify
+from tests.casework import accepted, consulted
 from tests.client.client_fixture import MemberClient
 from tests.exchange.oversight.test_audit import grant, search
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    accepted,
-    consulted,
-    founded,
-    handoffs_compared,
-    registry_compared,
-)
+from tests.founded import HOTLINE, OFMIN
+from tests.founding import founded
+from tests.log_check import handoffs_compared, registry_compared
 from tests.store.test_handoff_proof import Scene, scene
 from tests.verification.logbook import Logbook
 from tests.verification.scenario import AT, SIGNERS, TRUST, Scenario, fact, keys_of

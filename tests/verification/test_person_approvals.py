@@ -22,7 +22,10 @@ from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
-from tests.founding import ISSUER, OFMIN, ORIGIN, check_log, founded, note_signer, signed_in
+from tests.founded import OFMIN, signed_in
+from tests.founding import founded
+from tests.log_check import check_log
+from tests.ports import ISSUER, ORIGIN, note_signer
 from tests.verification.scenario import AT, GATEWAY, TRUST, Scenario, fact, keys_of, uri
 from tests.web.test_hosted_access import new, prepared, signed
 

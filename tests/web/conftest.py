@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.founding import HOTLINE, OFMIN, check_log
+from tests.founded import HOTLINE, OFMIN
+from tests.log_check import check_log
 from tests.web.listening import listening
 
 

@@ -9,7 +9,7 @@ from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.pki.authority import issue_client
 from gateway.registry.enrolment import issue_approved_certificates
-from tests.founding import ISSUER, SHORT_NAME
+from tests.ports import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing
 
 

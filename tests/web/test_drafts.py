@@ -15,22 +15,12 @@ from gateway.evidence.declarations import PLANNED
 from gateway.kernel.results import to_json
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
+from tests.casework import accepted, case_content, change_of, offered, revised, submitted
 from tests.exchange.handoffs.updating import CORRECTED
 from tests.exchange.moving_mandates import planned
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    case_content,
-    change_of,
-    check_log,
-    founded,
-    offered,
-    revised,
-    shown,
-    submitted,
-)
+from tests.founded import HOTLINE, OFMIN, Founded, shown
+from tests.founding import founded
+from tests.log_check import check_log
 from tests.web.test_hosted_access import access, new, prepared, signed
 
 

@@ -10,9 +10,11 @@ from gateway.kernel.ports import TransactionMode
 from gateway.ledger.note import open_checkpoint
 from gateway.web.app import create_partner_app
 from gateway.web.context import NotReady
+from tests.casework import case_content, offered, submitted
 from tests.each import each
-from tests.founding import HOTLINE, OFMIN, ORIGIN, case_content, offered, submitted
+from tests.founded import HOTLINE, OFMIN
 from tests.marks import Marking, marked_gateway
+from tests.ports import ORIGIN
 from tests.web.listening import Listening, Partner, listening
 
 

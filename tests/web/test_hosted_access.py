@@ -16,19 +16,11 @@ from gateway.kernel.approvals import draft_approval
 from gateway.kernel.request import RequestContext
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    check_log,
-    founded,
-    key_of,
-    offered,
-    shown,
-    signed_in,
-    submitted,
-)
+from tests.casework import offered, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, shown, signed_in
+from tests.founding import founded
+from tests.log_check import check_log
+from tests.ports import key_of
 
 
 @pytest.fixture

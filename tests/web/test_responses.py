@@ -15,8 +15,9 @@ from gateway.schemas.schema_fields import pointed
 from gateway.web.app import create_partner_app
 from gateway.web.inputs import MAX_ERRORS
 from gateway.web.problems import PROBLEMS, InsufficientScope
+from tests.casework import submitted
 from tests.each import each
-from tests.founding import ISSUER, submitted
+from tests.ports import ISSUER
 from tests.web.listening import Listening
 
 SHAPE = {"type", "title", "status", "instance", "detail"}

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.web.security_log import LineBudget, SecurityLog
 from tests.each import each
-from tests.founding import Clock
+from tests.ports import Clock
 
 
 class Written:

@@ -22,29 +22,21 @@ from gateway.ledger import note
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.authenticator import Authenticator
-from tests.each import each
-from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founding import (
-    ABROAD,
+from tests.casework import (
     ADDITION,
-    ALICE,
-    BENOIT,
-    DESK,
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
     accepted,
     case_content,
     correction,
-    document_key,
     element_id,
-    enter_staff,
     offered,
     revised,
     submitted,
 )
+from tests.each import each
+from tests.exchange.moving_mandates import DAY, PLAN
+from tests.founded import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OCRVP, OFMIN, enter_staff
 from tests.peering import peering
+from tests.ports import ISSUER, document_key
 from tests.registry.test_staff_passkeys import TOKEN, proof
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, Partner, listening

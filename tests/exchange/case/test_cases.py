@@ -29,28 +29,30 @@ from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CaseFilter
 from gateway.schemas.case_document import load_case
 from tests import answers
-from tests.each import each
-from tests.founding import (
-    ABROAD,
+from tests.casework import (
     CLEARED,
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
     OPENING,
-    Founded,
     accepted,
-    caller,
     case_content,
     element_id,
-    fields_of,
     machine_match,
     offered,
-    refused_without_event,
     revised,
-    shown,
     submitted,
 )
+from tests.each import each
+from tests.founded import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    caller,
+    fields_of,
+    refused_without_event,
+    shown,
+)
+from tests.ports import ISSUER
 
 
 def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:

@@ -30,29 +30,21 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
-from tests.each import each
-from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_out
-from tests.founding import (
-    ABROAD,
+from tests.casework import (
     CLEARED,
-    CSAM_FR,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    Founded,
     accepted,
-    caller,
     case_content,
     consulted,
     element_id,
-    fields_of,
-    handoffs_compared,
     offer_of,
     offered,
-    registry_compared,
     revised,
     submitted,
 )
+from tests.each import each
+from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_out
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
+from tests.log_check import handoffs_compared, registry_compared
 
 HOUR = timedelta(hours=1)
 REMOVAL = {"to": ABROAD, "purpose": ("remove",), "country_reason": "hosted behind a CDN"}

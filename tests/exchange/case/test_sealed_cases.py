@@ -14,25 +14,11 @@ from gateway.exchange.standing.case_version import elements
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from tests import answers
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
-    accepted,
-    caller,
-    case_content,
-    check_log,
-    document_key,
-    element_id,
-    encryption_key,
-    offer_of,
-    offered,
-    revised,
-    submitted,
-)
+from tests.casework import accepted, case_content, element_id, offer_of, offered, revised, submitted
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, caller
+from tests.log_check import check_log
 from tests.newcomers import NEWCOMER, Newcomer
+from tests.ports import ISSUER, document_key, encryption_key
 
 KEY, OTHER = encryption_key("ofmin"), encryption_key("ocrvp")
 PERSON = "018f0000-0000-7000-8000-000000000031"

@@ -20,6 +20,7 @@ from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import package_consultation, views
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.casework import accepted, change_of, consulted, offered, revised, submitted, updated
 from tests.exchange.handoffs.updating import (
     ADDED,
     CORRECTED,
@@ -33,22 +34,9 @@ from tests.exchange.handoffs.updating import (
     made,
     values,
 )
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    change_of,
-    consulted,
-    founded,
-    handoffs_compared,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.founding import founded
+from tests.log_check import handoffs_compared
 
 
 @pytest.fixture

@@ -19,24 +19,17 @@ from gateway.exchange.handoffs import addressing, offers, updates
 from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.kernel.results import to_json
 from tests import answers
-from tests.founding import (
-    ABROAD,
+from tests.casework import (
     CLEARED,
-    CSAM_FR,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
     OPENING,
-    Founded,
     accepted,
-    caller,
     case_content,
     offer_of,
     offered,
     revised,
-    shown,
     submitted,
 )
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, shown
 
 NL, US = "018f0000-0000-7000-8000-000000000101", "018f0000-0000-7000-8000-000000000102"
 

@@ -21,6 +21,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.casework import accepted, acknowledged, offered, revised, submitted, updated
 from tests.exchange.case.test_measures import (
     BY_TWO,
     SUSPENSION,
@@ -35,22 +36,7 @@ from tests.exchange.handoffs.updating import ADDED, held
 from tests.exchange.lifecycle.test_erasure import advanced, on_the_day
 from tests.exchange.lifecycle.test_erasure import wanted as earlier
 from tests.exchange.moving_mandates import moved
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    Founded,
-    accepted,
-    acknowledged,
-    caller,
-    enter_staff,
-    fields_of,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, enter_staff, fields_of
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 HOUR = timedelta(hours=1)

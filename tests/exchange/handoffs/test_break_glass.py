@@ -24,24 +24,10 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.casework import accepted, element_id, offer_of, offered, revised, submitted
 from tests.each import each
 from tests.exchange.lifecycle.test_erasure import streamed
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    element_id,
-    fields_of,
-    offer_of,
-    offered,
-    revised,
-    shown,
-    submitted,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 RESCUE = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")

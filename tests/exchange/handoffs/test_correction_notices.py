@@ -15,6 +15,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs import views
 from gateway.exchange.lifecycle import erasure
 from tests import answers
+from tests.casework import acknowledged, revised, updated
 from tests.exchange.handoffs.updating import (
     CORRECTED,
     NOTICE,
@@ -26,16 +27,8 @@ from tests.exchange.handoffs.updating import (
     notified,
     place,
 )
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    acknowledged,
-    caller,
-    founded,
-    revised,
-    updated,
-)
+from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founding import founded
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from gateway.exchange.handoffs import offers
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.schemas.case_document import CaseMarking
+from tests.casework import offer_of, offered, submitted
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, caller, offer_of, offered, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN, caller
 from tests.peering import AGREED, PEER, PEER_ISSUER, POLICE, Peering, peering
 
 NAME = "police@fr"

@@ -21,25 +21,18 @@ from gateway.exchange.oversight import audit
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.each import each
-from tests.exchange.case.test_measures import also_competent, embargoed, in_danger
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    Founded,
+from tests.casework import (
     accepted,
-    caller,
     conditions_of,
     consulted,
     element_id,
-    fields_of,
     offered,
     revised,
-    shown,
     submitted,
 )
+from tests.each import each
+from tests.exchange.case.test_measures import also_competent, embargoed, in_danger
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 
 
 def handoff_of(written: WriteResult) -> UUID:

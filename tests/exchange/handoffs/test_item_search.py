@@ -16,20 +16,9 @@ from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.updates import update
 from gateway.kernel.values import HOST, Caller
 from tests import answers
+from tests.casework import accepted, case_content, offered, revised, submitted
 from tests.exchange.handoffs.test_recalls import recalled
-from tests.founding import (
-    ABROAD,
-    DESK,
-    HOTLINE,
-    OFMIN,
-    accepted,
-    caller,
-    case_content,
-    offered,
-    revised,
-    shown,
-    submitted,
-)
+from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, caller, shown
 
 PAGE = "https://content.example.org/page"
 OTHER = "https://elsewhere.example.org/other"

@@ -23,24 +23,19 @@ from gateway.exchange.handoffs import offers
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.casework import accepted, case_content, offer_of, offered, revised, submitted
 from tests.each import each
-from tests.founding import (
+from tests.founded import (
     ABROAD,
     CSAM_FR,
     HOTLINE,
     OCRVP,
     OFMIN,
     Founded,
-    accepted,
     caller,
-    case_content,
     fields_of,
-    offer_of,
-    offered,
     refused_without_event,
-    revised,
     shown,
-    submitted,
 )
 
 CHANGE = date(2023, 8, 31)

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.exchange.handoffs import open_duties
 from tests import answers
+from tests.casework import accepted, acknowledged, offered, revised, submitted, updated
 from tests.exchange.handoffs.updating import (
     CORRECTED,
     FIRST,
@@ -15,19 +16,8 @@ from tests.exchange.handoffs.updating import (
     covered,
     held,
 )
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    acknowledged,
-    caller,
-    founded,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founding import founded
 
 
 @pytest.fixture

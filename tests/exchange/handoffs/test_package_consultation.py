@@ -28,28 +28,30 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.each import each
-from tests.exchange.standing.test_barriers import move_abroad, tool
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
+from tests.casework import (
     OPENING,
-    Founded,
     accepted,
-    caller,
     case_content,
     conditions_of,
     consulted,
     element_id,
-    fields_of,
     offer_of,
     offered,
-    refused_without_event,
     revised,
-    shown,
     submitted,
+)
+from tests.each import each
+from tests.exchange.standing.test_barriers import move_abroad, tool
+from tests.founded import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    caller,
+    fields_of,
+    refused_without_event,
+    shown,
 )
 
 

@@ -30,23 +30,20 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.exchange.handoffs.updating import awaited, covered, events
-from tests.exchange.standing.test_barriers import move_abroad, tool
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    Founded,
+from tests.casework import (
     accepted,
     acknowledged,
     conditions_of,
-    founded,
     offer_of,
     offered,
     revised,
     submitted,
     updated,
 )
+from tests.exchange.handoffs.updating import awaited, covered, events
+from tests.exchange.standing.test_barriers import move_abroad, tool
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded
+from tests.founding import founded
 
 UNLAWFUL = RecallRequest("approver-1", RecallCode.UNLAWFUL, "court order 12/26", "approver-2")
 ALONE = {"code": RecallCode.MISDIRECTED, "approved_by": None}

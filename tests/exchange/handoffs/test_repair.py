@@ -17,23 +17,12 @@ from gateway.exchange.standing import duties
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests import answers
+from tests.casework import OPENING, accepted, element_id, offered, revised, submitted
 from tests.each import each
 from tests.exchange.moving_mandates import moved
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    OPENING,
-    accepted,
-    element_id,
-    founded,
-    founded_at,
-    handoffs_compared,
-    offered,
-    revised,
-    rows_proof,
-    shown,
-    submitted,
-)
+from tests.founded import HOTLINE, OFMIN, shown
+from tests.founding import founded, founded_at
+from tests.log_check import handoffs_compared, rows_proof
 from tests.store import places
 from tests.store.test_handoff_proof import ACTS, DANGER, NONE, Scene, scene, scene_of
 

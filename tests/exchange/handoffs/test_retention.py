@@ -38,27 +38,20 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.cases import SqlCases
-from tests import answers, founding
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    HOTLINE,
-    OFMIN,
+from tests import answers, casework, founding
+from tests.casework import (
     OPENING,
     accepted,
     acknowledged,
-    caller,
     consulted,
     element_id,
-    fields_of,
-    handoffs_compared,
     offered,
     revised,
-    rows_are_whole,
-    shown,
     submitted,
     updated,
 )
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, caller, fields_of, shown
+from tests.log_check import handoffs_compared, rows_are_whole
 
 BASIS = "art. 230-8 CPP"
 KEPT = ConsultationRequest("officer-1", RETENTION, "file 4711")
@@ -205,7 +198,7 @@ def test_what_nobody_retains_is_gone_at_once(gateway):
 def test_a_superseded_package_is_not_kept(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
-    revised(gateway, case, statements=[founding._statement("fact", text="as corrected")])
+    revised(gateway, case, statements=[casework.statement("fact", text="as corrected")])
     updated(gateway, handoff)
     acknowledged(gateway, handoff)
     retain(gateway, handoff)

@@ -22,6 +22,18 @@ from gateway.exchange.handoffs import offers, package_consultation, updates
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.casework import (
+    accepted,
+    acknowledged,
+    conditions_of,
+    consulted,
+    element_id,
+    offer_of,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
 from tests.exchange.handoffs.updating import (
     ADDED,
     CORRECTED,
@@ -44,25 +56,8 @@ from tests.exchange.handoffs.updating import (
     shown,
     values,
 )
-from tests.founding import (
-    ABROAD,
-    DESK,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    acknowledged,
-    caller,
-    conditions_of,
-    consulted,
-    element_id,
-    founded,
-    offer_of,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller
+from tests.founding import founded
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.kernel.request import ActionRequest, RequestContext
 from gateway.kernel.transact import read
 from tests.exchange.relay.two_gateways import BE_HOTLINE, OFMIN_THERE, two_gateways
-from tests.founding import ABROAD, HOTLINE, OFMIN, Founded, caller, document_key
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.ports import document_key
 
 _VALUES: Mapping[FieldType, Any] = {
     FieldType.TIME: "2026-03-20T09:00:00Z",

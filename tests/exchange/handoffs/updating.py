@@ -10,19 +10,9 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    check_log,
-    element_id,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.casework import accepted, element_id, offered, revised, submitted, updated
+from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.log_check import check_log
 
 OLDER = ConsultationRequest("officer-1", "superseded_package", "what we were told before", 1)
 

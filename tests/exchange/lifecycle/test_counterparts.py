@@ -10,25 +10,13 @@ from gateway.exchange.handoffs import arrivals, open_duties
 from gateway.exchange.handoffs.arrivals import SeenRequest
 from gateway.exchange.standing import duties
 from tests import answers
+from tests.casework import accepted, element_id, offered, revised, submitted
 from tests.exchange.handoffs.test_arrivals import listed, sent, taken
 from tests.exchange.handoffs.test_recalls import recalled
 from tests.exchange.lifecycle.test_erasure import streamed, told
 from tests.exchange.standing.test_duties import TERM
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    document_key,
-    element_id,
-    fields_of,
-    offered,
-    revised,
-    submitted,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
+from tests.ports import document_key
 
 LEFT, SUSPENDED = "counterpart.left", "counterpart.suspended"
 SEEN = SeenRequest("officer-1")

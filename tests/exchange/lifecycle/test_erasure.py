@@ -38,32 +38,33 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.values import SentHandoff
 from tests import answers
-from tests.founding import (
+from tests.casework import (
+    OPENING,
+    accepted,
+    conditions_of,
+    consulted,
+    element_id,
+    offer_of,
+    offered,
+    revised,
+    submitted,
+)
+from tests.founded import (
     ABROAD,
     ALICE,
     BENOIT,
     CSAM_FR,
     HOTLINE,
     OFMIN,
-    OPENING,
     Founded,
-    accepted,
     caller,
-    conditions_of,
-    consulted,
-    element_id,
     enter_staff,
     fields_of,
-    handoffs_compared,
     make_change,
-    offer_of,
-    offered,
     refused_on_record,
-    revised,
-    rows_are_whole,
     shown,
-    submitted,
 )
+from tests.log_check import handoffs_compared, rows_are_whole
 
 TO_THE_DAY = timedelta(days=4000)
 DAY = timedelta(days=1)

@@ -13,17 +13,10 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import verify_log
+from tests.casework import accepted, consulted, offered, submitted
 from tests.each import each
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    consulted,
-    offered,
-    registry_compared,
-    submitted,
-)
+from tests.founded import HOTLINE, OFMIN, Founded
+from tests.log_check import registry_compared
 
 YEAR, DAY = timedelta(days=366), timedelta(days=1)
 PERSONAL = {"by", "roles", "assessors", "cleared_by", "approved_by", "reason_code", "reason"}

@@ -19,6 +19,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST
 from gateway.registry.directory import look_up_mandate
 from tests import answers
+from tests.casework import OPENING, accepted, offered
 from tests.each import each
 from tests.exchange.lifecycle.test_erasure import streamed
 from tests.exchange.moving_mandates import (
@@ -32,20 +33,8 @@ from tests.exchange.moving_mandates import (
     following,
     planned,
 )
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    OPENING,
-    Founded,
-    accepted,
-    caller,
-    document_key,
-    fields_of,
-    offered,
-    shown,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.ports import document_key
 
 APPROVAL = SuccessionApprovalRequest("officer-1")
 

@@ -17,6 +17,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.values import HOST
 from gateway.registry import mandates
 from gateway.registry.directory import look_up_mandate
+from tests.casework import OPENING, accepted, offered
 from tests.exchange.moving_mandates import (
     DAY,
     KEY,
@@ -29,17 +30,7 @@ from tests.exchange.moving_mandates import (
     moved,
     planned,
 )
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    OPENING,
-    Founded,
-    accepted,
-    caller,
-    offered,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=9)
 REASON = "the decree was postponed"

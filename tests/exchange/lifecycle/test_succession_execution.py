@@ -29,6 +29,18 @@ from gateway.kernel.values import HOST
 from gateway.store.cases import SqlCases
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
+from tests.casework import (
+    OPENING,
+    accepted,
+    acknowledged,
+    case_content,
+    conditions_of,
+    element_id,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
 from tests.exchange.case.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.case.test_sealed_cases import PERSON, taken
 from tests.exchange.handoffs.test_addressing import platform
@@ -46,28 +58,9 @@ from tests.exchange.moving_mandates import (
     planned,
 )
 from tests.exchange.standing.test_barriers import move_abroad
-from tests.founding import (
-    ABROAD,
-    DESK,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    OPENING,
-    Founded,
-    accepted,
-    acknowledged,
-    case_content,
-    conditions_of,
-    document_key,
-    element_id,
-    handoffs_compared,
-    make_change,
-    offered,
-    registry_compared,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, DESK, HOTLINE, OCRVP, OFMIN, Founded, make_change
+from tests.log_check import handoffs_compared, registry_compared
+from tests.ports import document_key
 
 NOTHING = Progress(0, 0, done=True)
 WAITS = Progress(0, 1, done=False)

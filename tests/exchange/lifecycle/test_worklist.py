@@ -20,23 +20,10 @@ from gateway.exchange.handoffs.arrivals import ReferRequest, TakeRequest
 from gateway.exchange.lifecycle import worklist
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.casework import accepted, consulted, offer_of, offered, revised, submitted, updated
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, recalled
 from tests.exchange.lifecycle.test_erasure import erased_in, on_the_day, streamed
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    consulted,
-    offer_of,
-    offered,
-    revised,
-    submitted,
-    updated,
-)
+from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
 
 
 def waits(

@@ -28,22 +28,10 @@ from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import HOST
 from gateway.store.log import SqlLog
 from tests import answers
+from tests.casework import accepted, consulted, offered, submitted
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-    ORIGIN,
-    Founded,
-    accepted,
-    caller,
-    consulted,
-    fields_of,
-    offered,
-    shown,
-    submitted,
-)
+from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.ports import ORIGIN
 
 AUDITOR = ABROAD
 TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board 2026-02"}

@@ -15,10 +15,11 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.ledger import proof, tree
 from gateway.ledger.note import parse_checkpoint, split
+from tests.casework import accepted, consulted, offered
 from tests.exchange.handoffs import test_break_glass as danger
 from tests.exchange.oversight.test_audit import AUDITOR, grant, over_member, read, search, told_by
 from tests.exchange.oversight.test_witnesses import NAME, cosigned, witness
-from tests.founding import HOTLINE, OFMIN, Founded, accepted, caller, consulted, offered
+from tests.founded import HOTLINE, OFMIN, Founded, caller
 
 MONTH = tuple(AuditTopic)
 TRIED = audit.AuditSearch("officer-1", "lawfulness", "may I?")

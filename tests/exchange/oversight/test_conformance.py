@@ -33,9 +33,11 @@ from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from tests.casework import case_content
 from tests.each import each
-from tests.founding import HOTLINE, ORIGIN, Founded, caller, case_content, fields_of, make_change
+from tests.founded import HOTLINE, Founded, caller, fields_of, make_change
 from tests.newcomers import NEWCOMER, Newcomer
+from tests.ports import ORIGIN
 from tests.registry.test_enrolment import stream_of
 
 BY = "intake-1"

@@ -22,19 +22,10 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST
 from gateway.keys import jwk_set
 from tests import answers
+from tests.casework import accepted, offered, submitted
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    ISSUER,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    key_of,
-    offered,
-    submitted,
-)
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.ports import ISSUER, key_of
 
 ADDRESS = "https://receiver.example/events"
 WAY = DeliveryWay.NOTIFICATION

@@ -9,6 +9,7 @@ from gateway.exchange.relay.ending import end_with_peers
 from gateway.exchange.standing.leaving import left_on
 from gateway.kernel.ports import TransactionMode
 from tests import answers
+from tests.casework import consulted, offered
 from tests.exchange.relay.test_living_case import crossed, held
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -20,7 +21,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, Founded, check_log, consulted, offered
+from tests.founded import OFMIN, Founded
+from tests.log_check import check_log
 
 
 def leave(gateway: Founded, peer: str) -> None:

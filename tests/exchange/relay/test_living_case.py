@@ -16,6 +16,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.casework import accepted, case_content, offer_of, offered, revised
 from tests.exchange import moving_mandates
 from tests.exchange.relay.two_gateways import (
     BE_HOTLINE,
@@ -27,18 +28,9 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import (
-    ISSUER,
-    OFMIN,
-    accepted,
-    caller,
-    case_content,
-    check_log,
-    document_key,
-    offer_of,
-    offered,
-    revised,
-)
+from tests.founded import OFMIN, caller
+from tests.log_check import check_log
+from tests.ports import ISSUER, document_key
 from tests.signing import signed_case, signed_offer
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.handoff import HandoffState
 from gateway.exchange.relay.ending import end_with_peers
 from gateway.keys import SigningKey
+from tests.casework import accepted, offered
 from tests.exchange.relay.test_living_case import crossed, held
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -20,7 +21,9 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, accepted, check_log, document_key, offered
+from tests.founded import OFMIN
+from tests.log_check import check_log
+from tests.ports import document_key
 
 NEW = "gateway.be.example/log2"
 

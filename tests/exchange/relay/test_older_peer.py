@@ -10,7 +10,8 @@ from gateway.kernel.ports import TransactionMode
 from tests import answers
 from tests.exchange.relay.test_living_case import crossed, equal
 from tests.exchange.relay.two_gateways import BE_HOTLINE, BE_ORIGIN, released, two_gateways
-from tests.founding import OFMIN, ORIGIN, Founded
+from tests.founded import OFMIN, Founded
+from tests.ports import ORIGIN
 
 DELAYED, CALLED = "handoff.delay_announced", "handoff.called"
 LATER = {"code": "workload", "until": "2026-03-20T09:00:00Z"}

@@ -16,6 +16,7 @@ from gateway.exchange.relay import following
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.casework import accepted, consulted, offered, revised
 from tests.exchange.relay.two_gateways import (
     BE,
     BE_HOTLINE,
@@ -27,14 +28,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import (
-    OFMIN,
-    accepted,
-    check_log,
-    consulted,
-    offered,
-    revised,
-)
+from tests.founded import OFMIN
+from tests.log_check import check_log
 
 UNLAWFUL = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
 

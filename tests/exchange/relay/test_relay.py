@@ -19,6 +19,7 @@ from gateway.exchange.lifecycle import before_erasure, erasure
 from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.casework import accepted, acknowledged, offered, revised
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -31,15 +32,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import (
-    OFMIN,
-    accepted,
-    acknowledged,
-    check_log,
-    enter_staff,
-    offered,
-    revised,
-)
+from tests.founded import OFMIN, enter_staff
+from tests.log_check import check_log
 
 
 def test_an_offer_crosses_and_its_acceptance_is_followed() -> None:

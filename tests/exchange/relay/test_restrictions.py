@@ -9,6 +9,7 @@ from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureEnd, MeasureRequest
 from gateway.exchange.handoffs import package_consultation
 from gateway.kernel.transact import WriteResult
+from tests.casework import accepted, consulted, offered
 from tests.exchange.case.test_measures import ON_URL, ON_VICTIM, TWO, opening
 from tests.exchange.relay.test_living_case import held
 from tests.exchange.relay.test_outages import suspend
@@ -20,7 +21,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, accepted, check_log, consulted, offered
+from tests.founded import OFMIN
+from tests.log_check import check_log
 
 SUSPENSION, MARK = MeasureKind.SUSPENSION, MeasureKind.MARK
 

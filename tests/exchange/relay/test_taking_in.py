@@ -22,6 +22,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST, Caller, CosignedCheckpoint, HandoffFilter
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from tests import answers
+from tests.casework import accepted, offered
 from tests.each import each
 from tests.exchange.relay.two_gateways import (
     BE,
@@ -35,7 +36,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import HOTLINE, OFMIN, accepted, check_log, offered
+from tests.founded import HOTLINE, OFMIN
+from tests.log_check import check_log
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
 

@@ -25,7 +25,8 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import OFMIN, check_log
+from tests.founded import OFMIN
+from tests.log_check import check_log
 
 DAY = date(2026, 3, 2)
 WHY = "not ours, ask the prosecutor"

@@ -15,6 +15,7 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import HandoffFilter
 from gateway.store.tables import metadata
 from tests import answers
+from tests.casework import accepted, offered, revised
 from tests.exchange.relay.two_gateways import (
     BE_HOTLINE,
     TwoGateways,
@@ -22,14 +23,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founding import (
-    OFMIN,
-    Founded,
-    accepted,
-    enter_staff,
-    offered,
-    revised,
-)
+from tests.founded import OFMIN, Founded, enter_staff
 
 BELGIAN, FRENCH = "be-only-1", "fr-only-1"
 """A person of each side, whom the other one does not know."""

@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import (
+    SCOPES,
     Membership,
     MembershipClass,
     Organisation,
@@ -33,24 +34,10 @@ from gateway.ledger import proof as tlog_proof
 from gateway.ledger.note import parse_checkpoint, split
 from gateway.registry import keys as registry_keys
 from gateway.web.partners.relay import RelayedEventBody, relay_message
-from tests.founding import (
-    ALICE,
-    BENOIT,
-    DESK,
-    OCRVP,
-    OFMIN,
-    SCOPES,
-    ZONE,
-    Founded,
-    Ids,
-    administrator,
-    founded,
-    key_of,
-    retold,
-    settled,
-    submitted,
-    unfounded,
-)
+from tests.casework import submitted
+from tests.founded import ALICE, BENOIT, DESK, OCRVP, OFMIN, Founded, administrator
+from tests.founding import founded, retold, settled, unfounded
+from tests.ports import ZONE, Ids, key_of
 
 BE_ISSUER, BE_ORIGIN = "https://gateway.be.example", "gateway.be.example/log"
 BE, FR = "be", "fr"

@@ -29,27 +29,29 @@ from gateway.exchange.oversight import notifications
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from tests import answers
-from tests.founding import (
+from tests.casework import (
+    OPENING,
+    accepted,
+    conditions_of,
+    consulted,
+    offer_of,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
+from tests.founded import (
     ABROAD,
     CSAM_FR,
     DESK,
     HOTLINE,
     OCRVP,
     OFMIN,
-    OPENING,
     Founded,
-    accepted,
     caller,
-    conditions_of,
-    consulted,
     enter_staff,
     fields_of,
-    offer_of,
-    offered,
-    revised,
     shown,
-    submitted,
-    updated,
 )
 
 PROVIDER = "content.example.org"

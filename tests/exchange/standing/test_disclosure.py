@@ -9,17 +9,9 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.standing.case_version import elements
 from gateway.exchange.standing.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.kernel.ports import TransactionMode
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    START,
-    case_content,
-    element_id,
-    policy,
-    revised,
-    submitted,
-)
+from tests.casework import case_content, element_id, revised, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.ports import START, policy
 
 TODAY = START.date()
 

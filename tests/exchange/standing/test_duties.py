@@ -15,17 +15,9 @@ from gateway.exchange.lifecycle import erasure
 from gateway.exchange.standing import duties
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.casework import accepted, conditions_of, offered, submitted
 from tests.each import each
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    Founded,
-    accepted,
-    caller,
-    conditions_of,
-    offered,
-    submitted,
-)
+from tests.founded import HOTLINE, OFMIN, Founded, caller
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TERM = DUE[Urgency.URGENT]

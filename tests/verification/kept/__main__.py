@@ -17,25 +17,13 @@ from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange.lifecycle import succession_execution
 from gateway.keys import jwk_set
 from gateway.verification.verifier import verify
+from tests.casework import accepted, case_content, correction
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.evidence.ingredients import chance
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founding import (
-    ALICE,
-    BENOIT,
-    CSAM_FR,
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
-    START,
-    accepted,
-    case_content,
-    correction,
-    document_key,
-    key_of,
-)
+from tests.founded import ALICE, BENOIT, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.ports import ISSUER, START, document_key, key_of
 from tests.verification.kept import trust_folder
 from tests.web.listening import Listening, listening
 

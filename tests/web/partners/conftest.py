@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.founding import check_log
+from tests.log_check import check_log
 from tests.web.partners.tricks import keyed
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from gateway.evidence import receipt
+from tests.casework import offered
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, fields_of, offered
+from tests.founded import ABROAD, HOTLINE, OFMIN, fields_of
 from tests.web.listening import Listening, Partner, listening
 
 CASE = "0190a6a0-0000-7000-8000-000000000001"

@@ -11,8 +11,10 @@ from gateway.evidence import receipt
 from gateway.kernel.transact import AT_ONCE
 from gateway.web.context import BODY_BYTES
 from gateway.web.partners.batches import LARGEST_BATCH
+from tests.casework import case_content
 from tests.each import each
-from tests.founding import HOTLINE, OFMIN, case_content, check_log, fields_of
+from tests.founded import HOTLINE, OFMIN, fields_of
+from tests.log_check import check_log
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners import tricks
 

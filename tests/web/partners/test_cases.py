@@ -5,8 +5,9 @@ from copy import deepcopy
 
 from gateway.evidence import receipt
 from gateway.schemas import schema_fields
+from tests.casework import ADDITION, case_content
 from tests.each import each
-from tests.founding import ABROAD, ADDITION, case_content
+from tests.founded import ABROAD
 from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}

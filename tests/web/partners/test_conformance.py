@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.domain.organisation import Status
+from tests.casework import case_content
 from tests.each import each
-from tests.founding import case_content, founded
+from tests.founding import founded
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.web.listening import listening
 

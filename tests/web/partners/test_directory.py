@@ -8,12 +8,9 @@ from gateway.verification import key_history, mandates
 from gateway.verification.trust import confirm_receipt
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founding import (
-    OCRVP,
-    OFMIN,
-    check_log,
-    document_key,
-)
+from tests.founded import OCRVP, OFMIN
+from tests.log_check import check_log
+from tests.ports import document_key
 
 
 def test_a_system_without_the_directory_sees_itself_and_not_the_directory(hotline):

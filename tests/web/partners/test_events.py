@@ -8,9 +8,10 @@ from gateway.evidence import receipt
 from gateway.ledger import proof
 from gateway.verification import stream
 from gateway.web.context import WAIT_FOR
+from tests.casework import offered
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founding import HOTLINE, offered
+from tests.founded import HOTLINE
 from tests.web.listening import Listening, Partner, listening
 
 

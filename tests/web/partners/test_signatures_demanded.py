@@ -7,7 +7,10 @@ import pytest
 
 from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
-from tests.founding import HOTLINE, OFMIN, case_content, check_log, founded, offered, submitted
+from tests.casework import case_content, offered, submitted
+from tests.founded import HOTLINE, OFMIN
+from tests.founding import founded
+from tests.log_check import check_log
 from tests.signing import signed_answer, signed_case, signed_offer
 from tests.web.listening import Listening, listening
 from tests.web.partners.tricks import HOTLINES, OFFICES, send

@@ -17,8 +17,10 @@ from gateway.keys import jwk_set
 from gateway.verification.report import Code
 from gateway.verification.trust import TrustAnchors, open_document
 from gateway.verification.verifier import verify
+from tests.casework import ADDITION, case_content, offered
 from tests.each import each
-from tests.founding import ADDITION, HOTLINE, ISSUER, OCRVP, OFMIN, case_content, offered
+from tests.founded import HOTLINE, OCRVP, OFMIN
+from tests.ports import ISSUER
 from tests.signing import heading, signed_answer
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.tricks import (

@@ -9,9 +9,11 @@ from gateway.evidence import canonical, receipt, sd_jwt
 from gateway.evidence.declarations import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.exchange.lifecycle import succession_execution
+from tests.casework import accepted
 from tests.each import each
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
+from tests.founded import HOTLINE, OCRVP, OFMIN, Founded
+from tests.log_check import check_log
 from tests.signing import heading
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.tricks import OFFICES, OTHER, refused, send

@@ -12,8 +12,10 @@ import pytest
 from gateway.evidence import base64url, receipt, sd_jwt
 from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import ANSWER_TYP
+from tests.casework import submitted
 from tests.each import each
-from tests.founding import HOTLINE, ISSUER, OFMIN, submitted
+from tests.founded import HOTLINE, OFMIN
+from tests.ports import ISSUER
 from tests.web.listening import Listening, Partner
 from tests.web.partners.tricks import (
     HOTLINES,

@@ -7,8 +7,9 @@ from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note, tiles, tree
 from gateway.ledger.cosignature import verify
 from gateway.ledger.note import open_checkpoint
+from tests.casework import submitted
 from tests.each import each
-from tests.founding import ORIGIN, submitted
+from tests.ports import ORIGIN
 from tests.verification.logbook import witness
 
 
