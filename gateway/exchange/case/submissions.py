@@ -25,7 +25,7 @@ from gateway.exchange.case import versions
 from gateway.exchange.case.cases import case_digest_of, follow_clearance, reference, regimes_of
 from gateway.exchange.standing import item_index
 from gateway.exchange.standing.case_version import (
-    elements,
+    group_of,
     read_version,
     submitted_entity,
 )
@@ -190,7 +190,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     items = item_index.items_of(context.ports, verified)
     known = item_index.known(context, version, items)
     item_index.index_version(context.work, version, items)
-    return replace(_submitted(version, verified, context.organisation, case.state), known=known)
+    return replace(_submitted(version, verified, case.state), known=known)
 
 
 def _made_version(
@@ -374,11 +374,11 @@ def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:
 
 
 def _submitted(
-    version: CaseVersion, verified: VerifiedSdJwt, originator: Organisation, state: CaseState
+    version: CaseVersion, verified: VerifiedSdJwt, state: CaseState
 ) -> results.Submitted:
     groups: dict[str, list[str]] = {}
-    for digest, part in elements(verified, originator).items():
-        groups.setdefault(part.group, []).append(digest)
+    for part in verified.placed:
+        groups.setdefault(group_of(part), []).append(part.digest)
     return results.Submitted(
         version.case, version.version, version.digest, state, version.document, groups
     )
@@ -390,4 +390,4 @@ def _submitted_again(context: RequestContext, logged: LoggedEvent) -> results.Su
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
     items = item_index.items_of(context.ports, version.said)
     known = item_index.known(context, version, items)
-    return replace(_submitted(version, version.said, context.organisation, state), known=known)
+    return replace(_submitted(version, version.said, state), known=known)

@@ -10,7 +10,7 @@ from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs.answering import Answering
 from gateway.exchange.handoffs.retention import apply_registered_retention
 from gateway.exchange.standing import access
-from gateway.exchange.standing.case_version import elements, read_version
+from gateway.exchange.standing.case_version import group_of, read_version
 from gateway.exchange.standing.conditions import is_released
 from gateway.exchange.standing.disclosure import Reader, select_disclosures, with_strictest_marking
 
@@ -30,10 +30,10 @@ def check_acceptance(given: Answering) -> None:
         if conditions_digest(ports, digest, repeated) != handoff.conditions_digest:
             _check_conditions(repeated, _versions(given))
     if "groups" in given.fields:
-        offered = read_version(given.context.work, handoff.case_digest).said
-        parts = elements(offered, given.context.require(handoff.originator))
+        placed = read_version(given.context.work, handoff.case_digest).said.placed
+        offered = {group_of(p) for p in placed if p.digest in handoff.permitted_disclosures}
         named = set(given.fields["groups"])
-        if not named or not named <= {parts[one].group for one in handoff.permitted_disclosures}:
+        if not named or not named <= offered:
             raise refusals.ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )

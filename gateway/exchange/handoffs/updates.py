@@ -25,7 +25,7 @@ from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.access import entity_of
-from gateway.exchange.standing.case_version import elements, identity, read_version
+from gateway.exchange.standing.case_version import group_of, identity, read_version
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.exchange.standing.item_index import index_package
 from gateway.kernel.ports import Ports
@@ -169,21 +169,16 @@ def _selected(
     """The digests that are selected of the new version, in groups that were offered, and accepted
     where only some were."""
     before = read_version(context.work, found.case_digest).said
-    parts = elements(now, context.organisation)
     given = [p for p in before.placed if p.digest in found.permitted_disclosures]
-    old = elements(before, context.organisation)
-    groups = {old[p.digest].group for p in given}
-    taken = groups if found.accepted_groups is None else set(found.accepted_groups)
+    groups = found.accepted_groups
+    taken = {group_of(p) for p in given} if groups is None else groups
     same = {identity(part) for part in given}
     digests = set(wanted.digests) or {
-        p.digest for p in now.placed if identity(p) in same and parts[p.digest].group in taken
+        p.digest for p in now.placed if identity(p) in same and group_of(p) in taken
     }
-    digests |= {digest for digest, part in parts.items() if part.group in wanted.groups}
-    beyond = {
-        part.group
-        for digest, part in parts.items()
-        if digest in digests and part.name not in ROUTING_FIELDS and part.group not in taken
-    }
+    digests |= {p.digest for p in now.placed if group_of(p) in wanted.groups}
+    chosen = (p for p in now.placed if p.digest in digests and p.name not in ROUTING_FIELDS)
+    beyond = {group_of(p) for p in chosen} - taken
     if beyond:
         where, named = "/digests" if wanted.digests else "/groups", ", ".join(sorted(beyond))
         raise refusals.ValidationFailed(

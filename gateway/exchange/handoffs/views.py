@@ -33,7 +33,7 @@ from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.retention import view_on_retention
 from gateway.exchange.handoffs.sending import is_remote
 from gateway.exchange.standing import access
-from gateway.exchange.standing.case_version import elements, identity, in_force, read_version
+from gateway.exchange.standing.case_version import group_of, identity, in_force, read_version
 from gateway.exchange.standing.disclosure import PERSONS, answer_as_read
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
@@ -212,15 +212,15 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     kept = standing.retention if standing.is_retained else None
     ended = context.work.successions.moved_from(found.id)
     made = context.work.successions.moved_to(found.id)
-    parts = elements(version.said, context.require(found.originator))
+    permitted = found.permitted_disclosures
     accepted, opens = found.accepted_groups, standing.opens
     reference_of = context.work.handoffs.reference_of
     own = None if originates else reference_of(found.id, standing.organisation)
     return results.HandoffView(
         **vars(summary(context, found, corrected=standing.is_corrected, own=own)),
         assurance=version.assurance_for(standing.organisation),
-        routing=_routing(version, found.permitted_disclosures),
-        permitted_disclosures=sorted(found.permitted_disclosures),
+        routing=_routing(version, permitted),
+        permitted_disclosures=sorted(permitted),
         accepted_groups=None if accepted is None else sorted(accepted),
         answers=[shown_answer(context, one, measures) for one in answers],
         packages=_packages(context, answers, version),
@@ -230,7 +230,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         measures=[view_on_measure(context.organisation, one) for one in told],
         retention=None if kept is None else view_on_retention(context, kept, measures),
         interest=standing.barred.get("conflict") is True or None,
-        to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
+        to_reseal=sealed_of(version.said, permitted) if seals else None,
         # Its former recipient has no part in the handoff that follows.
         reissued_as=None
         if ended is None
@@ -244,7 +244,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         acts=acts_allowed(context, standing, entity),
         opens=opens if isinstance(opens, Opens) else None,
         closed=opens if isinstance(opens, Closed) and not originates else None,
-        groups=sorted({parts[one].group for one in found.permitted_disclosures}),
+        groups=sorted({group_of(p) for p in version.said.placed if p.digest in permitted}),
         taken_by=context.work.handoffs.taken_by(found.id, standing.organisation),
         waiting=_waiting_acts(context, found),
         telephone=addressing.whom_to_call(context.work, found)

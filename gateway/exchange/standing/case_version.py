@@ -54,6 +54,11 @@ def elements(
     return found
 
 
+def group_of(part: DisclosedValue) -> str:
+    """Return the group that a part of a case belongs to."""
+    return part.name if part.in_array else cases.PROPERTIES[part.name]
+
+
 def identity(part: DisclosedValue) -> tuple[str, str]:
     """Return what a part is in every version of its case: its name, and the id of an element."""
     return part.name, part.value["id"] if part.in_array else ""
