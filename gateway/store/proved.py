@@ -167,9 +167,9 @@ class RowsProof:
         except Exception:  # likewise
             problems = [f"an id in the log's index is none: {SEE_HANDOFF}"]
         cases = {key: case for key in sorted(changed) if (case := _case(key, problems))}
-        found = compare_handoffs(
-            self._work, self._civil_day, cases.values(), *([self._require_logged] if before else [])
-        )
+        # Where nothing was proved, the registry's comparison holds each event against the tree.
+        require = [self._require_logged] if self._before else []
+        found = compare_handoffs(self._work, self._civil_day, cases.values(), *require)
         bad = {None, *found.cases}
         wrong = {key for key in changed if cases.get(key) in bad}
         self._cases = {key: one for key, one in now.items() if key not in wrong}
@@ -178,7 +178,7 @@ class RowsProof:
         return HandoffComparison(found.differing, (*found.problems, *problems))
 
     def _require_logged(self, row: Any) -> None:
-        """Of the whole each event is held against the tree by the registry's comparison."""
+        """Require that the log's tree holds an event that is relied on."""
         require_logged(row, self._inclusion, self._work.log.head())
 
     def proved(self, since: datetime) -> Proved:

@@ -86,12 +86,39 @@ def test_rows_that_changed_with_the_logs_index_are_found(whole):
     assert "not found by what it says" in " ".join(found.sentences())
 
 
-def test_rows_that_changed_with_the_documents_of_their_events_are_found():
+@each("at", [0, 3, 4, 8])
+def test_the_logs_index_is_compared_part_by_part_and_no_entry_passes_unseen(
+    at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = scene()
+    whole = proved(there.gateway)
+    monkeypatch.setattr("gateway.store.proved.CHUNK", 4)
+    before = proved(there.gateway)
+    assert compared(there.gateway, whole)[1].index == whole.index  # in whatever parts
+    there.change(f"UPDATE log_event SET case_digest = 'of another' WHERE idx = {at}")  # noqa: S608
+    found, _ = compared(there.gateway, before)
+    assert f"the entry {at} of the log is not found by what it says" in " ".join(found.sentences())
+
+
+LAST = "(SELECT max(idx) FROM log_event WHERE handoff = {declined})"
+
+
+@each(
+    "index",
+    [
+        "idx = idx WHERE idx = 0",
+        f"idx = idx - 1000 WHERE idx = {LAST}",
+        f"idx = idx + 1000 WHERE idx = {LAST}",
+    ],
+)
+def test_rows_that_changed_with_the_documents_of_their_events_are_found(index: str) -> None:
+    """Whether the log's index changed as well, or not."""
     there = scene()
     before = proved(there.gateway)
     there.change(
-        "UPDATE handoff SET offered_at = offered_at + 1;"
-        "UPDATE log_event SET document = CAST(CAST(document AS TEXT) || ' ' AS BLOB)"
+        "UPDATE handoff SET offered_at = offered_at + 1;"  # noqa: S608
+        "UPDATE log_event SET document = CAST(CAST(document AS TEXT) || ' ' AS BLOB);"
+        f"UPDATE log_event SET {index}"
     )
     found, _ = compared(there.gateway, before)
     assert "cannot be compared" in " ".join(found.sentences())
