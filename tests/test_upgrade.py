@@ -68,12 +68,14 @@ OF_THE_HOST = frozenset(
 
 
 def troubles(home: Operator) -> list[str]:
-    """What doctor finds in the database and its log; the mark lies on one disk with them."""
+    """What doctor finds in the database and its log; the mark lies on one disk with them, or all is
+    in memory."""
     found = [one for one in findings(home) if one.level is not Level.OK]
+    where = ("mark is on the disk", "is in memory")
     return [
         one.sentence
         for one in found
-        if one.check not in OF_THE_HOST and "mark is on the disk" not in one.sentence
+        if one.check not in OF_THE_HOST and not any(said in one.sentence for said in where)
     ]
 
 
