@@ -21,9 +21,9 @@ from tests.journeys.harness import HOTLINE, Listeners, config_of, offered, runni
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("schemafuzz")]
 
 SEED = 20261126
-EXAMPLES = 5  # of chance, for each operation, after all that its description leads to
-SECONDS = {"public": 60, "partners": 150}
-"""At most. That every operation was tested is checked below."""
+EXAMPLES = 10
+"""Of chance, for each operation, after all that its description leads to. No time is set: chance
+would go on until it is over."""
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -84,7 +84,7 @@ def test_no_request_makes_a_server_error_or_an_undescribed_answer(
     arguments = ["run", str(file), "--url", url, "--tls-verify", str(home / "ca.pem")]
     arguments += ["--checks", ",".join(CHECKS), "--continue-on-failure", "--no-color"]
     arguments += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--no-shrink"]
-    arguments += ["--phases", "coverage,fuzzing", "--max-time", str(SECONDS[listener])]
+    arguments += ["--phases", "coverage,fuzzing"]
     # One worker: two threads that parse Python at once fail in CPython 3.11 (SystemError).
     arguments += ["--generation-database", "none", "--max-redirects", "0", "--workers", "1"]
     if listener == "partners":
