@@ -75,7 +75,7 @@ COPY_KEPT = "the case was erased: consult what you retain of it"
 
 UNKNOWN_THERE = (
     "the gateway of the other party does not know this answer yet: ask its operator to upgrade it, "
-    "and telephone meanwhile"
+    "and telephone until then"
 )
 
 
