@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from gateway.console import passkeys
-from gateway.console.access import Person
+from gateway.console.access import Person, PersonInvitation
 from gateway.console.context import (
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
@@ -113,21 +113,26 @@ def open_invitation() -> Response:
     invitation = context.persons.invitation(sent("token").strip())
     if invitation is None:
         return _refuse_invitation("no open invitation has this token")
-    challenge = context.sessions.challenge("invitation")
     try:
-        options = passkeys.creation_options(challenge, invitation.person)
+        return _make_passkey("/invitation/passkey", invitation.person, invitation)
     except DocumentError as error:
         return _refuse_invitation(str(error))
-    return make_response(
-        render_template(
-            "register.html",
-            invitation=invitation,
-            person=invitation.person,
-            action="/invitation/passkey",
-            token=sent("token").strip(),
-            options=options,
-        )
+
+
+def _make_passkey(
+    action: str, person: Person, invitation: PersonInvitation | None = None
+) -> Response:
+    """Let the browser make a passkey, which is sent to ``action``; DocumentError."""
+    challenge = console().sessions.challenge("invitation")
+    page = render_template(
+        "register.html",
+        invitation=invitation,
+        person=person,
+        action=action,
+        token=sent("token").strip(),
+        options=passkeys.creation_options(challenge, person),
     )
+    return make_response(page)
 
 
 @registration.post("/invitation/passkey")
@@ -210,16 +215,7 @@ def name_administrator() -> Response:
     person = Person("", sent("token").strip())
     if not _ADMINISTRATOR.fullmatch(person.name):
         return make_response(_administrator(wrong=True), 422)
-    challenge = console().sessions.challenge("invitation")
-    page = render_template(
-        "register.html",
-        invitation=None,
-        person=person,
-        action="/administrator/passkey",
-        token=person.name,
-        options=passkeys.creation_options(challenge, person),
-    )
-    return make_response(page)
+    return _make_passkey("/administrator/passkey", person)
 
 
 @registration.post("/administrator/passkey")
