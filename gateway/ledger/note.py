@@ -20,6 +20,7 @@ from gateway.ledger.tree import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
 # Room for the 16 signature lines that every verifier must accept, were all of them ML-DSA-44
 # (3.3 kB each); beyond that a note only costs the reader time.
 MAX_NOTE_BYTES = 64 * 1024
+_TOO_LONG = "the note is too long"
 
 ED25519 = 0x01
 ECDSA = 0x02
@@ -152,7 +153,8 @@ def sign(text: str, signers: Sequence[NoteSigner]) -> str:
     for signer in signers:
         value = signer.private.sign(signed)
         note += write_signature(Signature(signer.name, signer.key.key_id, value))
-    _require_size(note.encode())
+    if len(note.encode()) > MAX_NOTE_BYTES:
+        raise NoteError(_TOO_LONG)
     return note
 
 
@@ -180,7 +182,8 @@ def split(note: str | bytes) -> tuple[str, tuple[Signature, ...]]:
     """A note's text and its signature lines, each once; none is verified. Raises NoteError."""
     try:
         data = note.encode() if isinstance(note, str) else note
-        _require_size(data)
+        if len(data) > MAX_NOTE_BYTES:
+            raise NoteError(_TOO_LONG)
         whole = data.decode()
     except UnicodeError as error:
         raise NoteError("the note is not UTF-8") from error
@@ -232,11 +235,6 @@ def _require_text(text: str) -> None:
         raise NoteError("a note's text ends in a newline")
     if _CONTROL.search(text):
         raise NoteError("a note has no control characters")
-
-
-def _require_size(note: bytes) -> None:
-    if len(note) > MAX_NOTE_BYTES:
-        raise NoteError("the note is too long")
 
 
 # --- Checkpoints ---------------------------------------------------------------------------------

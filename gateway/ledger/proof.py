@@ -24,6 +24,7 @@ from gateway.ledger.tree import MAX_SIZE, ProofError
 MAX_HASHES = 63
 # A checkpoint, a full path, and as much again for what an application puts into `extra`.
 MAX_PROOF_BYTES = 2 * MAX_NOTE_BYTES
+_TOO_LONG = "the proof is too long"
 
 _MAGIC = "c2sp.org/tlog-proof@v1"
 
@@ -61,13 +62,20 @@ def encode(proof: TlogProof) -> str:
     hashes = b"".join(map(b2a_base64, proof.hashes)).decode("ascii")  # a line each
     header = f"{_MAGIC}\n{extra}index {proof.index}\n{hashes}\n"
     note = proof.checkpoint_note
-    _require_size(len(header) + len(note.encode()))
+    if len(header) + len(note.encode()) > MAX_PROOF_BYTES:
+        raise ProofError(_TOO_LONG)
     return header + note
 
 
 def parse(text: bytes | str) -> TlogProof:
     """Read a `.tlog-proof` file; raises ProofError for anything that the format does not allow."""
-    header, separator, checkpoint_note = _decode(text).partition("\n\n")
+    try:
+        data = text.encode() if isinstance(text, str) else text
+        if len(data) > MAX_PROOF_BYTES:
+            raise ProofError(_TOO_LONG)
+        header, separator, checkpoint_note = data.decode().partition("\n\n")
+    except UnicodeError as error:
+        raise ProofError("the proof is not UTF-8") from error
     if not separator:
         raise ProofError("the proof has no empty line before its checkpoint")
     magic, *lines = header.split("\n")
@@ -98,17 +106,3 @@ def verify(
     checkpoint = open_checkpoint(proof.checkpoint_note, keys, origin)
     tree.verify_inclusion(leaf, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     return checkpoint
-
-
-def _decode(text: bytes | str) -> str:
-    try:
-        data = text.encode() if isinstance(text, str) else text
-        _require_size(len(data))
-        return data.decode()
-    except UnicodeError as error:
-        raise ProofError("the proof is not UTF-8") from error
-
-
-def _require_size(count: int) -> None:
-    if count > MAX_PROOF_BYTES:
-        raise ProofError("the proof is too long")
