@@ -7,13 +7,12 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import arguments, handoff_view, output, wording
+from gateway.cli import arguments, handoff_view, output, page, wording
 from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS, open_sealed_option
 from gateway.cli.content import show_opened, superseding
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
 from gateway.cli.handoff_offer import handoff
-from gateway.cli.page import organisation
 from gateway.cli.partner_command import (
     WriteReport,
     by_option,
@@ -22,6 +21,7 @@ from gateway.cli.partner_command import (
     receipt_out_option,
     write_command,
 )
+from gateway.cli.sheet import Sheet
 from gateway.cli.steps import (
     act_words,
     add_steps,
@@ -99,8 +99,8 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     lines = {
         "id": view["handoff"],
         "reference": view.get("reference"),
-        "from": organisation(view["originator"], names),
-        "to": organisation(view["recipient"], names),
+        "from": page.organisation(view["originator"], names),
+        "to": page.organisation(view["recipient"], names),
         "competence": view["competence"],
         "case": handoff_view.case_version(view),
         **handoff_view.matter(view),
@@ -309,9 +309,6 @@ def sheet(gateway: Gateway, handoff: UUID, file: Path | None, **options: Any) ->
         --reason-code investigation --reason 'File 4711' \\
         --lang fr --page file-4711.html
     """
-    from gateway.cli import page  # noqa: PLC0415
-    from gateway.cli.sheet import Sheet  # noqa: PLC0415
-
     names = {one["organisation"]: one["name"] for one in gateway.organisations()}
     opened = gateway.consult(handoff, options["by"], options["reason_code"], options["reason"])
     written = Sheet(

@@ -18,8 +18,10 @@ from gateway.cli.arguments import (
     WholeNumber,
     json_option,
     language_of_locale,
+    reader,
 )
 from gateway.domain.item_value import defang_text
+from gateway.text import catalogue
 
 if TYPE_CHECKING:
     from gateway.verification.history import LogHistory
@@ -222,7 +224,6 @@ def print_report(
     report: "VerificationReport", language: str = "en", *, content: bool = False
 ) -> None:
     """Print a report: the result, the facts by heading, content if asked, and the checks."""
-    from gateway.text import catalogue  # noqa: PLC0415
 
     def heading(name: str) -> None:
         click.echo(f"\n{catalogue.heading(name, language)}")
@@ -404,7 +405,6 @@ def _keep_proofs(reports: Mapping[str, "VerificationReport"], folder: Path) -> N
 
 
 def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
-    from gateway.cli.arguments import reader  # noqa: PLC0415
     from gateway.verification import history, log_copy  # noqa: PLC0415
 
     report, copied = log_copy.check_copy(reader(folder), trust)

@@ -1,6 +1,6 @@
 """`casegate admin admission`: all that an organisation's admission takes, from one file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,7 +165,7 @@ def _read(file: Path) -> tuple[str, list[_AskedChange]]:
             else:
                 steps.append(_AskedChange(where, part, values))
     wrong += [f"/{name} is no part of an admission" for name in said]
-    wrong += _missing({step.part.name for step in steps}, bool(wrong)) or _contradicting(steps)
+    wrong += _lacks(steps, bool(wrong))
     if wrong:
         raise click.ClickException(f"{file}, nothing was sent: " + "; ".join(wrong))
     return str(slug), steps
@@ -184,29 +184,28 @@ def _values(file: Path, part: _Part, given: Any) -> Any:
     return values
 
 
-def _missing(named: set[str], known: bool) -> list[str]:
-    """Return what every admission has and this one has not; a part that is wrong is not missing."""
-    needs = () if known else ("application", "decision", "persons", "systems")
-    found = [f"/{name} is missing" for name in needs if name not in named]
-    if not known and not named & {"memberships", "mandates"}:
-        found.append("/memberships or /mandates is missing: no case reaches it without")
-    return found
-
-
-def _contradicting(steps: list[_AskedChange]) -> Iterator[str]:
-    """Return what one part of the file says against another, or itself."""
+def _lacks(steps: list[_AskedChange], known: bool) -> list[str]:
+    """Return what every admission has and this one has not, unless something is ``known`` to be
+    wrong, which is then not missing; or else what one part says against another, or itself."""
     of = {step.part.name: step.values for step in steps}
+    needs = () if known else ("application", "decision", "persons", "systems")
+    found = [f"/{name} is missing" for name in needs if name not in of]
+    if not known and not of.keys() & {"memberships", "mandates"}:
+        found.append("/memberships or /mandates is missing: no case reaches it without")
+    if found:
+        return found
     application, decision = of.get("application", {}), of.get("decision", {})
     if decision and application and decision["decided_on"] < application["received_on"]:
-        yield "/decision/decided_on is before the day of the application"
+        found.append("/decision/decided_on is before the day of the application")
     if "led" in application.get("regimes", ()) and not application.get("public_authority"):
-        yield "/application/regimes only a public authority acts under the led regime"
+        found.append("/application/regimes only a public authority acts under the led regime")
     roles = [one["role"] for one in application.get("contacts", ())]
     if len({*roles}) < len(roles):
-        yield "/application/contacts one contact for each role"
+        found.append("/application/contacts one contact for each role")
     names = [step.values["system"] for step in steps if step.part.name == "systems"]
     if len({*names}) < len(names):
-        yield "/systems one entry for each system"
+        found.append("/systems one entry for each system")
+    return found
 
 
 def _require_same(slug: str, entry: Entry, steps: list[_AskedChange]) -> None:
