@@ -297,7 +297,15 @@ def _sound(files: tuple[tuple[str, bytes], ...]) -> CedarPolicy:
     # Joined in the same order as in _parse_policies: the positions are the engine's names.
     invalid = cedarpy.validate_policies(_join(texts), schema).errors
     if invalid:
-        raise InvalidPolicies([_explain(error, rules) for error in invalid])
+        names = {position: rule.id for position, rule in rules.items()}
+        raise InvalidPolicies(
+            [
+                one.error.replace(
+                    f"`{one.policy_id}`", f"`{names.get(one.policy_id, one.policy_id)}`"
+                )
+                for one in invalid
+            ]
+        )
     return CedarPolicy(policies, schema, rules, matters, _revision(dict(files)))
 
 
@@ -381,11 +389,6 @@ def _unsound(rule: Rule, position: str, known: set[str]) -> Iterator[str]:
         yield f"{name}: @reason must be a sentence that tells the caller what to do"
     if rule.tell not in TELL[:-1]:
         yield f"{name}: @tell must be one of {', '.join(TELL[:-1])}"
-
-
-def _explain(error: cedarpy.ValidationError, rules: Mapping[str, Rule]) -> str:
-    rule = rules.get(error.policy_id)
-    return error.error.replace(f"`{error.policy_id}`", f"`{rule.id}`") if rule else error.error
 
 
 # --- The check: every policy proves itself -----------------------------------------------------

@@ -155,23 +155,18 @@ def check(folder: Path) -> PolicyTestReport:
 
     log.addFilter(elsewhere)
     try:
-        return _check(folder)
+        report = _check_own(folder)
+        # Without policies there is nothing that one could add to.
+        for place in sorted((folder / OPTIONAL).glob("*/")) if report.policies else ():
+            more = _check_optional(folder, place)
+            report = PolicyTestReport(
+                (*report.problems, *more.problems),
+                report.policies + more.policies,
+                report.cases + more.cases,
+                report.actions,
+            )
     finally:
         log.removeFilter(elsewhere)
-
-
-def _check(folder: Path) -> PolicyTestReport:
-    report = _check_own(folder)
-    if not report.policies:
-        return report  # nothing that one could add to
-    for place in sorted((folder / OPTIONAL).glob("*/")):
-        more = _check_optional(folder, place)
-        report = PolicyTestReport(
-            (*report.problems, *more.problems),
-            report.policies + more.policies,
-            report.cases + more.cases,
-            report.actions,
-        )
     return report
 
 

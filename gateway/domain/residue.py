@@ -77,7 +77,14 @@ class Residue:
         self.spelt: list[str] = []
         text = _ESCAPED.sub(self._leave, text)
         if not text.isascii():
-            text = self._without_symbols(text)
+            symbols = {
+                ord(sign): "" if kind == "Cf" else " "  # what is invisible parts no word
+                for sign in set(text)
+                if sign > "\x7f" and (kind := category(sign)) in _SYMBOLS
+            }
+            if symbols:
+                self.left.append("".join(sign for sign in text if ord(sign) in symbols))
+                text = text.translate(symbols)
         for part in text.split():
             if part.isascii() and part.isalpha() and part.islower():
                 self.spelt.append(part)
@@ -92,16 +99,6 @@ class Residue:
     def _leave(self, found: re.Match[str]) -> str:
         self.left.append(found[0])
         return " "
-
-    def _without_symbols(self, text: str) -> str:
-        symbols = {
-            ord(sign): "" if kind == "Cf" else " "  # what is invisible parts no word
-            for sign in set(text)
-            if sign > "\x7f" and (kind := category(sign)) in _SYMBOLS
-        }
-        if symbols:
-            self.left.append("".join(sign for sign in text if ord(sign) in symbols))
-        return text.translate(symbols) if symbols else text
 
     @property
     def bytes_left(self) -> float:

@@ -4,7 +4,7 @@ Nobody but the addressee can look into a seal (R17), so its content is judged tw
 sealed, and again when it is opened. Content that breaks a rule is neither sealed nor shown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,24 +89,22 @@ def validation_errors(kind: str, value: Any) -> list[tuple[str, str]]:
         return [("/type", "must be one of: " + ", ".join(TYPES))]
     if not isinstance(value, Mapping):
         return [("/value", "must be an object")]
-    return list(_faults(known, value))
-
-
-def _faults(known: SealedType, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     checks = {**known.required, **known.optional}
-    for name in sorted(str(name) for name in value.keys() - checks.keys()):
-        yield "/value", f"has a field that the type does not have: {ascii(name)[:40]}"
-    for name in known.required.keys() - value.keys():
-        yield f"/value/{name}", "is required"
+    found = [
+        ("/value", f"has a field that the type does not have: {ascii(name)[:40]}")
+        for name in sorted(str(name) for name in value.keys() - checks.keys())
+    ]
+    found += [(f"/value/{name}", "is required") for name in known.required.keys() - value.keys()]
     if value.keys().isdisjoint(checks.keys() - {"about"}):
-        yield "/value", "says nothing"
+        found.append(("/value", "says nothing"))
     for name, check in checks.items():
         fault = check.judge(value[name]) if name in value else None
         if fault:
-            yield f"/value/{name}", fault
+            found.append((f"/value/{name}", fault))
     if known is TYPES["item"]:
-        kind, text = value.get("kind"), value.get("value")
-        judge = FAULTS.get(kind) if isinstance(kind, str) else None
+        of, text = value.get("kind"), value.get("value")
+        judge = FAULTS.get(of) if isinstance(of, str) else None
         fault = judge(text) if judge and isinstance(text, str) else None
         if fault:
-            yield "/value/value", fault
+            found.append(("/value/value", fault))
+    return found

@@ -268,12 +268,9 @@ def _check_case(opened: VerifiedRequest) -> None:
         )
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
-    _check_embargo(opened.verified.content)
-
-
-def _check_embargo(claims: Mapping[str, Any]) -> None:
-    """Require who set an embargo as a disclosure of its own: not all whom it binds read that."""
-    terms, source = claims.get("embargo", {}), claims.get("embargo_source", {})
+    # Who set an embargo is a disclosure of its own: not all whom it binds read that.
+    content = opened.verified.content
+    terms, source = content.get("embargo", {}), content.get("embargo_source", {})
     objects = isinstance(terms, dict) and isinstance(source, dict)
     if not objects or not (terms.keys() <= _TERMS and source.keys().isdisjoint(_TERMS)):
         raise InvalidDocument(
