@@ -320,10 +320,7 @@ def find(context: RequestContext, case: UUID) -> tuple[Case, CaseVersion]:
 
 def own_case(context: RequestContext, case: UUID) -> Case:
     """The caller's own case, erased or not; a denial when there is none."""
-    found = context.work.cases.get(context.caller.organisation, case)
-    if found is None:
-        deny_as_not_found()
-    return found
+    return context.work.cases.get(context.caller.organisation, case) or deny_as_not_found()
 
 
 def reference(ports: Ports, originator: str, text: str) -> str:

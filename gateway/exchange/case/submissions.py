@@ -228,8 +228,7 @@ def _store(
         _check_dates(context, content)
         context.work.cases.add(case, version)
         return case
-    if earlier is None:
-        deny_as_not_found()
+    earlier = earlier or deny_as_not_found()
     case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
     _check_dates(context, content, earlier)
     versions.check_change(context, earlier, verified, change)

@@ -263,10 +263,8 @@ def package_of(
 def _offered_again(
     context: RequestContext, logged: LoggedEvent, wanted: OfferRequest
 ) -> results.OfferResult:
-    answer = context.work.handoffs.answer_of(logged.event.id)
-    handoff = answer and context.work.handoffs.get(answer.handoff)
-    if not answer or not handoff:
-        deny_as_not_found()
+    answer = context.work.handoffs.answer_of(logged.event.id) or deny_as_not_found()
+    handoff = context.work.handoffs.get(answer.handoff) or deny_as_not_found()
     claims = handoff_documents.read_offer(sd_jwt.read_stored(answer.document))
     version = read_version(context.work, claims.case_digest)
     day = context.ports.reference_date(handoff.offered_at).day

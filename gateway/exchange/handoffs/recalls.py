@@ -352,9 +352,7 @@ def _recalled(
 
 
 def _again(context: RequestContext, logged: LoggedEvent) -> Recalled:
-    made = context.work.cases.recall(logged.event.id)
-    if made is None:
-        deny_as_not_found()
+    made = context.work.cases.recall(logged.event.id) or deny_as_not_found()
     listed = context.work.handoffs.of_case(made.originator, made.case)
     said = context.work.handoffs.recalls_of(made.originator, made.case)
     by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}

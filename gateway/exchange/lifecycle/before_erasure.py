@@ -87,9 +87,7 @@ def advance_relayed(context: RequestContext, found: Case, day: date, persons: in
         context.work.handoffs.end_unheard(found.originator, found.id, day)
         return
     context.about = EventSubject.of_case(found)
-    version = context.work.cases.current(found.originator, found.id)
-    if version is None:
-        deny_as_not_found()
+    version = context.work.cases.current(found.originator, found.id) or deny_as_not_found()
     if originators_day(context.work, *version) <= day:
         return
     authorize(context, own_entity(context, *version), {"persons": persons})

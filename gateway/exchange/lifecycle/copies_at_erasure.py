@@ -79,9 +79,7 @@ def end_unkept(
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
     conditions, and the handoff's documents as the holder may read them."""
-    originator = work.organisations.get(handoff.originator)
-    if originator is None:
-        deny_as_not_found()
+    originator = work.organisations.get(handoff.originator) or deny_as_not_found()
     kept = access.at_package(work, handoff, handoff.held or handoff.package)
     versions = access.versions_of(work, kept)
     # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
