@@ -25,11 +25,7 @@ def certificates(gateway: Examined) -> Findings:
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in authority.alarms(gateway.config.published, gateway.now)
     ]
-    for name in (
-        PUBLIC_CERTIFICATE,
-        PARTNERS_CERTIFICATE,
-        wiring.DELIVERY_CERTIFICATE,
-    ):
+    for name in (PUBLIC_CERTIFICATE, PARTNERS_CERTIFICATE, wiring.DELIVERY_CERTIFICATE):
         findings += _listener_certificate(gateway.config.server / name, gateway.now)
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")

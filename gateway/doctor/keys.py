@@ -98,10 +98,7 @@ def case_keys(gateway: Examined) -> Findings:
             yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
-        yield (
-            Level.WARNING,
-            "keys of erased cases remain: check that maintenance is running",
-        )
+        yield Level.WARNING, "keys of erased cases remain: check that maintenance is running"
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:

@@ -37,10 +37,7 @@ def log(gateway: Examined) -> Findings:
         signers = wiring.load_log_signers(config)
         open_checkpoint(marked.note, [one.key for one in signers], config.log_origin)
     except NoteError:
-        yield (
-            Level.ERROR,
-            "the log key is not the one that signed this log: restore the original",
-        )
+        yield Level.ERROR, "the log key is not the one that signed this log: restore the original"
         return
     yield Level.OK, f"the database continues what was signed ({marked.head.size} of {size})"
     yield from _apart(config)

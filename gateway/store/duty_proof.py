@@ -47,7 +47,7 @@ _EACH = _OF_RECALL | {DutyKind.ANSWER, DutyKind.CLEARANCE, DutyKind.RETENTION_RE
 """Duties of which each that should be owed has a row of its own."""
 _OTHERWISE = _ARRIVED | {
     DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW,
-    DutyKind.RETENTION_REVIEW, DutyKind.RECALL_APPROVAL,
+    DutyKind.RETENTION_REVIEW, DutyKind.RECALL_APPROVAL
 }  # fmt: skip
 """Duties that no answer of the parties ends."""
 

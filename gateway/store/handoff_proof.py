@@ -255,12 +255,7 @@ class _HandoffProof:
             if one.type == CONSULTED
         }
         rows = {
-            one.event: (
-                one.organisation,
-                one.case_digest,
-                package_digest(one.shown),
-                one.informed,
-            )
+            one.event: (one.organisation, one.case_digest, package_digest(one.shown), one.informed)
             for one in self.rows.consulted
         }
         for one in dict(told.items() ^ rows.items()):
