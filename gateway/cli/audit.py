@@ -15,16 +15,8 @@ from gateway.cli import arguments, output, page
 from gateway.cli.audit_copies import audit, warn_of_unconfirmed
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.partner_command import partner_command, search_options
-from gateway.cli.verify import (
-    language_option,
-    page_option,
-)
-from gateway.client import (
-    AuditedEvent,
-    AuditFilters,
-    Gateway,
-    RecordedSearch,
-)
+from gateway.cli.verify import language_option, page_option
+from gateway.client import AuditedEvent, AuditFilters, Gateway, RecordedSearch
 from gateway.client.errors import raising
 from gateway.domain.audit import CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
@@ -36,11 +28,7 @@ from gateway.evidence import receipt as receipts
 from gateway.text import catalogue
 from gateway.text import month as texts
 from gateway.text.numbers import pluralise
-from gateway.verification import (
-    court_file,
-    event_table,
-    listing,
-)
+from gateway.verification import court_file, event_table, listing
 
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 

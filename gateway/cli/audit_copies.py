@@ -13,16 +13,8 @@ from gateway import files, keys
 from gateway.cli import arguments, output
 from gateway.cli.arguments import CONNECTION_FILE
 from gateway.cli.partner_command import EPILOG, Failure, connected
-from gateway.cli.verify import (
-    TRUST_FOLDER,
-    report_command,
-    trust_options,
-)
-from gateway.client import (
-    ClientError,
-    Gateway,
-    GatewayUnavailable,
-)
+from gateway.cli.verify import TRUST_FOLDER, report_command, trust_options
+from gateway.client import ClientError, Gateway, GatewayUnavailable
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import CosignedFile, Mirror, MirrorProgress, PublicLog
@@ -33,13 +25,7 @@ from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.keys import KeyPurpose
 from gateway.ledger.cosignature import Cosigner
-from gateway.verification import (
-    account,
-    coverage,
-    history,
-    listing,
-    log_copy,
-)
+from gateway.verification import account, coverage, history, listing, log_copy
 from gateway.verification.report import InputFile, VerificationReport
 from gateway.verification.stream import of_page, verify_stream
 from gateway.verification.trust import TrustAnchors

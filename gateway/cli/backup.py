@@ -18,12 +18,7 @@ import click
 from sqlalchemy import make_url
 
 from gateway import files, keys, wiring
-from gateway.cli.arguments import (
-    ANY_FOLDER,
-    folder_option,
-    home_option,
-    plain_errors,
-)
+from gateway.cli.arguments import ANY_FOLDER, folder_option, home_option, plain_errors
 from gateway.cli.output import progress, warn, write_new
 from gateway.client.errors import raising
 from gateway.config import Config

@@ -10,13 +10,7 @@ from gateway.cli import elements, output, wording
 from gateway.cli.partner_command import print_result
 from gateway.cli.wording import say
 from gateway.client import ConsultedContent, Gateway, OpenedElement
-from gateway.domain.case import (
-    MACHINE_METHODS,
-    ROUTING_FIELDS,
-    WITH_FORCE,
-    is_sealed,
-    sealed_parts,
-)
+from gateway.domain.case import MACHINE_METHODS, ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_parts
 from gateway.domain.item_value import defang, defang_text
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import ItemKind, is_final

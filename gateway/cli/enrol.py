@@ -37,14 +37,7 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import canonical, declarations
 from gateway.files import PrivateFileError
-from gateway.keys import (
-    KeyPurpose,
-    SigningKey,
-    generate_key,
-    jwk_set,
-    load_key,
-    write_key,
-)
+from gateway.keys import KeyPurpose, SigningKey, generate_key, jwk_set, load_key, write_key
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,7 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.cli.sheet import Sheet
-from gateway.cli.steps import (
-    act_words,
-    add_steps,
-    handoff_argument,
-    measure_lines,
-)
+from gateway.cli.steps import act_words, add_steps, handoff_argument, measure_lines
 from gateway.cli.verify import language_option
 from gateway.cli.wording import say, screen_language
 from gateway.client import Gateway

@@ -20,10 +20,7 @@ from gateway.cli.partner_command import (
     partner_command,
     write_command,
 )
-from gateway.cli.steps import (
-    case_argument,
-    handoff_argument,
-)
+from gateway.cli.steps import case_argument, handoff_argument
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.domain.case import GROUPS

@@ -30,13 +30,12 @@ from gateway.domain.json_values import parse_timestamp
 def sanitise(value: Any) -> str:
     """One line of text in which nothing moves the cursor or turns the direction of writing."""
     return "".join(
-        c
-        if c.isprintable() or unicodedata.category(c) == "Zs"
-        else " "
-        if c.isspace()
-        else "\N{REPLACEMENT CHARACTER}"
-        for c in str(value)
+        c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in str(value)
     )
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -> None:

@@ -14,11 +14,7 @@ import click
 from gateway import wiring
 from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
-from gateway.cli.demo.environment import (
-    ADMINS,
-    MEMBERS,
-    DemoEnvironment,
-)
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
 from gateway.cli.demo.scenario import OFMIN, Scenario, say
 from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
