@@ -164,8 +164,6 @@ class _Database:
         self.database = open_database(url, lock_path=lock, waiters=64)
         self.beside = sqlite3.connect(file, check_same_thread=False)
         self.beside.execute("PRAGMA synchronous = OFF")
-        # A test may leave bytes that are no text.
-        self.beside.text_factory = lambda text: text.decode(errors="surrogateescape")
         _open.append(self)
 
     def copy(self) -> Copy:
@@ -181,11 +179,11 @@ class _Database:
         with self.beside:
             self.beside.execute("BEGIN IMMEDIATE")
             for name, rows in _rows(copy).items():
-                table = self.beside.execute(f'SELECT * FROM "{name}"')  # noqa: S608 - our own names
-                if table.fetchall() != rows:
-                    places = ", ".join("?" for _ in table.description)
-                    self.beside.execute(f'DELETE FROM "{name}"')  # noqa: S608
-                    self.beside.executemany(f'INSERT INTO "{name}" VALUES ({places})', rows)  # noqa: S608
+                if _all_of(self.beside, name) != rows:
+                    self.beside.execute(f'DELETE FROM "{name}"')  # noqa: S608 - our own names
+                    if rows:
+                        places = ", ".join("?" for _ in rows[0])
+                        self.beside.executemany(f'INSERT INTO "{name}" VALUES ({places})', rows)  # noqa: S608
 
     def close(self) -> None:
         self.database.close()
@@ -209,7 +207,20 @@ def _rows(copy: Copy) -> dict[str, list[Any]]:
 def _tables(database: sqlite3.Connection, named: Iterable[str] = ()) -> dict[str, list[Any]]:
     all_tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
     names = named or [name for (name,) in database.execute(all_tables)]
-    return {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}  # noqa: S608 - our own names
+    return {name: _all_of(database, name) for name in names}
+
+
+def _all_of(database: sqlite3.Connection, name: str) -> list[Any]:
+    """Every row of a table; a test may leave bytes in it that are no text."""
+    asked = f'SELECT * FROM "{name}"'  # noqa: S608 - our own names
+    try:
+        return database.execute(asked).fetchall()
+    except sqlite3.OperationalError:
+        database.text_factory = lambda text: text.decode(errors="surrogateescape")
+        try:
+            return database.execute(asked).fetchall()
+        finally:
+            database.text_factory = str
 
 
 def end() -> None:
