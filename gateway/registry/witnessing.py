@@ -123,9 +123,9 @@ def store_divergence(work: UnitOfWork, found: Organisation, day: date, event: UU
     """Store that a peer's log has two histories; while it is suspended only recalls pass."""
     if found.peer is None:
         raise ValueError("the organisation is no peer gateway")
+    peer = replace(found.peer, diverged=event)
     if found.status is Status.ACTIVE:
         found = move_status(found, StatusChange.SUSPEND, day, event)
-    peer = replace(found.peer, diverged=event) if found.peer else None
     work.organisations.save(replace(found, peer=peer, version=found.version + 1))
 
 
@@ -134,10 +134,10 @@ def resume(context: ChangeContext) -> Mapping[str, Any]:
     found = context.organisation
     if found.peer is None:
         raise WrongState("the organisation is no peer gateway")
+    peer = replace(found.peer, diverged=None)
     suspended_by = found.history[-1].event if found.status is Status.SUSPENDED else None
     if found.peer.diverged is not None and suspended_by == found.peer.diverged:
         found = move_status(found, StatusChange.REINSTATE, context.today, context.event)
-    if found.peer is not None:
-        context.work.witnessed.forget(found.peer.pins.origin)
-        context.save(replace(found, peer=replace(found.peer, diverged=None)))
+    context.work.witnessed.forget(peer.pins.origin)
+    context.save(replace(found, peer=peer))
     return {"organisation": found.slug, "status": str(found.status)}
