@@ -3,7 +3,7 @@
 import pytest
 
 from tests.domain.carriers import CARRIERS, MASKED, PICTURE
-from tests.domain.residual import PASSING, accepted, most
+from tests.domain.residual import PASSING, accepted, most, too_large
 from tests.each import each
 
 REFUSED = sorted({*CARRIERS} - {*PASSING})
@@ -24,11 +24,13 @@ def test_no_other_carrier_takes_four_kilobytes(name):
 @pytest.mark.slow
 @each("name", REFUSED)
 def test_no_other_carrier_takes_a_picture_or_more_of_a_larger_file(name):
-    assert not accepted(CARRIERS[name](MASKED[:4000]))
+    """A picture is what its first bytes say; of a larger one they are the same."""
     assert not accepted(CARRIERS[name](PICTURE[:4000]))
-    for size in (8_000, 16_000, 40_000, 90_000, 140_000):
-        assert not accepted(CARRIERS[name](MASKED[:size]))
-        assert not accepted(CARRIERS[name](PICTURE[:size]))
+    for size in (4_000, 8_000, 16_000, 40_000, 90_000, 140_000):
+        case = CARRIERS[name](MASKED[:size])
+        assert not accepted(case)
+        if too_large(case):
+            break
 
 
 @each("name, figure", sorted(PASSING.items()))
