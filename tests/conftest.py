@@ -44,17 +44,20 @@ _COLUMNS = {name: os.environ[name] for name in ("COLUMNS",) if name in os.enviro
 
 LONGEST = (
     "tests/journeys/test_peers.py",
-    "gateway behind the proxy",
     "gateway",
-    "dishonest",
     "demo",
-    "tests/journeys/test_crash.py",
     "tests/store",
+    "gateway behind the proxy",
     "console",
-    "foreign",
+    "tour",
+    "schemafuzz",
+    "dishonest",
+    "tests/web/partners/test_carriers.py",
     "tests/exchange/test_living_case.py",
+    "tests/journeys/test_crash.py",
+    "foreign",
 )
-"""Groups and files that take minutes, the longest first."""
+"""Groups and files that take a minute and more in the slow suite, the longest first."""
 
 
 class InGroups(LoadScopeScheduling):
