@@ -203,7 +203,7 @@ def listener(worker: Worker) -> Listener:
         name=part,
         bind=address,
         tls=None if address.startswith("unix:") else _tls_files(part, config),
-        demonstration=part is Audience.CONSOLE and _is_plain(config),
+        demonstration=part is Audience.CONSOLE and (config.console_url or "").startswith("http:"),
         workers=config.workers,
         threads=config.threads,
         deadline=config.request_deadline,
@@ -222,10 +222,6 @@ def _describe(config: Config, status: int) -> ErrorResponse:
     )
     headers = {**ALWAYS, "Content-Type": problems.MEDIA_TYPE, "Cache-Control": "no-store"}
     return ErrorResponse(json.dumps(body).encode("utf-8"), headers)
-
-
-def _is_plain(config: Config) -> bool:
-    return config.console_url is not None and config.console_url.startswith("http:")
 
 
 def _tls_files(part: Audience, config: Config) -> TlsFiles | None:

@@ -214,7 +214,10 @@ def repeated(
         return None
     (sent,) = outgoing.events
     first, second = (line.deliver(str(sent.event), sent.body) for _ in range(2))
-    told = [(status, answer.get("event"), _entry(answer)) for status, answer in (first, second)]
+    told = [  # the event of the answer's receipt is the same, whichever checkpoint that ends in
+        (status, answer.get("event"), (answer.get("receipt") or {}).get("document"))
+        for status, answer in (first, second)
+    ]
     if composing.cursor_after(sent, *first) != number or told[0] != told[1]:
         return (
             f"it answers {first[0]}, then {second[0]}, or another event: keep the first answer to "
@@ -232,11 +235,6 @@ def repeated(
     if (named or not shown.allowed) and [log, str(sent.event)] not in named:
         return "the receipt of its answer does not name the event: `peer_event` is its log and id"
     return None
-
-
-def _entry(answer: Mapping[str, Any]) -> Any:
-    """The event of an answer's receipt, whichever checkpoint that ends in."""
-    return (answer.get("receipt") or {}).get("document")
 
 
 def _named(shown: VerifiedReceipt) -> Sequence[Any]:

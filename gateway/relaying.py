@@ -249,7 +249,9 @@ class PeerRelay:
             failed = False
         finally:
             self._end(leased, turn.reached, failed=failed)
-            self._count(turn.heard, failed=failed)
+            if self.gateway.counts is not None:
+                self.gateway.counts.relayed("heard", turn.heard)
+                self.gateway.counts.relayed("failed", int(failed))
 
     def _send(self, turn: "_MemberTurn", until: datetime) -> None:
         outgoing = composing.compose(self.gateway.ports, turn.member, turn.reached)
@@ -404,11 +406,6 @@ class PeerRelay:
         elif before is not None:
             self.alarm(f"{what} of the peer gateway {self.peer}: it goes on")
         return failure is None
-
-    def _count(self, heard: int, *, failed: bool) -> None:
-        if self.gateway.counts is not None:
-            self.gateway.counts.relayed("heard", heard)
-            self.gateway.counts.relayed("failed", int(failed))
 
 
 def failure_of(do: Callable[[], None]) -> str | None:

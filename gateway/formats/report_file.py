@@ -133,7 +133,14 @@ def refuse_part(pointer: str, content_type: object, payload: object) -> None:
         raise ImportRefused(f"{pointer}: is {_WITH_ARTICLE[kind]}; media is never taken (R1)")
     if not declared.startswith("text/") and declared not in _TEXT_TYPES:
         raise ImportRefused(f"{pointer}: is declared as neither text nor a known kind of file")
-    _refuse_hidden(pointer, data)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ImportRefused(f"{pointer}: is declared as text and is not UTF-8") from None
+    if _BINARY.search(text):
+        raise ImportRefused(f"{pointer}: is declared as text and holds binary data")
+    if fault := find_media_in_link(text):  # a file inside, as in mails
+        raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
 
 
 def decode_payload(payload: str) -> bytes:
@@ -152,19 +159,6 @@ def _declared(content_type: str) -> Media | None:
     if re.search(r"zip|rar|7z|tar|compress|archive", sub):
         return Media.ARCHIVE
     return Media.DOCUMENT if re.search(r"pdf|msword|office|opendocument|rtf", sub) else None
-
-
-def _refuse_hidden(pointer: str, data: bytes) -> None:
-    """Refuse a text part that is no text, or carries a file inside, as mails do."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ImportRefused(f"{pointer}: is declared as text and is not UTF-8") from None
-    if _BINARY.search(text):
-        raise ImportRefused(f"{pointer}: is declared as text and holds binary data")
-    fault = find_media_in_link(text)
-    if fault:
-        raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
 
 
 # --- An import profile: what a report does not say about itself and its importer must decide ---
@@ -295,7 +289,10 @@ def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
         raise ProfileInvalid(errors)
     settings = dict(mapping)
     settings["matter"] = tuple(mapping.get("matter", ()))
-    settings["legal_basis"] = tuple(_dated(basis) for basis in mapping["legal_basis"])
+    settings["legal_basis"] = tuple(map(dict, mapping["legal_basis"]))
+    for basis in settings["legal_basis"]:
+        if source := basis.get("source_legal_basis"):  # its date as the case JSON writes it
+            basis["source_legal_basis"] = {**source, "dated": source["dated"].isoformat()}
     return ImportProfile(**settings)
 
 
@@ -323,14 +320,6 @@ def _faults(
         fault = checks[name](value) if name in checks else "is not a setting"
         if fault:
             yield f"{where}{name} {fault}"
-
-
-def _dated(basis: Mapping[str, Any]) -> dict[str, Any]:
-    """A legal basis with its date as the case JSON writes it."""
-    source = basis.get("source_legal_basis")
-    if source is None:
-        return dict(basis)
-    return {**basis, "source_legal_basis": {**source, "dated": source["dated"].isoformat()}}
 
 
 # --- A field mapping: what the fields of a format mean that has no meaning of its own, as CSV ---

@@ -247,18 +247,23 @@ class XarfImporter(CaseDraft):
     def _add_url(self) -> None:
         item = self.add_address("/url", self.need("url"))
         item["is_source"] = True
-        self._set_content_type(item)
-        self._set_hosting(item)
-        self._set_hashes(item)
-        self._set_online(item)
-
-    def _set_content_type(self, item: dict[str, Any]) -> None:
         value = self.get("media_type", str)
         if value in _MEDIA_TYPES:
             item["content_type"] = _MEDIA_TYPES[value]
             self.map("/media_type", "/items/0/content_type")
         elif value is not None:
             self.drop("/media_type", "it is not in XARF's list")
+        self._set_hosting(item)
+        # ``file_hash`` is not in XARF's schema and is in its own csem sample.
+        hashes = [h for name in ("hash_values", "file_hash") for h in self._hashes(name)]
+        if hashes:
+            item["hash"] = [dict(pair) for pair in dict.fromkeys(tuple(h.items()) for h in hashes)]
+            self.mark_perceptual("/hash_values", item)
+        removed = self.get("content_removed", bool)
+        if removed is not None:
+            status = "offline" if removed else "online"
+            item["online"] = [{"status": status, "checked_at": self.seen_at, "checks": 0}]
+            self.map("/content_removed", "/items/0/online/0/status")
 
     def _set_hosting(self, item: dict[str, Any]) -> None:
         """Hosting needs a country; without one its parts are retold in the statement."""
@@ -280,14 +285,6 @@ class XarfImporter(CaseDraft):
             self.map("/asn", "/items/0/hosting/0/as_number")
         item["hosting"] = [{**hosting, "observed_at": self.seen_at, "method": "reported"}]
 
-    def _set_hashes(self, item: dict[str, Any]) -> None:
-        """``file_hash`` is not in XARF's schema and is in its own csem sample."""
-        found = [h for name in ("hash_values", "file_hash") for h in self._hashes(name)]
-        if not found:
-            return
-        item["hash"] = [dict(pair) for pair in dict.fromkeys(tuple(h.items()) for h in found)]
-        self.mark_perceptual("/hash_values", item)
-
     def _hashes(self, name: str) -> Iterator[dict[str, str]]:
         values = self.get(name, dict) or {}
         for algorithm, value in values.items():
@@ -303,14 +300,6 @@ class XarfImporter(CaseDraft):
                 self.note(pointer, "is the hash of an empty file: it stands for no content at all")
             self.map(pointer, "/items/0/hash")
             yield {"alg": algorithm, "value": digits}
-
-    def _set_online(self, item: dict[str, Any]) -> None:
-        removed = self.get("content_removed", bool)
-        if removed is None:
-            return
-        status = "offline" if removed else "online"
-        item["online"] = [{"status": status, "checked_at": self.seen_at, "checks": 0}]
-        self.map("/content_removed", "/items/0/online/0/status")
 
     def _add_source(self) -> None:
         """The source of the abuse: an address at a moment, a host, or something else."""
@@ -465,8 +454,11 @@ class XarfImporter(CaseDraft):
         for index, part in enumerate(self.get("evidence", list) or []):
             pointer = f"/evidence/{index}"
             self.drop(pointer, "parts are never carried, text neither (R1)")
-            if not _hash_holds(part):
-                self.note(f"{pointer}/hash", "is not the hash of the part's payload")
+            name, _, digits = str(part.get("hash", "")).partition(":")
+            if name in _EMPTY:
+                payload = report_file.decode_payload(part["payload"])
+                if hashlib.new(name, payload).hexdigest() != digits.lower():
+                    self.note(f"{pointer}/hash", "is not the hash of the part's payload")
 
 
 # --- small readings ---
@@ -478,16 +470,6 @@ def _moment(pointer: str, text: str) -> str:
     except ValueError:
         raise report_file.ImportRefused(f"{pointer}: must be a time with its offset") from None
     return text
-
-
-def _hash_holds(part: Mapping[str, Any]) -> bool:
-    """Tell whether an evidence part has the hash it names, if it names one."""
-    name, _, digits = str(part.get("hash", "")).partition(":")
-    if name not in _EMPTY:
-        return True
-    return (
-        hashlib.new(name, report_file.decode_payload(part["payload"])).hexdigest() == digits.lower()
-    )
 
 
 def _within(pointer: str, number: int, highest: int) -> int:
