@@ -8,9 +8,10 @@ from time import monotonic, sleep
 
 import pytest
 
-from gateway import wiring
+from gateway import relaying, wiring
 from gateway.client.errors import RequestRefused
 from gateway.domain.notification import DeliveryWay
+from gateway.exchange.relay.taking_in import understood
 from gateway.kernel.ports import TransactionMode
 from tests.journeys.harness import ABROAD, OFMIN, check_log
 from tests.journeys.peers import (
@@ -22,6 +23,7 @@ from tests.journeys.peers import (
     erased,
     gateways,
     join,
+    name_of,
     offer,
     parties,
     recall,
@@ -55,7 +57,18 @@ def test_two_gateways_enrol_at_each_other_and_cosign_each_others_logs(two: Two) 
         assert set(check(one, other).values()) == {None}
         there = state(other, one)["cosigned_here"]
         assert state(one, other)["cosigned_there"] == there > 0
+        assert known_there(one, other) == {*understood()}
         check_log(one)
+
+
+def known_there(one: PeerStage, other: PeerStage) -> frozenset[str]:
+    """Which events the other gateway told that it knows."""
+    gateway = wiring.connect(wiring.load_config(one.operator))
+    try:
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            return work.relay.events_told(relaying.pins_of(work, name_of(other)).origin)
+    finally:
+        gateway.close()
 
 
 def test_a_recall_reaches_its_holder_abroad_within_a_minute_and_its_answer_comes_back(
