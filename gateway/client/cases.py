@@ -295,7 +295,10 @@ class CaseClient(ClientBase):
         kind = STEPS.get(action)
         if kind is None:
             raise InvalidArgument(f"'{action}' is not a step")
-        named = {name: _spelled(name, one) for name, one in where.items()}
+        named = {
+            name: quote(str(one), safe="") if name == "pseudonym" else spelled(one)
+            for name, one in where.items()
+        }
         at = (one for one in kind.addresses.values() if {*ids_in(one)} == named.keys())
         if (address := next(at, None)) is None:
             raise InvalidArgument(f"{action} is about one {' or '.join(kind.places)}")
@@ -388,11 +391,6 @@ class CaseClient(ClientBase):
             fields["change"] = change
         body = fields if self._author is None else self._author.case(fields)
         return NewWrite("case.submit" if change is None else "case.revise", path, body)
-
-
-def _spelled(name: str, one: UUID | str) -> str:
-    """An id as an address has it."""
-    return quote(str(one), safe="") if name == "pseudonym" else spelled(one)
 
 
 _SIGNED = {"case.recall": CaseClient._recall, "succession.approve": CaseClient._approval}

@@ -81,7 +81,9 @@ class DeskAccess:
     def _read(self, endpoint: str, query: Mapping[str, Any], ids: Mapping[str, Any]) -> Any:
         match endpoint:
             case "worklist_show":
-                found, wanted = self._worklist(), WorklistFilter(**_narrowed(query))
+                if "worklist" not in self._known:
+                    self._known["worklist"] = self.gateway.worklist()
+                found, wanted = self._known["worklist"], WorklistFilter(**_narrowed(query))
                 return {**found, **_page([*filter(wanted.fits, found["items"])], query)}
             case "handoffs_list":
                 box, only = str(query["box"]), _narrowed(query)
@@ -93,11 +95,6 @@ class DeskAccess:
                 address = interface().address(endpoint, ids, query)
                 return self.gateway.read(interface().action(endpoint), address)
         raise refusals.NotFound
-
-    def _worklist(self) -> Any:
-        if "worklist" not in self._known:
-            self._known["worklist"] = self.gateway.worklist()
-        return self._known["worklist"]
 
     def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""
@@ -151,7 +148,10 @@ class DeskAccess:
         self._known.clear()
         with _crossing():
             if endpoint == _CONSULT:
-                return self._consult(body, ids[_HANDOFF])
+                opened = self.gateway.consult(ids[_HANDOFF], self.person.name, **body)
+                unsealed = {one.part.id: _unsealed(one) for one in self.gateway.unseal(opened)}
+                result = {**opened.written.result, "unsealed": unsealed}
+                return Done(result, opened.written.receipt)
             action, address = self._action(endpoint), interface().address(endpoint, ids)
             draft = body.get(_DOCUMENT)
             asked = self._named(body) if draft is None else sd_jwt.parse(draft)
@@ -159,12 +159,6 @@ class DeskAccess:
             new = NewWrite(action, address, asked, handoff and str(handoff))
             written = self.gateway.record(new, key)
         return Done(written.result, written.receipt)
-
-    def _consult(self, body: Mapping[str, Any], handoff: UUID) -> Done:
-        """Open the content, and what is sealed in it for this member."""
-        opened = self.gateway.consult(handoff, self.person.name, **body)
-        unsealed = {one.part.id: _unsealed(one) for one in self.gateway.unseal(opened)}
-        return Done({**opened.written.result, "unsealed": unsealed}, opened.written.receipt)
 
     def draft(self, *_: tuple[str, str]) -> str:
         """Nobody signs with a passkey here."""

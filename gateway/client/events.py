@@ -1,6 +1,5 @@
 """Events: an organisation's own stream, audit searches, evidence bundles, and notifications."""
 
-import contextlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -189,7 +188,11 @@ class Auditing(ClientBase):
         filters = told.get("filters")
         if not isinstance(filters, dict) or not filters.items() >= asked.items():
             raise errors.EvidenceMismatch("the record of this search names other filters")
-        found = list(self._pages(record.event["id"], int(written.result.get("pages", 0))))
+        found = list[AuditedEvent]()
+        for number in range(1, int(written.result.get("pages", 0)) + 1):
+            path = f"/audit/searches/{record.event['id']}?page={number}"
+            page = self._exchange.read("audit.read", path)
+            found += [_event(item, self.connection) for item in list_of(page, "events")]
         for before, after in pairwise(found):
             require(before.index < after.index, "the events are not in the log's order")
         for one in found:
@@ -205,13 +208,6 @@ class Auditing(ClientBase):
         require(lacking is None, f"entry {lacking} is missing from a search for everything")
         unknown = tuple(map(str, list_of(written.result, "unknown")))
         return RecordedSearch(written.receipt, record, tuple(found), unknown)
-
-    def _pages(self, search: str, pages: int) -> Iterator[AuditedEvent]:
-        """The events of all pages of a search, each verified."""
-        for number in range(1, pages + 1):
-            page = self._exchange.read("audit.read", f"/audit/searches/{search}?page={number}")
-            for item in list_of(page, "events"):
-                yield _event(item, self.connection)
 
 
 def _looked_at(record: VerifiedReceipt) -> range:
@@ -434,7 +430,7 @@ class Exports(CaseClient, Directory, HandoffClient):
         of its log; nothing of a gateway of an earlier version."""
         used = {str(read_unverified_claims(sd_jwt.parse(text)).header["kid"]) for text in texts}
         found: list[tuple[VerifiedReceipt, Any]] = []
-        with contextlib.suppress(errors.RequestRefused):
+        with suppress(errors.RequestRefused):
             data = self._exchange.key_events()
             found += gateway_keys.read_each(data, self.connection.trust)
         newest = max((told.checkpoint.size for told, _ in found), default=0)
@@ -448,7 +444,7 @@ class Exports(CaseClient, Directory, HandoffClient):
     def _mandate(self, organisation: str, event: str | None) -> MandateRecord | None:
         """Return what registered a mandate, or planned its succession; None where that is not
         shown."""
-        with contextlib.suppress(errors.RequestRefused):
+        with suppress(errors.RequestRefused):
             return None if event is None else self.mandate(organisation, event)
         return None
 
@@ -463,7 +459,7 @@ class Exports(CaseClient, Directory, HandoffClient):
         for organisation, kid in sorted(used):
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
-            with contextlib.suppress(errors.RequestRefused):
+            with suppress(errors.RequestRefused):
                 yield self.key_record(organisation, kid)
 
 
@@ -502,9 +498,12 @@ class SeenNotifications:
 
     def __init__(self, file: Path | None = None) -> None:
         """SettingsError when the file is not one of these, or cannot be read."""
-        self._file = file
+        self._file, self._seen = file, deque[UUID](maxlen=REMEMBERED)  # the oldest first
         try:
-            self._seen = deque(_stored(file), REMEMBERED)
+            if file is not None and file.exists():
+                with file.open("rb") as opened:
+                    text = opened.read(REMEMBERED * _LINE).decode("ascii")
+                self._seen.extend(map(UUID, text.split()))
         except OSError as error:
             raise errors.SettingsError(f"{file} cannot be read: {error.strerror}") from error
         except ValueError:
@@ -523,13 +522,6 @@ class SeenNotifications:
             return
         with errors.raising(errors.SettingsError, f"{self._file} cannot be written", OSError):
             files.replace(self._file, "".join(f"{one}\n" for one in self._seen).encode())
-
-
-def _stored(file: Path | None) -> Iterator[UUID]:
-    """Return what a file remembers, oldest first; ValueError where it is something else."""
-    if file is not None and file.exists():
-        with file.open("rb") as opened:
-            yield from map(UUID, opened.read(REMEMBERED * _LINE).decode("ascii").split())
 
 
 class NotificationClient(ClientBase):

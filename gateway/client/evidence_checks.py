@@ -29,7 +29,6 @@ from gateway.verification.trust import (
     AuthoredDocument,
     TrustAnchors,
     confirm_receipt,
-    read_unverified_claims,
 )
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
@@ -253,7 +252,7 @@ def _check_documents(
     connection: PartnerConnection,
 ) -> None:
     """Each document in the result is the one that the event records."""
-    asked = _named(write, connection)
+    asked = _named_here(write, connection)
     if write.action in ("case.submit", "case.revise"):
         case = documents.check_case(result.get("document"), asked, connection)
         _same(event, case_digest=case.document.digest)
@@ -263,7 +262,6 @@ def _check_documents(
         _same(event, case_digest=result.get("digest"))
     elif write.action in ("handoff.offer", "handoff.update"):
         text, handoff = result.get("offer"), str(write.handoff)
-        asked = _named_here(write, connection)
         offered = (
             documents.check_offer(text, asked, connection)
             if write.action == "handoff.offer"
@@ -285,18 +283,6 @@ def _check_documents(
         _check_own(write, answer.signed)
     elif write.action == "succession.approve" and write.document is not None:
         _same(event, document_sha256=write.document.digest)
-
-
-def _named(write: PendingWrite, connection: PartnerConnection) -> Mapping[str, Any]:
-    """Return what was asked; of an offer that was signed here, whose document has an id of its
-    audience, with the recipient's name."""
-    asked = write.asked
-    if write.document is None or "to" not in asked:
-        return asked
-    audience = str(read_unverified_claims(write.document).claims.get("aud"))
-    identifier = str(asked["to"]["organisation"])
-    to = connection.trust.name_at(audience, identifier, connection.issuer)
-    return {**asked, "to": {**asked["to"], "organisation": to}}
 
 
 def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedAnswer) -> None:

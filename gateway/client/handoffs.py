@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack, cast
 from uuid import UUID
 
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
         UrgencyWord,
         WorklistRow,
     )
-
-Shown = list[dict[str, Any]]
-"""The items of a list."""
 
 
 class BoxFilters(TypedDict, total=False):
@@ -259,15 +255,16 @@ class HandoffClient(Events):
         return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
 
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
-        query = query_of({"box": box, "state": state, **filters})
+        path = f"/handoffs{query_of({'box': box, 'state': state, **filters})}"
         # Events tell neither whether an acceptance named groups, nor an originator, of which case.
         told_apart = box == "in" and state != HandoffState.ACCEPTED
         whole = None if any(filters.values()) or not (state is None or told_apart) else box
-        listed = partial(self._all, f"/handoffs{query}")
-        return iter(self._held(listed, lambda told, shown: told.in_list(shown, whole, state)))
-
-    def _all(self, path: str) -> Shown:
-        return list(self._exchange.items("handoff.read", path))
+        return iter(
+            self._held(
+                lambda: list(self._exchange.items("handoff.read", path)),
+                lambda told, shown: told.in_list(shown, whole, state),
+            )
+        )
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], tuple[VerifiedOffer, ...]]:
         """A handoff, and its offers, oldest first; held against this member's own events."""
@@ -313,15 +310,10 @@ class HandoffClient(Events):
             chain = documents.offers_of(written.result.get("documents"), self.connection)
             named = str(chain[0].claims.handoff) == spelled(handoff)
             require(named, "what is shown is not of this handoff")
-        return self._package(written, chain, asked.get("package"))
-
-    def _package(
-        self, written: ConfirmedWrite, chain: Sequence[VerifiedOffer], asked: int | None = None
-    ) -> ConsultedContent:
-        """The content of a package, by the number that the answer and the request have."""
         number: Any = written.result.get("package")
         shown = isinstance(number, int) and 1 <= number <= len(chain)
-        require(shown and asked in (None, number), "another package is shown than was asked for")
+        same = asked.get("package") in (None, number)
+        require(shown and same, "another package is shown than was asked for")
         return read_content(written, self.connection, chain[number - 1])
 
 

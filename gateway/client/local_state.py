@@ -277,7 +277,10 @@ class CheckpointStore:
         with self._lock:
             self.newest()
             if before and seen.size < before.size:
-                self._alarm("the log shows a smaller tree than before", before, seen)
+                # Entries are gone; no fork is proved, for the smaller tree may be an earlier one.
+                notes = [(CHECKPOINT_SUFFIX, one.note) for one in (before, seen)]
+                sentence = "the log shows a smaller tree than before (no proof of a fork yet)"
+                self._convict(sentence, notes, before, seen)
             known = [one for one in (self._newest, self._unchecked, before) if one is not None]
             try:
                 history = LogHistory([*known, seen, *shown])
@@ -408,11 +411,6 @@ class CheckpointStore:
             )
         if self._alarm_raised is not None and not self._alarm_kept:
             raise self._alarm_raised
-
-    def _alarm(self, sentence: str, known: SignedTree, seen: SignedTree) -> NoReturn:
-        """Entries are gone; no fork is proved, for the smaller tree may be an earlier one."""
-        notes = [(CHECKPOINT_SUFFIX, known.note), (CHECKPOINT_SUFFIX, seen.note)]
-        self._convict(f"{sentence} (no proof of a fork yet)", notes, known, seen)
 
     def _convict(
         self,

@@ -129,12 +129,10 @@ class Mirror:
             return size, add_checkpoint(request, keys, witness, seen, at)
         except Refused as refused:
             if before and refused.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-                self._alarm(_OTHER_HISTORY, before, self._shown(stored, old))
+                # With what proves the beginning that the folder's checkpoint shows.
+                shown = VerifiedCopy(stored.checkpoint, self._read).tree(stored.note, old - 1)
+                self._alarm(_OTHER_HISTORY, before, shown)
             raise errors.SettingsError(f"{seen.file}: {refused}") from None
-
-    def _shown(self, stored: SignedTree, old: int) -> SignedTree:
-        """The checkpoint of the folder, with what proves the beginning that it shows."""
-        return VerifiedCopy(stored.checkpoint, self._read).tree(stored.note, old - 1)
 
     # --- what is there ---
 

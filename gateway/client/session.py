@@ -444,18 +444,14 @@ def granted(reply: HttpResponse) -> HttpResponse:
         return reply
     if reply.status < 400:
         raise errors.UnexpectedAnswer(f"the gateway answers with the status {reply.status}")
-    problem = _problem(reply)
+    members = members_of(reply) if reply.media == PROBLEM else {}
+    with errors.raising(errors.EvidenceMismatch, "a refusal comes with a receipt that is none"):
+        problem = errors.ProblemDetails.read(members, reply.status)
     if reply.status >= 500:
         raise errors.GatewayUnavailable(
             f"the gateway cannot answer now: {problem.detail or problem.title}"
         )
     raise errors.RequestRefused(problem)
-
-
-def _problem(reply: HttpResponse) -> errors.ProblemDetails:
-    members = members_of(reply) if reply.media == PROBLEM else {}
-    with errors.raising(errors.EvidenceMismatch, "a refusal comes with a receipt that is none"):
-        return errors.ProblemDetails.read(members, reply.status)
 
 
 def members_of(reply: HttpResponse) -> dict[str, Any]:

@@ -141,8 +141,10 @@ class HttpTransport:
                     ) from error
                 self._wait(pause, began, _in_words(causes))
                 continue
-            reached, wait = True, self._retry_after(reply) or 0.0
-            if pause is None or wait > LONGEST_PAUSE or not self._try_again(reply):
+            reached, after = True, self._retry_after(reply)
+            again = reply.status in _TRIED_AGAIN or (reply.status == 429 and after is not None)
+            wait = after or 0.0
+            if pause is None or wait > LONGEST_PAUSE or not again:
                 return reply
             self._wait(max(pause, wait), began, _title(reply))
         raise AssertionError("the last attempt returns or raises")
@@ -152,10 +154,6 @@ class HttpTransport:
         if (self._now() - began).total_seconds() + pause >= TOLD_AFTER:
             _log.warning("waiting for %s: %s; asked again in %.0f s", self.address, reason, pause)
         self._sleep(pause)
-
-    def _try_again(self, reply: HttpResponse) -> bool:
-        patient = reply.status == 429 and self._retry_after(reply) is not None
-        return patient or reply.status in _TRIED_AGAIN
 
     def _retry_after(self, reply: HttpResponse) -> float | None:
         """Seconds to wait (RFC 9110 10.2.3: seconds or a date); None without such a header."""
