@@ -8,8 +8,7 @@ import pytest
 
 from gateway.client import EvidenceMismatch, InvalidArgument, InvalidCase, RequestRefused
 from gateway.evidence import handoff_documents, receipt, sd_jwt
-from tests import casework
-from tests.casework import case_content, correction, machine_match
+from tests.casework import case_content, correction, element_id, machine_match
 from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
 from tests.client.false_gateway import CASE
@@ -27,7 +26,7 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
     with pytest.raises(RequestRefused, match="a person must confirm") as refused:
         desk.step("case.assess", where, "analyst-1", confirmed_matches=[])
     assert refused.value.slug == "unconfirmed-match"
-    confirmed = [casework.element_id("match")]
+    confirmed = [element_id("match")]
     desk.step("case.assess", where, "analyst-1", confirmed_matches=confirmed, reason="seen")
     with pytest.raises(RequestRefused, match="two different persons"):
         desk.step("case.clear", where, "analyst-1")

@@ -6,8 +6,7 @@ import pytest
 
 from gateway.client import InvalidArgument, RequestRefused
 from gateway.evidence import receipt, sd_jwt
-from tests import casework
-from tests.casework import case_content
+from tests.casework import case_content, element_id
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import offer, submit
 from tests.each import each
@@ -31,7 +30,7 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
         handoff,
         "officer-1",
         code="case_opened",
-        items=[casework.element_id("url")],
+        items=[element_id("url")],
         note="a file is open",
         evidence_ref="2026/7",
         reason="competent",

@@ -14,8 +14,8 @@ from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
 from gateway.evidence import base64url
 from gateway.kernel.actors import GATEWAY
 from gateway.registry import staff
-from tests import founded
 from tests.authenticator import Authenticator
+from tests.founded import caller
 from tests.journeys import browser
 from tests.journeys.harness import (
     HOTLINE,
@@ -65,7 +65,7 @@ def invited(
     asked = staff.PasskeyInvitation(keeper, digest, approved_by=heads)
     gateway = wiring.connect(config_of(stage))
     try:
-        staff.invite(gateway.ports, founded.caller(slug), secrets.token_urlsafe(), person, asked)
+        staff.invite(gateway.ports, caller(slug), secrets.token_urlsafe(), person, asked)
     finally:
         gateway.close()
     return token

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway import wiring
-from tests import founded
 from tests.exchange.relay.test_what_stays import opened
+from tests.founded import enter_staff
 from tests.journeys.harness import (
     ABROAD,
     OFMIN,
@@ -74,7 +74,7 @@ def person(stage: PeerStage, slug: str, name: str) -> None:
     """Enter one more person of a member."""
     gateway = wiring.connect(config_of(stage))
     try:
-        founded.enter_staff(gateway.ports.begin, slug, [name], event=gateway.ports.new_id())
+        enter_staff(gateway.ports.begin, slug, [name], event=gateway.ports.new_id())
     finally:
         gateway.close()
 

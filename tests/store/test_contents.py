@@ -24,11 +24,12 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
-from tests import answers, casework, ports
+from tests import answers, casework
 from tests.casework import accepted, offered, submitted
 from tests.founded import ABROAD, HOTLINE, OFMIN, caller, make_change
 from tests.founding import founded
 from tests.log_check import check_log, rows_are_whole
+from tests.ports import ORIGIN, START
 from tests.store.samples import case as sample
 
 WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "closed-for-good")
@@ -143,7 +144,7 @@ def test_an_erased_case_is_unreadable_in_a_copy_of_before_though_its_database_co
     for file in tmp_path.glob("casegate.db*"):
         file.unlink()
     shutil.move(backup, tmp_path / "casegate.db")
-    again = place.open(origin=ports.ORIGIN)
+    again = place.open(origin=ORIGIN)
     with again.begin(TransactionMode.READ) as work:
         assert work.cases.get(HOTLINE, case).state is CaseState.CLOSED
         with pytest.raises(CaseErased):
@@ -174,7 +175,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
     case, _ = told(gateway)
     with gateway.ports.begin(TransactionMode.READ) as work:
         key = work.cases.key_of(HOTLINE, case)
-    ring = place.keyring(now=lambda: ports.START + timedelta(days=30))
+    ring = place.keyring(now=lambda: START + timedelta(days=30))
     wrapped = _wrapped(tmp_path, key)
     erase(gateway, case)
     with closing(sqlite3.connect(tmp_path / "keys.db")) as older, older:
@@ -305,7 +306,7 @@ def test_only_what_a_holder_retains_or_may_still_retain_opens_after_an_erasure(p
     shutil.move(backup, tmp_path / "casegate.db")
     for journal in tmp_path.glob("casegate.db-*"):
         journal.unlink()
-    again = place.open(origin=ports.ORIGIN)
+    again = place.open(origin=ORIGIN)
     with again.begin(TransactionMode.READ) as work:
         for handoff in (retaining, graced, private):
             assert work.retentions.copy(handoff) is None

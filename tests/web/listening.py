@@ -49,10 +49,9 @@ from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import AppContext
 from gateway.web.endpoint import declared
 from gateway.web.security_log import SecurityLog
-from tests import ports
 from tests.founded import DESK, HOTLINE, Founded
 from tests.founding import founded
-from tests.ports import ISSUER, SHORT_NAME, START
+from tests.ports import ISSUER, SHORT_NAME, START, key_of
 
 PARTNERS = "https://partners.example.org"
 DER = "casegate.test.certificate"
@@ -292,8 +291,8 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "partners_url": PARTNERS,
         "tokens": token_key(),
         "token_keys": jwk_set([token_key()]),
-        "attestation_keys": jwk_set([ports.key_of("attest")]),
-        "notification_keys": jwk_set([ports.key_of("notification")]),
+        "attestation_keys": jwk_set([key_of("attest")]),
+        "notification_keys": jwk_set([key_of("notification")]),
         "log_keys": (str(gateway.checkpoint_signer.signer.key),),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,

@@ -38,7 +38,7 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.cases import SqlCases
-from tests import answers, casework, founding
+from tests import answers, founding
 from tests.casework import (
     OPENING,
     accepted,
@@ -47,6 +47,7 @@ from tests.casework import (
     element_id,
     offered,
     revised,
+    statement,
     submitted,
     updated,
 )
@@ -198,7 +199,7 @@ def test_what_nobody_retains_is_gone_at_once(gateway):
 def test_a_superseded_package_is_not_kept(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
-    revised(gateway, case, statements=[casework.statement("fact", text="as corrected")])
+    revised(gateway, case, statements=[statement("fact", text="as corrected")])
     updated(gateway, handoff)
     acknowledged(gateway, handoff)
     retain(gateway, handoff)

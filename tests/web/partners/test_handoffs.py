@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.evidence import receipt, sd_jwt
-from tests import casework
-from tests.casework import offered, submitted
+from tests.casework import element_id, offered, submitted
 from tests.each import each
 from tests.founded import ABROAD, OCRVP, OFMIN
 from tests.web.listening import Listening, Partner
@@ -67,7 +66,7 @@ def test_an_acceptance_repeats_the_reason_of_an_embargo_that_nobody_gives_any_mo
 
 def test_outcomes_follow_and_the_recipient_closes(office, handoff):
     accept(office, handoff)
-    items = [casework.element_id("url")]
+    items = [element_id("url")]
     asked = {
         "by": "officer-1",
         "code": "case_opened",

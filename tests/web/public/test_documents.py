@@ -14,9 +14,8 @@ from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE
 from gateway.web import certificates, openapi
 from gateway.web.problems import all_problems
-from tests import ports
 from tests.each import each
-from tests.ports import ISSUER
+from tests.ports import ISSUER, key_of
 from tests.web.listening import PARTNERS, issuing, listening, root, token_key
 
 # --- M1, RS4: metadata ---
@@ -87,7 +86,7 @@ def test_rs4_the_resource_s_metadata_is_where_the_challenge_points(line):
 def test_m4_each_purpose_has_its_own_keys(line):
     expected = {
         "/jwks.json": token_key().kid,
-        "/keys/attestation": ports.key_of("attest").kid,
+        "/keys/attestation": key_of("attest").kid,
     }
     for path, kid in expected.items():
         answer = line.anybody().get(path)
