@@ -24,8 +24,8 @@ def relay_list_members(call: Call) -> Response:
 
     Each has its attestation, good for a day, and the receipts by which its keys and mandates were
     registered and ended, which end in the checkpoint of the `size` that the caller cosigned. With
-    `If-None-Match` the answer is 304 while nothing of them changed, nor of the `events` from which
-    something follows here.
+    `If-None-Match` the answer is 304 as long as neither they nor the `events` from which something
+    follows here changed.
     """
     found = remote_members.list_shown(call.ports, call.caller, call.query["size"])
     events = understood()
