@@ -146,7 +146,7 @@ _LONGEST, _MOST_SENTENCES = 1000, 12
 
 def _find(table: str, english: str) -> tuple[Any, Sequence[str]] | None:
     """Return what stands by a sentence in a table, with its values; None for one of no form."""
-    if (said := _TABLES[table].get(english)) is not None:
+    if "{" not in english and (said := _TABLES[table].get(english)) is not None:
         return said, ()
     if len(english) > _LONGEST:
         return None
@@ -167,10 +167,10 @@ def matched(table: str, english: str, language: str) -> str | None:
     form. By the English stands the French, or a pair where people read other English."""
     if found := _find(table, english):
         said, values = found
-        pair = (english, said) if isinstance(said, str) else said
-        text = _typeset(pair[LANGUAGES.index(language)], language)
-        given = (_Value(one, language) for one in values)
-        return english if text is english else text.format(*given)
+        if isinstance(said, str) and language == ENGLISH:
+            return english  # with its values in it, which may be anybody's: never a form again
+        text = said if isinstance(said, str) else said[LANGUAGES.index(language)]
+        return _typeset(text, language).format(*(_Value(one, language) for one in values))
     ends = [*re.finditer(r"(?<=\.) (?=[A-Z])", english)]
     for end in ends if len(ends) < _MOST_SENTENCES else ():
         first, rest = english[: end.start()], english[end.end() :]
@@ -448,7 +448,6 @@ def _coded(value: Any, language: str) -> str:
             return word(next(known, "values"), str(value), language)
 
 
-@cache
 def _typeset(text: str, language: str) -> str:
     """French sets a space before two-part marks (only in the catalogue's own words)."""
     if language != FRENCH:

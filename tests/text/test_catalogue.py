@@ -189,3 +189,16 @@ def test_every_name_in_the_details_of_an_event_has_its_words() -> None:
 @each("anybodys", [": is " * 20000, "of\n" + "A is required. " * 40 + "B"])
 def test_a_text_of_anybody_s_is_not_compared_with_forms_for_long(anybodys: str) -> None:
     assert catalogue.why(anybodys, catalogue.FRENCH) is None
+
+
+FORMS = [one for table in ("refusals", "faults", "findings") for one in TABLES[table] if "{" in one]
+
+
+@each("anybodys", ["{0}", "{x}", "{0.__class__}", "{", "}{"])
+@each("language", catalogue.LANGUAGES)
+def test_a_value_of_a_sentence_is_never_a_form_itself(anybodys: str, language: str) -> None:
+    for form in FORMS:
+        for said in (catalogue.why, catalogue.finding, catalogue.why, catalogue.finding):
+            plain = said(re.sub(r"\{\d\}", "PLAIN", form), language)
+            told = said(re.sub(r"\{\d\}", lambda _: anybodys, form), language)
+            assert told == (plain and plain.replace("PLAIN", anybodys)), form
