@@ -118,7 +118,10 @@ class Deliverer:
             except ReceiverFailed as failed:
                 failure, report.failed = str(failed), True
             notifications.end_delivery(ports, delivery, report)
-            self._count(report)
+            if (counts := self.gateway.counts) is not None:
+                counts.delivered("accepted", len(report.taken))
+                counts.delivered("refused", len(report.refused))
+                counts.delivered("failed", int(report.failed))
         except Exception as error:  # its lease ends, and the turn comes again
             failure = failure_place(error)
             self.stopping.wait(1.0)  # a log that is frozen, say, is not asked ten times a second
@@ -171,12 +174,6 @@ class Deliverer:
         until = delivery.cursor.leased_until
         longest = timedelta(seconds=MAIL_SECONDS)
         return until is not None and self.gateway.ports.now() + longest < until
-
-    def _count(self, report: DeliveryReport) -> None:
-        if self.gateway.counts is not None:
-            self.gateway.counts.delivered("accepted", len(report.taken))
-            self.gateway.counts.delivered("refused", len(report.refused))
-            self.gateway.counts.delivered("failed", int(report.failed))
 
     def _tell(self, receiver: Receiver | None, failure: str | None) -> None:
         """Say once what fails, and once that it goes on again."""

@@ -13,6 +13,7 @@ import os
 import socketserver
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
@@ -78,7 +79,12 @@ class Counts:
         """``process`` is one of the names of `casegate run --only`."""
         self._process = process
         self._children: dict[tuple[str, ...], Any] = {}
-        self._metrics = {name: _counter(name, *told) for name, told in _COUNTED.items()}
+        self._metrics = dict[str, Counter | Histogram]()
+        for name, (text, labels) in _COUNTED.items():
+            kind = partial(Histogram, buckets=_BUCKETS[name]) if name in _BUCKETS else Counter
+            self._metrics[name] = kind(
+                f"casegate_{name}", text, ("process", *labels), registry=None
+            )
 
     def began(self) -> None:
         """A worker of the process has started."""
@@ -146,13 +152,6 @@ _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 _BUCKETS = {"request_seconds": ANSWER_SECONDS, "write_seconds": WRITE_SECONDS}
 """What is measured in seconds, and by which bounds."""
-
-
-def _counter(name: str, text: str, labels: tuple[str, ...]) -> Counter | Histogram:
-    named = (f"casegate_{name}", text, ("process", *labels))
-    if name in _BUCKETS:
-        return Histogram(*named, registry=None, buckets=_BUCKETS[name])
-    return Counter(*named, registry=None)
 
 
 @dataclass(frozen=True)
@@ -299,7 +298,14 @@ def exposing(
 
     A socket file that a killed process left is replaced; owner and group may connect.
     """
-    server = _bound(address, _handler(make))
+    server: socketserver.BaseServer
+    if isinstance(address, Path):
+        if address.is_socket():
+            address.unlink()
+        server = _UnixServer(str(address), _handler(make))
+        address.chmod(0o660)
+    else:
+        server = _MetricsServer(address, _handler(make))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
     thread.start()
     try:
@@ -310,15 +316,3 @@ def exposing(
         server.server_close()
         if isinstance(address, Path):
             address.unlink(missing_ok=True)
-
-
-def _bound(
-    address: tuple[str, int] | Path, handler: type[BaseHTTPRequestHandler]
-) -> socketserver.BaseServer:
-    if not isinstance(address, Path):
-        return _MetricsServer(address, handler)
-    if address.is_socket():
-        address.unlink()
-    server = _UnixServer(str(address), handler)
-    address.chmod(0o660)
-    return server

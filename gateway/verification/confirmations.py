@@ -118,8 +118,11 @@ def _check_witnesses(
         confirming = [by.witness for size, by in largest.values() if size > entry]
         number = cosignature.count(confirming)
         facts += [
-            Fact("witnessed", {"log": log, "size": size, **_said(by)})
-            for _, (size, by) in sorted(largest.items())
+            Fact(
+                "witnessed",
+                {"log": log, "size": size, "witness": name, "at": format_timestamp(by.at)},
+            )
+            for name, (size, by) in sorted(largest.items())
         ]
         facts += [
             Fact("witness.wrong", {"log": log, "size": one.size, "witness": name})
@@ -153,10 +156,6 @@ def _largest(
             if size < one.size or by.at < before.at:
                 found[by.witness.name] = one.size, by
     return found
-
-
-def _said(by: Cosignature) -> dict[str, Any]:
-    return {"witness": by.witness.name, "at": format_timestamp(by.at)}
 
 
 # --- Time stamps ---

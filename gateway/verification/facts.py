@@ -209,13 +209,15 @@ class BundleFacts:
 
     def _recorded_elsewhere(self) -> Iterable[Fact]:
         """Return what the gateway that does not decide recorded beside what it repeats."""
+        decided = {one.document for one in self.receipts.moving}
         for log in self.following:
             for one in log.confirmed:
                 values = {"at": one.event["time"], "type": one.type, "entry": one.index}
                 values["other_log"] = log.log
+                sent = one.type == SENT and one.document in decided
                 if not one.allowed:
                     yield Fact("attempt", {**values, "result": one.event["result"]})
-                elif one.type not in MOVING and not self._is_taken_in(one):
+                elif not (one.type in MOVING or sent or one.details(ORIGINAL)):
                     yield Fact("event", values)
 
     def _decided_elsewhere(self) -> Iterable[Fact]:
@@ -223,11 +225,6 @@ class BundleFacts:
         for one in (one for log in (self.receipts, *self.following) for one in log.confirmed):
             for count, of in zip(one.details("peer_persons"), one.details(ORIGINAL), strict=False):
                 yield Fact("peer.persons", {"count": count, "log": of[0], "entry": one.index})
-
-    def _is_taken_in(self, one: VerifiedReceipt) -> bool:
-        """Tell whether the gateway that decides records an event, or is what it repeats."""
-        documents = {found.document for found in self.receipts.moving}
-        return bool(one.details(ORIGINAL)) or (one.type == SENT and one.document in documents)
 
     def _is_superseded(self, one: VerifiedReceipt) -> bool:
         """Tell whether a consultation was of a package that a later one had replaced by then."""

@@ -128,17 +128,15 @@ def _registration(
     if not isinstance(organisation, str) or not SLUG.fullmatch(organisation):
         raise ValueError("it names no organisation")
     issuer = _check(subject["proof"], declarations.POSSESSION, organisation, kid, {kid: key})
+    gateway = issuer.partition("/organisations/")[0]
     countersigned_by, checked = None, False
     countersignature = subject.get("countersignature")
     if countersignature is not None:
         countersigned_by = str(sd_jwt.read_unverified(countersignature).header.get("kid"))
-        keys = trust.of_gateway(issuer.partition("/organisations/")[0]).organisations.get(
-            organisation, {}
-        )
+        keys = trust.of_gateway(gateway).organisations.get(organisation, {})
         if countersigned_by in keys:
             _check(countersignature, declarations.KEY_SUCCESSION, organisation, kid, keys)
             checked = True
-    gateway = issuer.partition("/organisations/")[0]
     anchors, by = trust.of_gateway(gateway), approvals.deciding(confirmed, gateway, trust)
     lifted = bool(by) or (checked and (organisation, countersigned_by) not in anchors.vouched)
     return KeyRegistration(

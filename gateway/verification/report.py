@@ -291,9 +291,12 @@ def run_steps(
 
 def failed(kind: str, taken: Sequence[VerificationStep], failure: ValueError) -> VerificationReport:
     """The report of a verification in which a step failed."""
-    proof = failure.proof if isinstance(failure, VerificationFailed) else ()
     why = shorten(str(failure))
-    return VerificationReport(kind, tuple(taken), _code(failure), failure=why, proof=proof)
+    if isinstance(failure, VerificationFailed):
+        proof = failure.proof
+        return VerificationReport(kind, tuple(taken), failure.code, failure=why, proof=proof)
+    known = (code for each, code in _CODES if isinstance(failure, each))
+    return VerificationReport(kind, tuple(taken), next(known, Code.UNKNOWN_FORMAT), failure=why)
 
 
 @dataclass(frozen=True)
@@ -302,12 +305,6 @@ class InputFile:
 
     name: str
     data: bytes
-
-
-def _code(error: ValueError) -> Code:
-    if isinstance(error, VerificationFailed):
-        return error.code
-    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.UNKNOWN_FORMAT)
 
 
 def shorten(text: str) -> str:

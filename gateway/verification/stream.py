@@ -221,7 +221,12 @@ class StreamVerification:
         for place in self._places:
             inside, counted = place.index < size, place.stream_number <= self.head.stream_number
             if inside is not counted:
-                self._refuse_end(place)
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
+                    f"the gateway signed that {self.head.stream_number} is the last number among "
+                    f"{pluralise(size, 'entry')}, but entry {place.index} is number "
+                    f"{place.stream_number} ({place.name})",
+                )
         for before, after in pairwise(self._places):
             if before.index >= after.index:
                 raise report.VerificationFailed(
@@ -230,14 +235,6 @@ class StreamVerification:
                     f"{before.stream_number} (entry {before.index}) in the log",
                 )
         return f"the stream head covers the entries before entry {size}"
-
-    def _refuse_end(self, place: _StreamPosition) -> None:
-        raise report.VerificationFailed(
-            report.Code.CONTRADICTION,
-            f"the gateway signed that {self.head.stream_number} is the last number among "
-            f"{pluralise(self.head.checkpoint.size, 'entry')}, but entry {place.index} is number "
-            f"{place.stream_number} ({place.name})",
-        )
 
     def compare_roots(self) -> str:
         found = [SignedTree(head.checkpoint, head.note) for head in self._heads]

@@ -88,7 +88,8 @@ class _Both:
         """The moves of the one that follows are numbered as those of the one that decides, and in
         its order."""
         for decided, followed in self.repeated:
-            if _differ(followed, decided) or _numbers_differ(decided, followed):
+            numbers = decided.details("sequence"), followed.details("sequence")
+            if _differ(followed, decided) or (all(numbers) and numbers[0] != numbers[1]):
                 raise _contradiction(followed, decided)
         for (first, before), (second, after) in pairwise(self.repeated):
             if first.index > second.index:
@@ -149,11 +150,6 @@ def _differ(one: VerifiedReceipt, other: VerifiedReceipt) -> bool:
     kinds = {event.type for event in (one, other) if event.type in MOVING}
     said: Iterable[tuple[Any, Any]] = ((one.event.get(n), other.event.get(n)) for n in _SAME)
     return len(kinds) > 1 or any(None not in pair and pair[0] != pair[1] for pair in said)
-
-
-def _numbers_differ(one: VerifiedReceipt, other: VerifiedReceipt) -> bool:
-    numbers = one.details("sequence"), other.details("sequence")
-    return all(numbers) and numbers[0] != numbers[1]
 
 
 def _contradiction(one: VerifiedReceipt, other: VerifiedReceipt) -> VerificationFailed:
