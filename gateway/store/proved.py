@@ -132,6 +132,7 @@ class RowsProof:
         """Compare the registry."""
         before, digest = self._before, blake2b(key=self._salt, digest_size=16)
         for table in COMPARED:
+            digest.update(table.name.encode())
             for (row,) in self._work.stream(_rows_of(table).order_by(*table.primary_key)):
                 digest.update(row.encode())
         now, found = digest.hexdigest(), RegistryComparison(frozenset(), ())
@@ -158,7 +159,7 @@ class RowsProof:
                 for table in (tables.handoff, tables.case_file, tables.case_version)
                 for (case,) in self._work.stream(select(_TABLES[table]))
             }
-        start = before.size if before else 0
+        start = before.size if before else _FIRST
         changed = {key for key, one in now.items() if not before or before.cases.get(key) != one}
         if before:
             changed |= {row.case for row in self._work.rows(_TOLD_SINCE, {"start": start})}
@@ -199,10 +200,10 @@ class RowsProof:
         digest, was = blake2b(key=self._salt, digest_size=16), ""
         size = self._before.size if self._before else 0
         starts = sorted({size, *range(CHUNK, self._size, CHUNK)})
-        for start, end in pairwise((-_ANY, *starts, _ANY)):
+        for start, end in pairwise((_FIRST, *starts, _END)):
             if start == size:
                 was = digest.hexdigest()
-            ((together,),) = self._work.rows(_INDEX, {"start": start, "end": end})
+            ((together,),) = self._work.rows(_INDEX, {"start": start, "last": end - 1})
             digest.update((together or "").encode())
         return was, digest.hexdigest()
 
@@ -281,12 +282,12 @@ them."""
 _EDGE = select(tables.log_head.c.edge)
 _event = tables.log_event.c
 _NAMING = (_event.idx, _event.event, _event.handoff, _event.case_digest, _event.step_of)
-_ANY = 2**62
-"""What no index of the log reaches: rows before and after it count, too."""
-_INDEX = select(
+_FIRST, _END = -(2**63), 2**63
+"""What a column of whole numbers can hold, from and to: rows outside of the log count, too."""
+_INDEX = select(  # in whatever order a database joins them: in another, all is compared again
     func.aggregate_strings(
         select(_Together(*_NAMING).label("row"))
-        .where(_event.idx >= bindparam("start"), _event.idx < bindparam("end"))
+        .where(_event.idx.between(bindparam("start"), bindparam("last")))
         .order_by(_event.idx)
         .subquery()
         .c.row,
@@ -331,7 +332,7 @@ def _case(key: str, problems: list[str]) -> CaseKey | None:
 def _misfiled(work: SqlUnitOfWork, start: int) -> Iterator[str]:
     """A sentence for each event from a place on that the log's index finds by other than what its
     document says."""
-    while rows := work.rows(_FILED, {"start": start}):
+    while start < _END and (rows := work.rows(_FILED, {"start": start})):
         start = rows[-1].idx + 1
         for row in rows:
             with suppress(ValueError, LookupError, TypeError, AttributeError):

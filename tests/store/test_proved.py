@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import MetaData
 
 from gateway.kernel.ports import TransactionMode
+from gateway.store import tables
 from gateway.store.handoff_proof import HandoffComparison
 from gateway.store.proved import Proved
 from gateway.store.registry_proof import RegistryComparison
@@ -96,6 +98,19 @@ def test_the_logs_index_is_compared_part_by_part_and_no_entry_passes_unseen(
     before = proved(there.gateway)
     assert compared(there.gateway, whole)[1].index == whole.index  # in whatever parts
     there.change(f"UPDATE log_event SET case_digest = 'of another' WHERE idx = {at}")  # noqa: S608
+    found, _ = compared(there.gateway, before)
+    assert f"the entry {at} of the log is not found by what it says" in " ".join(found.sentences())
+
+
+@each("at", [-(2**63), -(2**62) - 1, 2**63 - 1])
+def test_an_event_beside_the_log_is_found_wherever_it_stands(at: int) -> None:
+    there = scene()
+    before = proved(there.gateway)
+    there.change(
+        "INSERT INTO log_event (idx, event, entry, at, words, document, nonce, disclosures)"  # noqa: S608
+        f" SELECT {at}, zeroblob(16), entry, at, words, document, nonce, disclosures"
+        " FROM log_event WHERE idx = 3"
+    )
     found, _ = compared(there.gateway, before)
     assert f"the entry {at} of the log is not found by what it says" in " ".join(found.sentences())
 
@@ -196,6 +211,17 @@ def test_a_changed_row_of_the_registry_that_was_proved_is_found(register):
     found, after = registry_of(register, before)
     assert found.differing == {("organisation", OFMIN)}
     assert registry_of(register, after)[0] == found  # until it is mended
+
+
+def test_rows_that_moved_to_a_table_of_the_same_form_are_found(register, monkeypatch):
+    pair = tables.person, tables.person.to_metadata(MetaData(), name="person_of_old")
+    monkeypatch.setattr("gateway.store.proved.COMPARED", pair)
+    register.store.change("CREATE TABLE person_of_old AS SELECT * FROM person")
+    register.store.change("DELETE FROM person_of_old")
+    _, before = registry_of(register)
+    register.store.change("INSERT INTO person_of_old SELECT * FROM person")
+    register.store.change("DELETE FROM person")
+    assert registry_of(register, before)[0] != WHOLE
 
 
 def test_a_change_of_the_registry_after_it_was_proved_is_made_again(register):
