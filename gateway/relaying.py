@@ -28,6 +28,7 @@ from gateway.client.mirror import PublicListener
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse, HttpTransport
 from gateway.config import Config
 from gateway.confirming import AGAIN, EVERY, UNCHANGED, cosign
+from gateway.domain.answers import BASELINE
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay
 from gateway.domain.peer import PeerPins
 from gateway.evidence import canonical
@@ -437,7 +438,8 @@ def pins_of(work: UnitOfWork, peer: str) -> PeerPins:
 class PeerState:
     """How a peer stands: until when the connection to it holds, where there is one; how many of its
     members are known, what waits for it, and how many entries were cosigned, of the log here and
-    of its own. ``unknown_here`` are the events that it knows, and that this gateway does not."""
+    of its own. ``unknown_here`` are the events that it knows, and that this gateway does not;
+    ``denied`` those of answers that every gateway follows, and that it does not tell."""
 
     peer: str
     status: str
@@ -446,6 +448,7 @@ class PeerState:
     members: int
     waiting: int
     unknown_here: Sequence[str]
+    denied: Sequence[str]
     failures: int
     next_attempt_at: datetime | None
     cosigned_there: int
@@ -457,7 +460,7 @@ def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -
     """How a peer stands; LookupError where its keys were not compared."""
     found, pins, states = work.organisations.get(peer), pins_of(work, peer), states_of(work, peer)
     size, at = work.confirmations.newest(WITNESSED, _witness(pins)) or (0, None)
-    marked = mark.of(pins.origin).read()
+    marked, told = mark.of(pins.origin).read(), work.relay.events_told(pins.origin)
     return PeerState(
         peer=peer,
         status=str(found.status) if found else "",
@@ -465,7 +468,8 @@ def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -
         diverged=bool(found and found.peer and found.peer.diverged),
         members=len(work.organisations.members_of(peer)),
         waiting=sum(one.lag for one in states),
-        unknown_here=sorted(work.relay.events_told(pins.origin).difference(understood())),
+        unknown_here=sorted(told.difference(understood())),
+        denied=sorted(BASELINE - told) if told else (),
         failures=max((one.cursor.failures for one in states), default=0),
         next_attempt_at=max(
             (one.cursor.next_at for one in states if one.cursor.next_at), default=None

@@ -77,6 +77,12 @@ def _peer(peer: "PeerState", now: datetime) -> Findings:
             f"the peer gateway {peer.peer} is of a later version, and knows events that this one "
             f"cannot follow: {', '.join(peer.unknown_here)}; upgrade this gateway",
         )
+    if peer.denied:
+        yield (
+            Level.WARNING,
+            f"the peer gateway {peer.peer} does not say that it follows {', '.join(peer.denied)}, "
+            "as every gateway must: ask its operator",
+        )
     ends = peer.certificate_until
     if ends is None:
         yield (

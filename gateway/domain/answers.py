@@ -723,6 +723,25 @@ _KINDS = (
 ANSWERS: Mapping[str, AnswerKind] = {kind.name: kind for kind in _KINDS}
 """Every kind of answer by its name in documents."""
 
+BASELINE = frozenset(
+    {
+        "handoff.accepted", "handoff.acknowledged", "handoff.applied", "handoff.called",
+        "handoff.closed", "handoff.correction_notified", "handoff.correction_proposed",
+        "handoff.declined", "handoff.delay_announced", "handoff.disputed",
+        "handoff.go_ahead_given", "handoff.lapsed", "handoff.outcome_reported",
+        "handoff.passed_on_by_law", "handoff.proposal_answered",
+        "handoff.recall_acknowledged", "handoff.recall_answered", "handoff.redirected",
+        "handoff.reissued", "handoff.retained", "handoff.update_omitted",
+        "handoff.withdrawn",
+    }
+)  # fmt: skip
+"""The events of the answers of version 0.2.0, which every gateway follows (docs/protocol/relay.md),
+whatever it says. Frozen: each later kind is not in it."""
+
+LATER = frozenset(kind.event for kind in _KINDS) - BASELINE
+"""Those of each later kind: its answer is not given where the other party's gateway does not know
+it yet."""
+
 PARTIES_ANSWERS = tuple(kind for kind in _KINDS if kind.author is not AnswerAuthor.GATEWAY)
 """Those that a party sends, each with an address and a command of its own."""
 

@@ -11,6 +11,7 @@ from gateway import relaying, wiring
 from gateway.client.enrolment import Enrolment
 from gateway.doctor import outside
 from gateway.doctor.reading import Examined
+from gateway.domain.answers import BASELINE
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.peer import PeerGateway, PeerPins
 from gateway.kernel.ports import TransactionMode
@@ -119,16 +120,16 @@ def test_a_peer_without_a_connection_is_shown_and_the_doctor_says_so(gw: Operato
     assert gw.type("peer", "check", "fr", "--home", gw.folder).exit_code == 1
 
 
-def test_the_doctor_says_where_a_peer_knows_events_that_are_not_known_here(gw: Operator) -> None:
+def test_the_doctor_says_which_events_a_peer_knows_alone_or_denies(gw: Operator) -> None:
     trust(gw)
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
         origin = VerificationKey.parse(INVITED.log_key).name
-        work.relay.tell_members(origin, 7, ["handoff.closed", "handoff.of_tomorrow"])
+        work.relay.tell_members(origin, 7, [*BASELINE - {"handoff.closed"}, "handoff.of_tomorrow"])
         work.commit()
     found = [sentence for _, sentence in outside.peers(Examined(gw.config, wiring.now()))]
-    assert [one for one in found if "cannot follow: handoff.of_tomorrow; upgrade" in one] == found[
-        :1
-    ]
+    alone, denied, _ = found
+    assert "cannot follow: handoff.of_tomorrow; upgrade" in alone
+    assert "does not say that it follows handoff.closed, as every gateway must" in denied
 
 
 def test_a_check_tells_line_by_line_what_works_and_once_why_some_was_not_tried(

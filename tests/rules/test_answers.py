@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.cedar import policy_folder
-from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
+from gateway.domain.answers import BASELINE, PARTIES_ANSWERS, AnswerKind
 from gateway.domain.handoff import OPEN
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,6 +37,12 @@ def test_the_page_of_documents_has_each_kind_of_answer_with_its_fields_and_its_e
         said = rest.partition("\n")[0]
         assert [one.name for one in kind.fields if f"`{one.name}`" not in said] == [], kind.name
         assert f"`.{kind.event.partition('.')[2]}`" in page
+
+
+def test_the_page_of_the_relay_has_each_answer_that_every_gateway_follows():
+    page = (DOCS / "protocol" / "relay.md").read_text(encoding="utf-8")
+    said = page.partition("**Every gateway follows")[2].partition("The list")[0]
+    assert [one for one in sorted(BASELINE) if f"`.{one.partition('.')[2]}`" not in said] == []
 
 
 def test_the_page_of_the_policies_names_each_answer_of_a_rule_that_permits_several():

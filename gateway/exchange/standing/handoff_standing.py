@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerAuthor
+from gateway.domain.answers import LATER, AnswerAuthor
 from gateway.domain.case import Case
 from gateway.domain.duty import holds_copies
 from gateway.domain.handoff import Handoff
@@ -63,14 +63,15 @@ def standing_of(context: RequestContext, handoff: UUID, *, checked: bool = True)
 
 
 def _unknown_there(context: RequestContext, handoff: Handoff) -> frozenset[str]:
-    """The answers that the gateway of the other party cannot follow, by what it told; where it told
-    nothing, none."""
+    """The answers of later kinds that the gateway of the other party did not tell that it follows:
+    no others, for nothing proves what it tells, and by less it would keep our members from acts."""
+    if not LATER:
+        return LATER
     parties = map(OrganisationName, (handoff.originator, handoff.recipient))
     home = next((context.see(one.peer) for one in parties if one.peer), None)
     if home is None or home.peer is None:
         return frozenset()
-    known = context.work.relay.events_told(home.peer.pins.origin)
-    return frozenset(one.event for one in ANSWERS.values()) - known if known else frozenset()
+    return LATER - context.work.relay.events_told(home.peer.pins.origin)
 
 
 def stored_standing(
