@@ -1,33 +1,26 @@
 """Rows are held against the log; what differs is out of service until it does no more."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 
 from gateway.cedar import policy_digest, policy_folder
 from gateway.cedar.policy_tests import check_once
 from gateway.config import Config
-from gateway.domain.out_of_service import Entry, EntryKind
-from gateway.kernel.changes import Change
+from gateway.domain.out_of_service import EntryKind
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import load_secret
+from gateway.maintenance.out_of_service import kept_suspensions, put_out_of_service
 from gateway.maintenance.upkeep import Maintenance, TaskReport
 from gateway.registry.rebuild import Rebuild
 from gateway.store.proved import Proved, RowsProof
 from gateway.store.unit_of_work import SqlUnitOfWork
-from gateway.wiring import HEAD_KEY_FILE, GatewayRuntime
+from gateway.wiring import HEAD_KEY_FILE
 
 PROVED = "proved"
 """The file of what the last comparison found whole: beside the keys, for it tells ids of cases."""
-
-SUSPEND = "organisation.suspend"
-SUSPENSIONS = "suspensions"
-"""The folder of suspensions that a frozen log could not record: outside the database, which may be
-replaced by a newer one."""
 
 RESTS, LEAST_REST = 100, timedelta(minutes=1)
 """How long until the next comparison: so many times what the last one took, and no less."""
@@ -68,18 +61,6 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     upkeep.rows_differ = bool(found.sentences() or told)
     pause = max(LEAST_REST, RESTS * timedelta(seconds=monotonic() - began))
     return TaskReport((*found.sentences(), *told), pause=pause)
-
-
-def put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
-    with gateway.store.begin(TransactionMode.REGISTRY) as work:
-        work.organisations.put_out_of_service(entries)
-        work.commit()
-
-
-def kept_suspensions(gateway: GatewayRuntime) -> Iterator[tuple[Path, Change, str]]:
-    for file in sorted((gateway.config.folder / SUSPENSIONS).glob("*.json")):
-        kept = json.loads(file.read_bytes())
-        yield file, Change(SUSPEND, kept["organisation"], kept["values"]), kept["approval"]
 
 
 def proved_before(config: Config, now: datetime) -> Proved | None:

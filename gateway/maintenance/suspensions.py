@@ -11,7 +11,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from gateway.maintenance.comparison import SUSPENSIONS, kept_suspensions, put_out_of_service
+from gateway.maintenance.out_of_service import SUSPENSIONS, kept_suspensions, put_out_of_service
 from gateway.maintenance.upkeep import Maintenance, TaskReport
 from gateway.wiring import GatewayRuntime
 

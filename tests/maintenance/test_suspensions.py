@@ -2,7 +2,7 @@
 
 from gateway import wiring
 from gateway.kernel.ports import TransactionMode
-from gateway.maintenance.comparison import SUSPENSIONS
+from gateway.maintenance.out_of_service import SUSPENSIONS
 from gateway.maintenance.timetable import TIMETABLE
 from gateway.maintenance.upkeep import Maintenance
 from gateway.wiring import IssuingAuthority

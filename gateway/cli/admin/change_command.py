@@ -35,9 +35,9 @@ def change_registry(
         except LogFrozen as frozen:
             if not isinstance(reached, HostRegistry) or frozen.recorded is not None:
                 raise
-            from gateway.maintenance import comparison, suspensions  # noqa: PLC0415 - of the server
+            from gateway.maintenance import out_of_service, suspensions  # noqa: PLC0415 - of the server
 
-            if action != comparison.SUSPEND:  # any other change has to wait
+            if action != out_of_service.SUSPEND:  # any other change has to wait
                 raise
             (signed, *_) = approvals(session, reached.gateway, change)
             suspensions.keep_suspension(reached.gateway, change, signed)
