@@ -154,7 +154,7 @@ def _listen(config: Config, part: str) -> NoReturn:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    from gateway.doctor.kept import keep_findings
+    from gateway.doctor.findings import keep_findings
     from gateway.maintenance import process
 
     alarm = logging.getLogger("casegate.maintain").warning

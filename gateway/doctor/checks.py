@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import Config
+from gateway.doctor.administrators import administrators, waiting
 from gateway.doctor.certificates import certificates, console
 from gateway.doctor.databases import database, schema, servers
-from gateway.doctor.host import backups, clock, disk, permissions, rehearsal, settings
+from gateway.doctor.host import backups, clock, disk, permissions, policies, rehearsal, settings
 from gateway.doctor.keys import case_keys, issuing_key, signing_keys
-from gateway.doctor.log import handoffs, log, policies, registry, whole_log
-from gateway.doctor.outside import confirmations, notifications, peers
-from gateway.doctor.people import administrators, due, log_holds, waiting
+from gateway.doctor.log import handoffs, log, log_holds, registry, whole_log
+from gateway.doctor.outside import confirmations, due, notifications, peers
 from gateway.doctor.reading import Examined, Findings, OlderTables, Told
 from gateway.domain import refusals
 from gateway.domain.health import Finding, Level

@@ -1,4 +1,4 @@
-"""The host and the folder: settings, who can read what, clock, backups, room on disk."""
+"""The host and the folder: settings, policies, who can read what, clock, backups, room on disk."""
 
 import ctypes
 import shutil
@@ -13,6 +13,7 @@ from gateway.doctor.reading import Examined, Findings, minute
 from gateway.domain.health import Level
 from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event
+from gateway.maintenance.comparison import policies_held
 from gateway.maintenance.health import BACKUPS, REHEARSAL, last_backup
 from gateway.store.log_integrity import newest_document
 
@@ -39,6 +40,15 @@ def settings(gateway: Examined) -> Findings:
         )
     else:
         yield Level.OK, f"the settings of {gateway.config.name} can be read"
+
+
+def policies(gateway: Examined) -> Findings:
+    """Tell whether the rules hold in all their cases."""
+    held, problems = policies_held(gateway.proved)
+    for problem in problems:
+        yield Level.ERROR, f"a policy test fails: {problem}"
+    for rules, cases in held.values():
+        yield Level.OK, f"{rules} rules hold in {cases} cases"
 
 
 def permissions(gateway: Examined) -> Findings:

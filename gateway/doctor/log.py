@@ -1,4 +1,4 @@
-"""The log: whether it continues what was signed, and rows and policies are as it says."""
+"""The log: whether it continues what was signed, whether rows are as it says; its holds."""
 
 from contextlib import closing
 
@@ -6,10 +6,10 @@ from gateway import keys, wiring
 from gateway.config import Config
 from gateway.doctor.reading import Examined, Findings
 from gateway.domain import refusals
-from gateway.domain.health import Level
+from gateway.domain.health import Level, missed_reviews
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.ledger.note import NoteError, open_checkpoint
-from gateway.maintenance.comparison import policies_held, rows_proof
+from gateway.maintenance.comparison import rows_proof
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 
 
@@ -87,10 +87,13 @@ def handoffs(gateway: Examined) -> Findings:
         yield Level.OK, "cases and handoffs are what the log and their documents say"
 
 
-def policies(gateway: Examined) -> Findings:
-    """Tell whether the rules hold in all their cases."""
-    held, problems = policies_held(gateway.proved)
-    for problem in problems:
-        yield Level.ERROR, f"a policy test fails: {problem}"
-    for rules, cases in held.values():
-        yield Level.OK, f"{rules} rules hold in {cases} cases"
+def log_holds(gateway: Examined) -> Findings:
+    """Return what suspends the terms of the log, and whether it was looked at in time."""
+    with gateway.read_rows() as work:
+        holds = work.log_terms.holds()
+    today = gateway.now.astimezone(gateway.config.civil_time_zone).date()
+    missed = missed_reviews(holds, today)
+    for sentence in missed:
+        yield Level.WARNING, sentence
+    if not missed:
+        yield Level.OK, f"log holds in force: {len(holds)}; none waits for its review"

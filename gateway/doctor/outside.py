@@ -1,4 +1,4 @@
-"""Who is called, and does not answer: receivers, those who confirm the log, peer gateways."""
+"""Who does not answer: late members, receivers, those who confirm the log, peer gateways."""
 
 from contextlib import closing
 from datetime import datetime
@@ -6,14 +6,36 @@ from typing import TYPE_CHECKING
 
 from gateway import confirming
 from gateway.doctor.certificates import SOON
-from gateway.doctor.reading import Examined, Findings
+from gateway.doctor.reading import Examined, Findings, minute
+from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.health import Level
 from gateway.domain.notification import DeliveryWay
+from gateway.domain.worklist import number_of
 from gateway.registry import witnessing
 from gateway.store.high_water_mark import open_mark
 
 if TYPE_CHECKING:
     from gateway.relaying import PeerState
+
+
+def due(gateway: Examined) -> Findings:
+    """Tell whether parties of handoffs are late, and maintenance looks after it."""
+    with gateway.read_rows() as work:
+        overdue, clock = work.duties.overdue(gateway.now), work.duties.clock()
+    if clock is not None and gateway.now - clock.swept_at > LONGEST_PAUSE:
+        yield (
+            Level.WARNING,
+            f"nothing is reminded of since {minute(clock.swept_at)}: start maintenance",
+        )
+    if overdue:
+        search = "casegate audit search --action handoff.mark_overdue"
+        yield (
+            Level.WARNING,
+            f"duties of members overdue: {number_of(overdue)}; telephone them; `{search}` tells an "
+            "auditor who owes",
+        )
+    else:
+        yield Level.OK, "no duty of a member is overdue"
 
 
 def confirmations(gateway: Examined) -> Findings:

@@ -44,7 +44,7 @@ class Maintenance:
 
     ``timetable`` is what is done, in the order of one step (`gateway.maintenance.timetable`).
     ``show`` is given the gateway's state every few seconds; ``examine`` keeps what is found about
-    it (`gateway.doctor.kept`).
+    it (`gateway.doctor.findings`).
     """
 
     gateway: GatewayRuntime

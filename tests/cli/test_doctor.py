@@ -8,7 +8,7 @@ import pytest
 from gateway.doctor import databases, keys, log
 from gateway.maintenance.health import BACKUPS, REHEARSAL, note_backup
 from tests.doctor.conftest import synchronised
-from tests.doctor.test_people import add_bernard
+from tests.doctor.test_administrators import add_bernard
 from tests.operating import Operator, execute
 
 __all__ = ["synchronised"]

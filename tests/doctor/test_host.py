@@ -1,15 +1,24 @@
-"""The doctor tells what is wrong with folder, clock, backups and disk."""
+"""The doctor tells what is wrong with folder, policies, clock, backups and disk."""
 
+import shutil
 from collections import namedtuple
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from gateway import wiring
+from gateway.cedar import policy_folder
 from gateway.doctor import host
+from gateway.doctor.checks import run_checks
 from gateway.domain.health import Level
+from gateway.maintenance import comparison
+from gateway.maintenance.comparison import PROVED, compare_registry
 from gateway.maintenance.health import BACKUPS, note_backup
+from gateway.maintenance.timetable import TIMETABLE
+from gateway.maintenance.upkeep import Maintenance
 from tests.doctor.finding import sentences
 from tests.operating import Operator
 
@@ -65,3 +74,33 @@ def test_little_room_is_told(
     usage = SimpleNamespace(disk_usage=lambda folder: Usage(free, 0, free))
     monkeypatch.setattr(host, "shutil", usage)
     assert "free at" in sentences(gw, "disk", level)
+
+
+@pytest.mark.parametrize("problems", [(), ("R1 has no case",)])
+def test_policies_are_tried_again_unless_maintenance_found_these_whole(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problems: tuple[str, ...]
+) -> None:
+    folder = shutil.copytree(policy_folder(), tmp_path / "policies")
+    tried = list[str]()
+
+    def check(_: Path, digest: str) -> SimpleNamespace:
+        tried.append(digest)
+        return SimpleNamespace(problems=problems, policies=7, cases=9)
+
+    monkeypatch.setattr(comparison, "policy_folder", lambda: folder)
+    monkeypatch.setattr(comparison, "check_once", check)
+    (gw.folder / PROVED).unlink(missing_ok=True)
+    with closing(wiring.connect(gw.config)) as gateway:
+        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
+        compare_registry(upkeep, wiring.now())
+    told = "R1 has no case" if problems else "7 rules hold in 9 cases"
+    level = Level.ERROR if problems else Level.OK
+    assert told in sentences(gw, "policies", level)
+    assert len(tried) == (2 if problems else 1)
+    tried.clear()
+    list(run_checks(gw.config, wiring.now(), tell=lambda done, of: None))
+    (folder / "tests/more.json").write_text("[]")
+    assert told in sentences(gw, "policies", level)
+    monkeypatch.setattr("gateway.cedar.version", lambda name: "another")
+    assert told in sentences(gw, "policies", level)
+    assert len(set(tried)) == len(tried) == 3

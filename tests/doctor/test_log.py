@@ -1,24 +1,17 @@
-"""The doctor tells where log, mark, keys and policies do not agree."""
+"""The doctor tells where log, mark and keys do not agree, and which hold was not reviewed."""
 
-import shutil
-from contextlib import closing
-from pathlib import Path
-from types import SimpleNamespace
+from datetime import timedelta
 
 import pytest
 
 from gateway import wiring
-from gateway.cedar import policy_folder
-from gateway.doctor.checks import run_checks
 from gateway.domain.health import Level
 from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.keys import KeyPurpose, generate_key, write_key
-from gateway.maintenance import comparison
-from gateway.maintenance.comparison import PROVED, compare_registry
-from gateway.maintenance.timetable import TIMETABLE
-from gateway.maintenance.upkeep import Maintenance
-from tests.doctor.finding import sentences
+from tests.doctor.finding import findings, sentences, the
 from tests.operating import NEW, Operator
+
+DAY = timedelta(days=1)
 
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
@@ -52,31 +45,12 @@ def test_a_mark_that_does_not_answer_is_an_error(
     assert "see [high_water_mark] url" in sentences(gw, "log", Level.ERROR)
 
 
-@pytest.mark.parametrize("problems", [(), ("R1 has no case",)])
-def test_policies_are_tried_again_unless_maintenance_found_these_whole(
-    gw: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problems: tuple[str, ...]
-) -> None:
-    folder = shutil.copytree(policy_folder(), tmp_path / "policies")
-    tried = list[str]()
-
-    def check(_: Path, digest: str) -> SimpleNamespace:
-        tried.append(digest)
-        return SimpleNamespace(problems=problems, policies=7, cases=9)
-
-    monkeypatch.setattr(comparison, "policy_folder", lambda: folder)
-    monkeypatch.setattr(comparison, "check_once", check)
-    (gw.folder / PROVED).unlink(missing_ok=True)
-    with closing(wiring.connect(gw.config)) as gateway:
-        upkeep = Maintenance(gateway, wiring.IssuingAuthority(gw.config), TIMETABLE)
-        compare_registry(upkeep, wiring.now())
-    told = "R1 has no case" if problems else "7 rules hold in 9 cases"
-    level = Level.ERROR if problems else Level.OK
-    assert told in sentences(gw, "policies", level)
-    assert len(tried) == (2 if problems else 1)
-    tried.clear()
-    list(run_checks(gw.config, wiring.now(), tell=lambda done, of: None))
-    (folder / "tests/more.json").write_text("[]")
-    assert told in sentences(gw, "policies", level)
-    monkeypatch.setattr("gateway.cedar.version", lambda name: "another")
-    assert told in sentences(gw, "policies", level)
-    assert len(set(tried)) == len(tried) == 3
+def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -> None:
+    review = (wiring.now() + 10 * DAY).date().isoformat()
+    gw.done("log-hold", "set", "--reference", "12/345", "--review-on", review)
+    assert "log holds in force: 1;" in the(findings(gw), "log_holds", Level.OK)
+    (hold,) = gw.told("log-hold", "list", persons=())["items"]
+    assert (hold["reference"], hold["review_missed"]) == ("12/345", False)
+    assert hold["log_hold"] in the(findings(gw, 12 * DAY), "log_holds", Level.WARNING)
+    gw.done("log-hold", "end", hold["log_hold"], "--reason", "closed")
+    assert "log holds in force: 0;" in the(findings(gw, 12 * DAY), "log_holds", Level.OK)

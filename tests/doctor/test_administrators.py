@@ -1,16 +1,11 @@
-"""The doctor tells what administrators and members owe, or have to decide."""
+"""The doctor tells whether administrators are enough, where their keys are, what waits for them."""
 
 from datetime import timedelta
 from pathlib import Path
 
-from gateway import wiring
-from gateway.domain import duty
-from gateway.domain.duty import DutyKind
 from gateway.domain.health import Level
-from gateway.kernel.ports import TransactionMode
 from tests.doctor.finding import findings, sentences, the
 from tests.operating import ISSUER, Operator
-from tests.store.samples import case, handoff
 
 DAY = timedelta(days=1)
 
@@ -41,17 +36,6 @@ def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path:
     assert "2 administrators" in sentences(gw, "administrators", Level.WARNING)
 
 
-def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -> None:
-    review = (wiring.now() + 10 * DAY).date().isoformat()
-    gw.done("log-hold", "set", "--reference", "12/345", "--review-on", review)
-    assert "log holds in force: 1;" in the(findings(gw), "log_holds", Level.OK)
-    (hold,) = gw.told("log-hold", "list", persons=())["items"]
-    assert (hold["reference"], hold["review_missed"]) == ("12/345", False)
-    assert hold["log_hold"] in the(findings(gw, 12 * DAY), "log_holds", Level.WARNING)
-    gw.done("log-hold", "end", hold["log_hold"], "--reason", "closed")
-    assert "log holds in force: 0;" in the(findings(gw, 12 * DAY), "log_holds", Level.OK)
-
-
 def test_what_waits_for_administrators_is_counted(gw: Operator) -> None:
     assert "nothing waits" in the(findings(gw), "waiting", Level.OK)
     admission = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR")
@@ -60,18 +44,3 @@ def test_what_waits_for_administrators_is_counted(gw: Operator) -> None:
     told = the(findings(gw), "waiting", Level.OK)
     assert "1 proposals and 0 organisations" in told
     assert "casegate admin waiting" in told
-
-
-def test_duties_that_are_overdue_are_a_warning(gw: Operator) -> None:
-    assert "no duty" in sentences(gw, "due", Level.OK)
-    file, version = case()
-    offered, offer = handoff(file, due_at=None)
-    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
-        now = gateway.ports.now()
-        owed = duty.begin(offered, DutyKind.ANSWER, gateway.ports.new_id(), now, now + DAY)
-        work.cases.add(file, version)
-        work.handoffs.add(offered, offer)
-        work.duties.add(owed)
-        work.commit()
-    assert "no duty" in sentences(gw, "due", Level.OK)
-    assert "duties of members overdue: 1" in sentences(gw, "due", Level.WARNING, 2 * DAY)

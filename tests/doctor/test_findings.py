@@ -7,7 +7,7 @@ import pytest
 
 from gateway import wiring
 from gateway.doctor.checks import CHECKS
-from gateway.doctor.kept import keep_findings
+from gateway.doctor.findings import keep_findings
 from gateway.domain.health import RUNBOOKS, Finding, Level
 from gateway.kernel.ports import TransactionMode
 from gateway.maintenance.timetable import TIMETABLE
@@ -29,7 +29,7 @@ def kept(gw: Operator, later: timedelta = timedelta()) -> list[Finding]:
 def test_maintenance_keeps_what_is_found_without_the_long_comparisons(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.doctor.kept.listeners_run_as", set)
+    monkeypatch.setattr("gateway.doctor.findings.listeners_run_as", set)
     found = kept(gw)
     assert {one.__name__ for one in CHECKS} - {one.check for one in found} == {
         "registry",
