@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.client import documents, evidence_checks
 from gateway.client.confirmed_log import ConfirmedLog
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import DocumentSigner, require
+from gateway.client.documents import require
 from gateway.client.errors import (
     ClientError,
     InvalidArgument,
@@ -22,6 +22,7 @@ from gateway.client.errors import (
 )
 from gateway.client.local_state import ReadPublicTile
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
+from gateway.client.signing import DocumentSigner
 from gateway.domain.case import case_from_claims
 from gateway.domain.handoff import RecallCode
 from gateway.domain.organisation import SLUG

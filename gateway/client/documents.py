@@ -1,4 +1,4 @@
-"""Signed documents: those in the gateway's answers verified, the member's own ones signed.
+"""The signed documents in the gateway's answers, each verified.
 
 A gateway that attests signs on behalf of the member. So the client reads each document that comes
 back, and refuses an offer or an answer that differs from the request.
@@ -7,13 +7,13 @@ back, and refuses an offer or an answer that differs from the request.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
+from gateway.client.errors import EvidenceMismatch, KeyNotHeld, raising
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
@@ -21,14 +21,13 @@ from gateway.domain.case import conditions, repeats
 from gateway.domain.course import Course, fold
 from gateway.domain.handoff import KEPT, RETURNED, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.mandate import format_competence
-from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW, SUCCESSION_TYP
 from gateway.evidence.handoff_moves import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, Unsigned
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.verification import chain
 from gateway.verification.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
 from gateway.verification.trust import (
@@ -644,76 +643,3 @@ def require(holds: bool, otherwise: str) -> None:
     """Raise EvidenceMismatch with this message unless a check ``holds``."""
     if not holds:
         raise EvidenceMismatch(f"{otherwise}: {_ADVICE}")
-
-
-class DocumentSigningKey(Signer, Protocol):
-    """A document key of the member, such as `gateway.keys.load_key` reads."""
-
-    def public_jwk(self) -> dict[str, str]:
-        """The public half."""
-
-
-@dataclass(frozen=True)
-class DocumentSigner:
-    """Who signs: the organisation at its gateway, its key, its clock, ids and randomness."""
-
-    issuer: str
-    organisation: str
-    key: Signer
-    now: Callable[[], datetime]
-    ids: Callable[[], UUID]
-    random: Callable[[int], bytes]
-
-    def case(self, asked: Mapping[str, Any]) -> SdJwt:
-        """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
-        content = {name: value for name, value in asked["content"].items() if value != []}
-        persons = {
-            name: asked[name] for name in handoff_documents.PERSONS if asked.get(name) is not None
-        }
-        try:
-            document, verified = handoff_documents.issue_case(self.heading(), content, persons)
-        except KeyError as lacking:
-            raise InvalidCase(
-                f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
-            ) from None
-        except (TypeError, AttributeError):
-            raise InvalidCase("the case has a value of another type than its profile") from None
-        signed = handoff_documents.request_in(verified)["content"]
-        if beyond := sorted(name for name in content if signed.get(name) != content[name]):
-            raise InvalidCase(
-                f"the case has what its profile does not have, in {', '.join(beyond)}"
-            )
-        return document
-
-    def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
-        """Sign an offer of what was previewed and checked, or an update, which repeats the terms of
-        its handoff."""
-        before = previewed.updates.claims if previewed.updates else None
-        ends = _time(asked.get("expires_at"))
-        if before and ends is None and before.expires_at is not None:
-            ends = datetime.fromtimestamp(before.expires_at, UTC)
-        return handoff_documents.issue_offer(
-            self.heading(previewed.audience),
-            handoff=before.handoff if before else asked["handoff"],
-            to={**previewed.to, "organisation": previewed.to["organisation"].partition("@")[0]},
-            case_digest=previewed.case_digest,
-            disclosures=previewed.permitted_disclosures,
-            purpose=before.purpose if before else asked["purpose"],
-            expires_at=ends,
-            by=asked["by"],
-            note=asked.get("note"),
-            again=asked.get("again"),
-            country_reason=asked.get("country_reason"),
-            transfer_tool=previewed.transfer_tool,
-            updates=previewed.updates.digest if previewed.updates else None,
-            change=previewed.change,
-        )
-
-    def drafting(self, jti: UUID) -> "DocumentSigner":
-        """The same, whose one document, under this id, is a draft: nobody signed it yet."""
-        return replace(self, key=Unsigned(self.key.kid, self.key.alg), ids=lambda: jti)
-
-    def heading(self, audience: str | None = None) -> handoff_documents.Heading:
-        """Return what stands at the head of a document that is signed now, for a gateway."""
-        author, to = organisation_uri(self.issuer, self.organisation), audience or self.issuer
-        return handoff_documents.Heading(author, to, self.now(), self.ids(), self.key, self.random)

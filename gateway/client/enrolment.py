@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.client import errors, session
 from gateway.client.connection import PartnerConnection, read_administrators
-from gateway.client.documents import DocumentSigner
+from gateway.client.signing import DocumentSigner
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.enrolment import TOKEN, WAITING

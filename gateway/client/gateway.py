@@ -27,7 +27,6 @@ from gateway.client import errors
 from gateway.client.administration import Administration
 from gateway.client.connection import FETCHED, PartnerConnection, with_remote_members
 from gateway.client.directory import MemberKeys, StaffClient, SuccessionClient
-from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.enrolment import Runs
 from gateway.client.events import Auditing, Exports, NotificationClient
 from gateway.client.handoffs import Offers
@@ -35,6 +34,7 @@ from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
 from gateway.client.mirror import PublicLog
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
+from gateway.client.signing import DocumentSigner, DocumentSigningKey
 from gateway.client.transport import (
     AccessTokens,
     Assertions,
