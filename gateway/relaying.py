@@ -31,7 +31,6 @@ from gateway.confirming import AGAIN, EVERY, UNCHANGED, cosign
 from gateway.domain.answers import BASELINE
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay
 from gateway.domain.peer import PeerPins
-from gateway.evidence import canonical
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.exchange.relay import composing
 from gateway.exchange.relay.taking_in import understood
@@ -126,7 +125,7 @@ class PeerLine:
         }
         sent = HttpRequest("POST", "/relay/events", json.dumps(body).encode(), headers)
         reply = self._access.send(sent)
-        return reply.status, _members(reply)
+        return reply.status, reply.members
 
     def ask(self, path: str, **headers: str) -> HttpResponse:
         """Read something with the token."""
@@ -150,14 +149,6 @@ class PeerLine:
 
 def _never(_: float) -> NoReturn:
     raise AssertionError("nothing is waited for")
-
-
-def _members(reply: HttpResponse) -> dict[str, Any]:
-    with suppress(ValueError):
-        found = canonical.decode(reply.body)
-        if isinstance(found, dict):
-            return found
-    return {}
 
 
 _EVENT_TYPE = re.compile(r"[a-z_.]{1,60}")
@@ -303,7 +294,7 @@ class PeerRelay:
         reply = line.ask(f"/relay/members?size={marked.head.size}", **known)
         wrong: Sequence[str] = ()
         if reply.status != 304:
-            answer = _members(reply)
+            answer = reply.members
             told, known_there = answer.get("members"), answer.get("events")
             if reply.status != 200 or not isinstance(told, list):
                 raise NotHeard(f"it answers {reply.status}")

@@ -16,6 +16,7 @@ import pytest
 
 from gateway import relaying
 from gateway.client.errors import GatewayUnavailable
+from gateway.client.transport import HttpResponse
 from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
 from gateway.evidence import canonical
@@ -130,16 +131,16 @@ class Relay(PeerRelay):
 class Asking(PeerRelay):
     """A sender whose peer answers one thing about its members."""
 
-    reply: Any
+    reply: HttpResponse
 
     def _opened(self) -> PeerLine:
         return cast("PeerLine", SimpleNamespace(ask=lambda _, **__: self.reply))
 
 
-def answering(events: Any) -> Any:
+def answering(events: Any) -> HttpResponse:
     """The answer of a peer that shows no member, and knows some events."""
     body = canonical.encode({"members": [], "events": events})
-    return SimpleNamespace(status=200, body=body, headers={})
+    return HttpResponse(200, {}, body)
 
 
 @dataclass
@@ -224,7 +225,7 @@ def test_which_events_a_peer_knows_is_kept_as_it_answers_and_nothing_that_is_no_
         relay.reply = answering(told)
         relay.follow()
         assert known() == {one for one in told or () if str(one).startswith("handoff")}
-    relay.reply = SimpleNamespace(status=304, headers={})
+    relay.reply = HttpResponse(304, {}, b"")
     relay.follow()
 
 

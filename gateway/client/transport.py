@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -73,6 +73,15 @@ class HttpResponse:
     def media(self) -> str:
         """The media type without its parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of the body, where that is a JSON object; else none."""
+        try:
+            found = canonical.decode(self.body)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class ServerAddress(Protocol):
@@ -198,7 +207,7 @@ class HttpTransport:
 def _title(reply: HttpResponse) -> str:
     """Return what a problem is called, without what could move a terminal's cursor; else its
     status."""
-    title = _members(reply).get("title")
+    title = reply.members.get("title")
     readable = isinstance(title, str) and title.isprintable() and len(title) <= _LONGEST_TITLE
     return str(title) if readable else f"it answers {reply.status}"
 
@@ -369,7 +378,7 @@ class AccessTokens:
     def _ask(self) -> _Token:
         asked_at = self._now()
         reply = self._line.send_anew(self._question)
-        members = _members(reply)
+        members = reply.members
         if reply.status >= 500:
             detail = members.get("detail")
             reason = f": {detail}" if isinstance(detail, str) else ""
@@ -406,11 +415,3 @@ class AccessTokens:
 
 def _bearing(message: HttpRequest, token: str) -> HttpRequest:
     return replace(message, headers={**message.headers, "Authorization": f"Bearer {token}"})
-
-
-def _members(reply: HttpResponse) -> dict[str, object]:
-    try:
-        members = canonical.decode(reply.body)
-    except ValueError:
-        members = None
-    return members if isinstance(members, dict) else {}

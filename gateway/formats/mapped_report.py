@@ -255,10 +255,6 @@ def _tell(report: MappedReport, at: str, text: str) -> None:
     report.told.append(f"{label}: {checked(at, text)}.")
 
 
-def _note(report: MappedReport, at: str, _text: str) -> None:
-    report.note(at, "not carried: a person reads it in the report now")
-
-
 def _set_hash_type(report: MappedReport, _at: str, text: str) -> None:
     report.hash_type = text
 
@@ -291,7 +287,9 @@ _ABOUT: Mapping[str, Target] = {
     "matter": _add_matter,
     "told": _tell,
     "text": lambda report, at, text: report.add_text("fact", at, text),
-    "note": _note,
+    "note": lambda report, at, _: report.note(
+        at, "not carried: a person reads it in the report now"
+    ),
 }
 TARGETS: Mapping[str, Target] = {**_ITEMS, **_ABOUT}
 """What a field can become. Of a row the items come first, for the others are about them."""
