@@ -14,6 +14,7 @@ from gateway.ledger.note import VerificationKey
 from gateway.verification import listing, verifier
 from gateway.verification.trust import TrustAnchors
 from tests.casework import accepted, submitted
+from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read
 from tests.exchange.oversight.test_audit import AUDITOR, grant
 from tests.exchange.oversight.test_audit_topics import happened
@@ -127,6 +128,29 @@ def test_a_search_that_ended_before_the_log_goes_on_from_there(auditor, monkeypa
     assert done.headers["Location"].endswith("/month") is (place == MONTH)
     assert "/next" not in page.text
     assert auditor.post(path, {}).status_code == 403, "without a form of ours"
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_nobody_searches_on_for_the_reason_of_another_person(
+    hosted, auditor, monkeypatch, language
+):
+    monkeypatch.setattr(audit, "MOST_EVENTS", 3)
+    place = auditor.send(auditor.get("/audit"), "/audit", **SEARCH).headers["Location"]
+    path = f"{place}/next"
+    other = hosted.signed_in(AUDITOR, "agent-1", language)
+    page = other.get(place)
+    told = {
+        "en": ("Read by auditor-1.", "Reason: yearly check", "Another person made this search."),
+        "fr": ("Consulté par auditor-1.", "Motif : yearly check", "celle d’une autre personne."),
+    }
+    words = read(page)
+    assert [one for one in told[language] if one not in words] == []
+    assert path not in page.text
+    size = hosted.gateway.size()
+    done = other.post(path, {"csrf": hosted.sessions.find(cookie(other)).csrf(path)})
+    assert done.headers["Location"] == f"/audit?search={place.rpartition('/')[2]}"
+    assert done.headers["Location"] in page.text
+    assert hosted.gateway.size() == size, "nothing was searched"
 
 
 def test_months_lead_to_this_one_and_to_the_one_that_was_chosen(auditor):

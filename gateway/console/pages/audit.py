@@ -209,13 +209,17 @@ def show(search: UUID) -> str:
         last=found["pages"],
         ended=month.ended(told, g.language),
         of_case="case" in told["filters"],
+        told=told,
     )
 
 
 @pages.post("/audit/searches/<uuid:search>/next")
 def go_on(search: UUID) -> Response:
-    """Search on from where a search ended, with its purpose, reason and filters: another event."""
+    """Search on from where the person's own search ended, with its purpose, reason and filters:
+    another event. Another person is asked for theirs."""
     told = _summary(search)
+    if told["by"] != signed_in().person.name:
+        return make_response(redirect(f"/audit?search={search}", 303))
     if told["next"] is None:
         abort(409)
     same = {name: told[name] for name in ("reason_code", "reason", "filters", "next")}
