@@ -29,7 +29,7 @@ from tests import answers
 from tests.casework import OPENING, accepted, offered, submitted
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
 from tests.exchange.handoffs.test_retention import consult, has_copy, retain
-from tests.exchange.lifecycle.test_erasure import erased_in, heard
+from tests.exchange.lifecycle.test_before_erasure import erased_in, heard
 from tests.exchange.moving_mandates import DAY, agreed, carry_out, following
 from tests.exchange.standing.test_duties import MINUTE, TERM, sweep, told, urgent
 from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of

@@ -33,8 +33,9 @@ from tests.exchange.case.test_measures import (
 )
 from tests.exchange.handoffs.test_recalls import recalled, taken_back
 from tests.exchange.handoffs.updating import ADDED, held
-from tests.exchange.lifecycle.test_erasure import advanced, on_the_day
-from tests.exchange.lifecycle.test_erasure import wanted as earlier
+from tests.exchange.lifecycle.test_before_erasure import advanced
+from tests.exchange.lifecycle.test_before_erasure import wanted as earlier
+from tests.exchange.lifecycle.test_erasure import on_the_day
 from tests.exchange.moving_mandates import moved
 from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, enter_staff, fields_of
 

@@ -1,8 +1,6 @@
 """Erasure: by two persons or on the day, told as an event, and nothing opens afterwards."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,15 +20,12 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.retention import DpoAdvice
-from gateway.domain.staff import RegisterRole
 from gateway.evidence import canonical, receipt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, views
 from gateway.exchange.handoffs.views import HandoffQuery
-from gateway.exchange.lifecycle import before_erasure, erasure, worklist
-from gateway.exchange.lifecycle.before_erasure import EarlyErasure
+from gateway.exchange.lifecycle import erasure, worklist
 from gateway.exchange.oversight import audit
 from gateway.exchange.results import WorklistRow
 from gateway.kernel.changes import Change
@@ -58,7 +53,6 @@ from tests.founded import (
     OFMIN,
     Founded,
     caller,
-    enter_staff,
     fields_of,
     make_change,
     refused_on_record,
@@ -259,13 +253,13 @@ def test_no_version_brings_an_erasure_forward_and_no_case_begins_with_a_day_that
         submitted(gateway, marking={"erase_on": today.isoformat()})
 
 
-def _box(gateway, party, box, **asked):
+def in_box(gateway, party, box, **asked):
     where = {"box": box, "after": None, "limit": 10, "wanted": HandoffQuery(**asked)}
     return to_json(views.page(gateway.ports, caller(party), **where).items)
 
 
 def _boxes(gateway):
-    return [*_box(gateway, HOTLINE, "out"), *_box(gateway, OFMIN, "in")]
+    return [*in_box(gateway, HOTLINE, "out"), *in_box(gateway, OFMIN, "in")]
 
 
 def test_an_open_handoff_ends_with_its_case_and_the_lists_say_why(gateway):
@@ -274,7 +268,7 @@ def test_an_open_handoff_ends_with_its_case_and_the_lists_say_why(gateway):
     waiting = offered(gateway, case, again="test").result["handoff"]
     on_the_day(gateway)
     for party, box in ((OFMIN, "in"), (HOTLINE, "out")):
-        found = _box(gateway, party, box)
+        found = in_box(gateway, party, box)
         listed = {one["handoff"]: (one["state"], one["ended_by"]) for one in found}
         assert listed == dict.fromkeys((str(handoff), waiting), ("lapsed", "case_erased"))
 
@@ -384,7 +378,7 @@ def test_a_reader_with_an_interest_lists_the_other_handoffs_when_one_key_is_lost
     with pytest.raises(CaseKeysUnavailable):
         _boxes(gateway)  # its key is there: so none can be had now
     gateway.ports.keys.lost.add(key)
-    assert [one["handoff"] for one in _box(gateway, OFMIN, "in")] == [str(other)]
+    assert [one["handoff"] for one in in_box(gateway, OFMIN, "in")] == [str(other)]
     gateway.ports.keys.lost.clear()  # for the log's check, which reads what it sealed
 
 
@@ -423,143 +417,6 @@ def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
     assert erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole) == unused
     assert gateway.ports.keys.gone == {unused}
     assert erasure.destroy_orphan_keys(gateway.ports, unused, rows_are_whole) == unused
-
-
-# --- Two persons bring the erasure of their own case forward, on their DPO's advice (R10) ---
-
-
-@pytest.fixture
-def case(gateway):
-    """A case of the hotline that OFMIN accepted."""
-    enter_staff(gateway.ports.begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
-    made = submitted(gateway)
-    accepted(gateway, offered(gateway, made))
-    return made
-
-
-def wanted(gateway, days=1, **changes):
-    day = gateway.clock().date() + timedelta(days=days)
-    persons = ("agent-1", "approver-1", "dpo-1")
-    asked = EarlyErasure(*persons, DpoAdvice.FAVOURABLE, day, "a request of the person")
-    return replace(asked, **changes)
-
-
-def advanced(gateway, case, asked, **key):
-    return gateway.act(HOTLINE, before_erasure.advance_erasure, id_of(case), asked, **key)
-
-
-def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
-    asked = wanted(gateway, days=2)
-    written = advanced(gateway, case, asked, key="the same")
-    assert written.result["erase_on"] == asked.erase_on.isoformat()
-    said = json.loads(shown(written.receipt)["subject"])
-    named = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
-    assert {name: said[name] for name in named} == named
-    size = gateway.size()
-    assert advanced(gateway, case, asked, key="the same").result == written.result
-    assert gateway.size() == size
-    gateway.clock.advance(DAY)
-    assert erasure.erase_due(gateway.ports) == 0
-    gateway.clock.advance(DAY)
-    assert erasure.erase_due(gateway.ports) == 1
-
-
-def test_both_sides_read_the_earlier_day_and_who_holds_the_case_hears_of_the_day_alone(
-    gateway, case
-):
-    never = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
-    gateway.answer(ABROAD, answers.decline, never, "not ours")
-    asked = wanted(gateway, days=2)
-    advanced(gateway, case, asked)
-    (handoff,) = _box(gateway, OFMIN, "in")
-    held = views.look_up(gateway.ports, caller(OFMIN), UUID(handoff["handoff"]))
-    own = cases.look_up(gateway.ports, caller(HOTLINE), id_of(case))
-    assert held.erase_on == own.erase_on == asked.erase_on
-    heard = {who: gateway.types(who)[-1] for who in (OFMIN, ABROAD)}
-    assert heard == {OFMIN: "case.erasure_advanced", ABROAD: "handoff.declined"}
-    page = to_json(audit.stream(gateway.ports, caller(OFMIN), 0, 1000))
-    newest = json.dumps(page["events"][-1])
-    assert "dpo-1" not in newest
-    assert "a request of the person" not in newest
-
-
-@pytest.mark.parametrize(
-    "changes", [{"days": 0}, {"days": 5000}, {"by": "dpo-1"}, {"dpo": "agent-1"}]
-)
-def test_the_day_is_between_tomorrow_and_that_of_before_and_a_dpo_decides_nothing(
-    gateway, case, changes
-):
-    with pytest.raises(ValidationFailed):
-        advanced(gateway, case, wanted(gateway, **changes))
-
-
-@pytest.mark.usefixtures("case")
-def test_on_the_earlier_day_a_holder_opens_nothing_before_the_erasure_is_done(gateway):
-    other = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, other))
-    advanced(gateway, other, wanted(gateway))
-    assert consulted(gateway, handoff).result
-    gateway.clock.advance(DAY)
-    gateway.refused(WrongState, OFMIN, package_consultation.consult, handoff, OPENING)
-
-
-def test_one_person_does_not_do_it(gateway, case):
-    asked = id_of(case), wanted(gateway, by="approver-1")
-    gateway.denied("R10.early_erasure.own", HOTLINE, before_erasure.advance_erasure, *asked)
-
-
-def test_no_version_puts_it_off_again_and_one_that_repeats_it_is_no_news(gateway, case):
-    asked = wanted(gateway, days=9)
-    advanced(gateway, case, asked)
-    again = revised(gateway, case, marking={"erase_on": asked.erase_on.isoformat()})
-    assert gateway.types(OFMIN)[-1] == "case.erasure_advanced"
-    later = gateway.clock().date() + timedelta(days=500)
-    revised(gateway, again, marking={"erase_on": later.isoformat()})
-    assert gateway.case(id_of(case)).erase_on == asked.erase_on
-
-
-# --- Holders hear of erasures 14 days and a day before: once for each day, with the number ---
-
-
-def erased_in(gateway, days):
-    """A case of the hotline that is erased in so many days."""
-    day = gateway.clock().date() + timedelta(days=days)
-    return submitted(gateway, marking={"erase_on": day.isoformat()})
-
-
-def heard(gateway, organisation):
-    """What an organisation heard of erasures: before which day, and how many."""
-    found = [told(one) for one in streamed(gateway, organisation, "erasure.announced")]
-    return [(one["erase_before"], int(one["handoffs"])) for one in found]
-
-
-def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
-    last = (gateway.clock().date() + timedelta(days=21)).isoformat()
-    first, _ = (accepted(gateway, offered(gateway, erased_in(gateway, 20))) for _ in range(2))
-    offered(gateway, erased_in(gateway, 20), to=ABROAD)
-    retained = accepted(gateway, offered(gateway, erased_in(gateway, 20)))
-    gateway.answer(OFMIN, answers.retain, retained, legal_basis="art. 230-8 CPP")
-    before_erasure.announce(gateway.ports)
-    assert heard(gateway, OFMIN) == []
-    gateway.clock.advance(timedelta(days=6))
-    for _ in range(2):
-        before_erasure.announce(gateway.ports)
-        assert heard(gateway, OFMIN) == [(last, 2)]
-    gateway.clock.advance(timedelta(days=13))
-    before_erasure.announce(gateway.ports)
-    assert heard(gateway, OFMIN) == [(last, 2)] * 2
-    assert gateway.arrived(first) == {OFMIN: ["erasure.announced"] * 2}, "until it is seen"
-    assert heard(gateway, ABROAD) == heard(gateway, HOTLINE) == []
-
-
-def test_a_box_lists_what_is_erased_before_a_day(gateway):
-    soon = accepted(gateway, offered(gateway, erased_in(gateway, 10)))
-    accepted(gateway, offered(gateway, erased_in(gateway, 30)))
-    day = gateway.clock().date() + timedelta(days=11)
-    for box, organisation in (("in", OFMIN), ("out", HOTLINE)):
-        found = _box(gateway, organisation, box, erase_before=day)
-        assert [one["handoff"] for one in found] == [str(soon)]
-        assert _box(gateway, organisation, box, erase_before=day - DAY) == []
 
 
 # --- What an erasure leaves to do ---

@@ -22,7 +22,8 @@ from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import accepted, consulted, offer_of, offered, revised, submitted, updated
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, recalled
-from tests.exchange.lifecycle.test_erasure import erased_in, on_the_day, streamed
+from tests.exchange.lifecycle.test_before_erasure import erased_in
+from tests.exchange.lifecycle.test_erasure import on_the_day, streamed
 from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
 
 
