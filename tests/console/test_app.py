@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway import console as package
 from gateway.console.app import HEADERS
-from tests.console.browsing import OFFICER, Console, form
+from tests.console.browsing import Console, cookie, form
 from tests.each import each
 
 TEMPLATES = Path(package.__file__).parent / "templates"
@@ -54,10 +54,11 @@ REFUSED = [
 @each("headers", REFUSED)
 def test_a_form_of_another_page_is_refused_and_signs_nobody_out(browser, headers):
     browser.sign_in()
-    fields = {"csrf": browser.console.sessions.of(OFFICER)[0].csrf("/logout")}
+    fields = {"csrf": browser.console.sessions.find(cookie(browser)).csrf("/logout")}
     assert browser.post("/logout", fields, **headers).status_code == 403
     assert browser.post("/language", {"language": "fr"}, **headers).status_code == 403
     assert browser.get("/me").status_code == 200
+    assert browser.post("/logout", fields).status_code == 303, "of our own page it is taken"
 
 
 def test_a_browser_that_sends_no_fetch_metadata_may_sign_out(browser):
