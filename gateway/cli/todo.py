@@ -101,7 +101,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Return what waits, with whom and about what; who works on it."""
     row, kind = rows[0], str(rows[0]["kind"])
     about = None if row["about"] is None else wording.code("about", row["about"])
-    what = wording.code("waits", kind).format(about=about)
+    what = wording.code("waits", kind).replace("{about}", str(about))
     if row["arrived"] and kind != DutyKind.ANNOUNCEMENT:
         told = Counter(wording.code("arrived", one["arrived"]) for one in rows)
         counted = (say("times", what=one, number=n) if n > 1 else one for one, n in told.items())

@@ -122,7 +122,7 @@ def _for_templates(context: ConsoleContext) -> dict[str, Any]:
         "action_name": lambda action: wording.act(action, g.language),
         "code": lambda field, value: wording.code(field, value, g.language),
         "coded": lambda field, value: wording.coded(field, value, g.language),
-        "waits": lambda kind: wording.coded("waits", kind, g.language).format(about=""),
+        "waits": lambda kind: wording.coded("waits", kind, g.language).replace("{about}", ""),
         "competence": lambda value: wording.competence(value, g.language),
         "closed_because": lambda sentence: wording.closed(sentence, g.language),
         "heading_of": lambda name: catalogue.phrase("screens", name, g.language),

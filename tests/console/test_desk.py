@@ -10,7 +10,7 @@ import pytest
 from gateway.client import GatewayUnavailable
 from gateway.evidence import sd_jwt, signature
 from gateway.keys import jwk_set
-from tests.casework import ADDITION, case_content, element_id
+from tests.casework import ADDITION, case_content, element_id, offered
 from tests.client.client_fixture import MemberClient, lose_answer, trust_of
 from tests.client.scenario import CLEARED, offer, submit
 from tests.console.desk_console import DeskConsole
@@ -226,6 +226,22 @@ def test_a_gateway_that_does_not_answer_shows_no_empty_worklist(stage, office, m
     page = browser.get("/")
     assert page.status_code == 409
     assert "Nothing waits" not in page.text
+
+
+def test_what_a_gateway_says_is_no_form_of_a_sentence(stage, office, monkeypatch):
+    offered(stage.gateway)
+    kind, gateway = "{about.__class__}", type(office.context.persons.gateway)
+    read = gateway.worklist
+
+    def told(self):
+        found = read(self)
+        return {
+            **found,
+            "items": [{**one, "kind": kind, "arrived": None} for one in found["items"]],
+        }
+
+    monkeypatch.setattr(gateway, "worklist", told)
+    assert kind in office.signed_in().get("/").text
 
 
 def test_pages_of_passkeys_administrators_and_auditors_are_not_there(stage, office):

@@ -59,7 +59,7 @@ class Waiting:
         """Tell what waits."""
         row, language = self.row, g.language
         about = None if row["about"] is None else wording.code("about", row["about"], language)
-        what = wording.code("waits", row["kind"], language).format(about=about)
+        what = wording.code("waits", row["kind"], language).replace("{about}", str(about))
         if row["arrived"] and row["kind"] != "announcement":
             what = wording.code("arrived", row["arrived"], language)
             if row["kind"] == "question":
