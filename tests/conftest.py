@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from itertools import chain, islice
@@ -112,6 +113,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Load no other files for `make test-slow` than those that have a test for it."""
     asked = config.getoption("markexpr") == "slow or hypothesis"
     return (asked and collection_path.suffix == ".py" and not _for_slow(collection_path)) or None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load a share of the files that all workers load now: else each of them would compile all of a
+    new clone."""
+    worker, asked = os.environ.get("PYTEST_XDIST_WORKER"), session.config.args
+    if worker and asked == session.config.getini("testpaths"):
+        share = int(worker.removeprefix("gw"))
+        count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        root = Path(__file__).parent
+        for file in sorted(root.rglob("test_*.py"))[share::count]:
+            if not pytest_ignore_collect(file, session.config):
+                with suppress(Exception):  # which is told when the file is collected
+                    import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
 
 
 @pytest.hookimpl(tryfirst=True)  # before any are deselected
