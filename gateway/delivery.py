@@ -36,7 +36,7 @@ from gateway.evidence.security_event import EventNotification
 from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.registry.directory import every
+from gateway.registry.queries import every_organisation
 from gateway.relaying import Relaying
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
@@ -191,7 +191,7 @@ def _receivers(config: Config, work: UnitOfWork) -> frozenset[Receiver]:
     """Tell who is to get what: members with a receiver, and all of them by mail where that is
     set."""
     found = set[Receiver]()
-    for one in every(work):
+    for one in every_organisation(work):
         if one.active and one.push_address is not None:
             found.add((one.slug, DeliveryWay.NOTIFICATION))
         if one.active and config.mail_command is not None:

@@ -19,7 +19,7 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.keys import KeyPurpose, generate_key
 from gateway.ledger.note import NoteError, VerificationKey
 from gateway.ledger.witness import write_request
-from gateway.registry.directory import every
+from gateway.registry.queries import every_organisation
 
 
 class PeerConnection(Protocol):
@@ -148,7 +148,7 @@ def run(
     events = samples.sample_events(ports, peer)
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(peer)
-        shown = (one for one in every(work) if peer in one.shown_to and one.active)
+        shown = (one for one in every_organisation(work) if peer in one.shown_to and one.active)
         member = next((one.slug for one in shown), None)
     if found is None or found.peer is None:
         raise LookupError(f"the keys of {peer} were not compared (peer trust)")

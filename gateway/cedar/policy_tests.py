@@ -156,8 +156,9 @@ def check(folder: Path) -> PolicyTestReport:
     log.addFilter(elsewhere)
     try:
         report = _check_own(folder)
-        # Without policies there is nothing that one could add to.
-        for place in sorted((folder / OPTIONAL).glob("*/")) if report.policies else ():
+        if not report.policies:
+            return report  # nothing that one could add to
+        for place in sorted((folder / OPTIONAL).glob("*/")):
             more = _check_optional(folder, place)
             report = PolicyTestReport(
                 (*report.problems, *more.problems),

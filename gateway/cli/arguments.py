@@ -28,11 +28,16 @@ ANY_FILE = click.Path(dir_okay=False, path_type=Path)
 ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+def _as_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.meta[AS_JSON] = True
+
+
 json_option = click.option(
     "--json",
     is_flag=True,
     expose_value=False,
-    callback=lambda context, _, wanted: context.meta.update({AS_JSON: True} if wanted else {}),
+    callback=_as_json,
     help="Print one JSON document.",
 )
 """Asks `output.reply`, and all that prints, for machine output."""

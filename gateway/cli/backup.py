@@ -43,8 +43,6 @@ PUBLISHED = "published"
 LARGEST_MANIFEST = 1024 * 1024
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_NAME = re.compile(rf"({PUBLISHED}/)?(?!\.{{1,2}}\Z)[^/\\]+")
-"""A file of the folder, or of `published` in it: no way out of it."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,15 @@ def _is_manifest(values: Any) -> TypeGuard[dict[str, Any]]:
     hexadecimal = [values["root"], *values["files"].values()]
     return (
         values["format"] == FORMAT
-        and all(map(_NAME.fullmatch, values["files"]))
+        and all(map(_is_name, values["files"]))
         and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in hexadecimal)
     )
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether it names a file of the folder, or of `published` in it: no way out of it."""
+    *above, last = name.split("/")
+    return above in ([], [PUBLISHED]) and last not in ("", ".", "..") and "\\" not in last
 
 
 def digest(file: Path) -> str:

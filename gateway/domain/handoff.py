@@ -239,6 +239,11 @@ class Handoff:
         """Where it stands in a list."""
         return HandoffPlace(self.urgency.rank, self.due_at or NEVER, self.id)
 
+    @property
+    def lock_order(self) -> tuple[str, UUID, UUID]:
+        """Where it stands in the order in which everybody locks handoffs: by case, then id."""
+        return self.originator, self.case, self.id
+
     def overdue(self, now: datetime) -> bool:
         """Tell whether the recipient owes something whose time is over."""
         return self.due_at is not None and self.due_at <= now

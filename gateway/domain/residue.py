@@ -45,9 +45,8 @@ _SYMBOLS = frozenset({"So", "Sm", "Sk", "No", "Nl", "Cf", "Co", "Cn", "Cs"})
 _MOST_SIGNS = 0.5
 """The share of punctuation, once numbers are left out: in sentences it is a tenth."""
 _EVEN = 1.3
-"""What the chance that two signs are the same is below in a code, by what it were if all were as
-frequent: about 1, where it is 1.25 in syllables of chance, 1.7 and more in the letters of a
-language. In ninety languages 1.32 was the least of 500 letters."""
+"""What `_evenness` is below in a code. In 500 letters of each of ninety languages it was 1.32 and
+more."""
 
 
 def strange_words(text: str) -> list[str]:
@@ -152,7 +151,7 @@ def _codes(words: list[str]) -> Iterator[str]:
     # Each word once as well, so that what is repeated around a code does not hide it.
     for letters in ("".join(spelt), "".join(dict.fromkeys(spelt))):
         for piece in _pieces(letters, 500):
-            if len(piece) >= _FEWEST_SIGNS and _alike(piece) * len(set(piece)) < _EVEN:
+            if len(piece) >= _FEWEST_SIGNS and _evenness(piece) < _EVEN:
                 yield piece
     for spelling in _pieces([*dict.fromkeys(word.lower() for word in spelt)], 300):
         if _is_chance(spelling):
@@ -173,6 +172,12 @@ def _pieces(signs: Pieces, size: int) -> list[Pieces]:
     """Pieces of a size; the last one has up to as much more."""
     starts = range(0, max(1, len(signs) - size + 1), size)
     return [signs[at : at + size] if at + 2 * size <= len(signs) else signs[at:] for at in starts]
+
+
+def _evenness(signs: str) -> float:
+    """How evenly signs are used: the chance that two are the same, times the number of different
+    ones. About 1 in a code, 1.25 in random syllables, 1.7 and more in the letters of a language."""
+    return _alike(signs) * len(set(signs))
 
 
 def _is_chance(words: list[str]) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import canonical, declarations, passkey
-from gateway.evidence.declarations import APPROVAL_LIFE, Approval
+from gateway.evidence.declarations import APPROVAL_LIFE, Approval, ApprovalKey
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey
@@ -78,7 +78,7 @@ def consume(context: RequestContext, given: Approval) -> None:
 
 def require_unused(work: UnitOfWork, given: Approval) -> None:
     """Raise InvalidApproval for an approval that was used, or voided."""
-    if work.retries.get(GATEWAY, key_of(given)) is not None:
+    if _was_used(work, given):
         raise InvalidApproval("an approval was used before, or taken back: sign again")
 
 
@@ -87,15 +87,14 @@ def void(context: RequestContext, text: str, *change: str) -> None:
     ``change``, its action and its digest, where one text has several."""
     _, signed = _signed(context.ports, context.work, text)
     given = next((one for one in signed if (one.action, one.change) == change), signed[0])
-    if context.work.retries.get(GATEWAY, key_of(given)) is None:
+    if not _was_used(context.work, given):
         consume(context, given)
 
 
 def keys_of(person: Administrator) -> list[PublicKey]:
     """All keys that a person has or had to approve with; InvalidApproval when one is none."""
     try:
-        recorded = canonical.decode(person.public_key.encode())
-        found = declarations.read_approval_keys(recorded, revoked=True).values()
+        found = _approval_keys(person, revoked=True).values()
     except ValueError:
         raise InvalidApproval("a person's key is the public JWK of a signing key") from None
     return [one.key if isinstance(one, Passkey) else one for one in found]
@@ -122,6 +121,15 @@ def _verified(context: RequestContext, text: str, digest: str) -> Approval:
     return given
 
 
+def _was_used(work: UnitOfWork, given: Approval) -> bool:
+    return work.retries.get(GATEWAY, key_of(given)) is not None
+
+
+def _approval_keys(person: Administrator, *, revoked: bool) -> dict[str, ApprovalKey]:
+    recorded = canonical.decode(person.public_key.encode())
+    return declarations.read_approval_keys(recorded, revoked=revoked)
+
+
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, list[Approval]]:
     """Tell who signed approvals, and of what; InvalidApproval when that is nobody here."""
     try:
@@ -132,8 +140,7 @@ def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, l
                 "an approval is from nobody who administers this gateway: see `casegate admin "
                 "administrator list`"
             )
-        recorded = canonical.decode(person.public_key.encode())
-        keys = declarations.read_approval_keys(recorded, revoked=False)
+        keys = _approval_keys(person, revoked=False)
         given = declarations.verify_approvals(text, person=name, audience=ports.issuer, keys=keys)
     except UnknownKey:
         raise InvalidApproval(

@@ -1,6 +1,6 @@
 """What persons of a member signed of one act in a browser: verified where the act is recorded.
 
-Here is also what holds of administrators' approvals (`kernel.approvals`) as well.
+What holds of administrators' approvals (`kernel.approvals`), too, stands here.
 """
 
 from collections.abc import Callable, Collection, Mapping

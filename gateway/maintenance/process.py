@@ -36,8 +36,7 @@ def upgrade_schema(config: Config) -> bool:
 
     A database of a newer version is left alone: an older version may go on with it (see the
     changelog). Raises UnsuitableDatabase when the database holds no gateway: only `casegate init`
-    begins one,
-    for an empty log instead of a lost one would be a second history.
+    begins one, for an empty log instead of a lost one would be a second history.
     """
     found = migrations.current(config.database_url)
     if found is None:

@@ -511,9 +511,8 @@ def alarms(folder: Path, now: datetime) -> list[str]:
         return [f"{folder / CHAIN_FILE} cannot be read: every client is refused"]
     roots = [c for c in certificates if c.issuer == c.subject]
     issuing = [c for c in certificates if c.issuer != c.subject]
-    newest = sorted(issuing, key=lambda c: c.not_valid_before_utc)[
-        -1:
-    ]  # those before it have their successor
+    # Of issuing authorities the newest alone: those before it have their successor.
+    newest = sorted(issuing, key=lambda c: c.not_valid_before_utc)[-1:]
     found = [
         f"{_common_name(c)} ends on {c.not_valid_after_utc:%Y-%m-%d}: prepare its successor"
         if now < c.not_valid_after_utc

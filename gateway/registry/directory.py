@@ -1,7 +1,7 @@
 """The directory: who takes part, with which memberships and mandates, on the reference date."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,9 +22,9 @@ from gateway.evidence.receipt import Receipt
 from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG, may_read_approvals
-from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
-from gateway.kernel.results import Page, collect_page, iterate, shown
+from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
 from gateway.registry import results
 
@@ -78,11 +78,6 @@ def whoami(ports: Ports, caller: Caller) -> results.Whoami:
         )
 
     return transact.read(ports, caller, ActionRequest("whoami.read"), query)
-
-
-def every(work: UnitOfWork) -> Iterator[Organisation]:
-    """All organisations, whatever their status, by id."""
-    return iterate(work.organisations.page, attrgetter("slug"), "")
 
 
 def page(

@@ -28,8 +28,8 @@ from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.values import Reader
-from gateway.registry.directory import every
 from gateway.registry.members import end
+from gateway.registry.queries import every_organisation
 
 # --- Legal mandates are given and ended -----------------------------------------------------------
 
@@ -295,7 +295,7 @@ def report(ports: Ports, reader: Reader) -> dict[str, Any]:
 
     ``inactive`` names the holders that do not take part at present: nothing reaches them.
     """
-    found = read_as_operator(ports, reader, lambda context: [*every(context.work)])
+    found = read_as_operator(ports, reader, lambda context: [*every_organisation(context.work)])
     held = [mandate for one in found for mandate in one.mandates]
     holders = {mandate.organisation for mandate in held}
     return {
@@ -314,7 +314,7 @@ def report(ports: Ports, reader: Reader) -> dict[str, Any]:
 
 
 def _all(work: UnitOfWork) -> list[Mandate]:
-    return [mandate for one in every(work) for mandate in one.mandates]
+    return [mandate for one in every_organisation(work) for mandate in one.mandates]
 
 
 def _stretch(stretch: Segment) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The operator's systems ask for it over the network, and who holds the database o
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
@@ -18,13 +18,18 @@ from gateway.evidence.declarations import recorded_keys
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.request import OnHost, RequestContext, deny_as_not_found
-from gateway.kernel.results import Page, collect_page, shown
+from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.values import Reader
 from gateway.registry import admission, results
 from gateway.registry.admission import COMING, MOST_PROPOSALS
-from gateway.registry.directory import every, held, reach_of
+from gateway.registry.directory import held, reach_of
 
 NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
+
+
+def every_organisation(work: UnitOfWork) -> Iterator[Organisation]:
+    """All organisations, whatever their status, by id."""
+    return iterate(work.organisations.page, attrgetter("slug"), "")
 
 
 def page(
@@ -84,7 +89,7 @@ def invitations(
 def waiting(work: UnitOfWork, now: datetime) -> tuple[int, int]:
     """How many proposals wait for another person, and organisations for their next step."""
     proposals = work.proposals.page(None, MOST_PROPOSALS, now)
-    return len(proposals), sum(one.status in COMING for one in every(work))
+    return len(proposals), sum(one.status in COMING for one in every_organisation(work))
 
 
 def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:

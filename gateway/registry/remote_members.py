@@ -51,11 +51,11 @@ from gateway.registry.directory import (
     ENDED,
     SIGNING,
     events_of,
-    every,
     key_status,
     showing,
     stated_of,
 )
+from gateway.registry.queries import every_organisation
 
 FRESH = timedelta(hours=12)
 """How long before its end an attestation is recorded anew: what nobody confirms ends in a day."""
@@ -113,7 +113,9 @@ def list_shown(ports: Ports, caller: Caller, size: int | None) -> ShownMembers:
     def query(context: RequestContext) -> ShownMembers:
         authorize(context, LOG)
         head = context.work.log.head_at(size)
-        shown = [one for one in every(context.work) if caller.organisation in one.shown_to]
+        shown = [
+            one for one in every_organisation(context.work) if caller.organisation in one.shown_to
+        ]
         found = [_read(context, one, head) for one in shown]
         if not all(one.whole for one in found):
             return ShownMembers(ports, head, found, None)

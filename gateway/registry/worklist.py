@@ -32,7 +32,7 @@ from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.values import Proposal, Reader
 from gateway.registry import admission
 from gateway.registry.admission import COMING, MOST_PROPOSALS
-from gateway.registry.directory import every
+from gateway.registry.queries import every_organisation
 from gateway.registry.results import AdminWorklistRow
 
 REFUSED = EVENT_TYPES["proposal.refuse"].name
@@ -67,8 +67,8 @@ def page(
 
     def query(context: RequestContext | OnHost) -> Page[AdminWorklistRow]:
         asked = _reading(ports, context, person)
-        every = (row for source in _SOURCES for row in source(asked))
-        found = sorted(every, key=attrgetter("place"))
+        waiting = (row for source in _SOURCES for row in source(asked))
+        found = sorted(waiting, key=attrgetter("place"))
 
         def rows(cursor: str, number: int) -> Sequence[_AdminRow]:
             place = HandoffPlace.read(cursor) if cursor else None
@@ -85,7 +85,7 @@ def _reading(
     ports: Ports, context: RequestContext | OnHost, person: str | None = None
 ) -> _AdminReading:
     work, now = context.work, context.now
-    entries = {one.slug: one for one in every(work)}
+    entries = {one.slug: one for one in every_organisation(work)}
     waiting = work.proposals.page(None, MOST_PROPOSALS, now)
     return _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
 

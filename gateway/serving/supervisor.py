@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,8 @@ class _Child:
         return self.process is not None and self.process.poll() is None
 
 
-_PRINT = partial(print, flush=True)
+def _print(text: str) -> None:
+    print(text, flush=True)
 
 
 class Supervisor:
@@ -66,7 +66,7 @@ class Supervisor:
         *,
         drain: float = 20.0,
         pause: float = 0.5,
-        say: Callable[[str], Any] = _PRINT,
+        say: Callable[[str], Any] = _print,
     ) -> None:
         """`drain`: seconds until a process that does not end is killed; longer than its own."""
         self._children = [_Child(spec) for spec in processes]

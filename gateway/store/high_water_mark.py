@@ -110,7 +110,7 @@ class HighWaterMarkFile:
             ) from error
 
     def _write(self, descriptor: int, number: int, to: SignedTreeHead) -> None:
-        """Have a move on disk, in the slot of its number, and then in that slot's copy."""
+        """Write a move to the slot of its number, then to that slot's copy."""
         head = {"size": to.head.size, "root": to.head.root.hex()}
         said = {"number": number, "origin": self._origin, **head, "note": to.note}
         body = json.dumps(said).encode()
@@ -190,7 +190,7 @@ def _make_room(descriptor: int, file: Path) -> None:
 
 @lru_cache(maxsize=8)  # of four slots a move changes two, which are alike
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
-    """Return what is written in a slot; None where that was never done, or is torn."""
+    """Return what is written in a slot; None for one that was never written, or was torn."""
     line, newline, padding = slot.partition(b"\n")
     digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
     if not newline or padding.strip(b"\0") or sha256(body).hexdigest().encode() != digest:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, cast
 from uuid import UUID
@@ -63,6 +63,8 @@ class HostedAccess:
     ports: Ports
     caller: Caller
     person: Person
+    _shown: dict[Any, Mapping[str, Any]] = field(default_factory=dict, init=False, compare=False)
+    """The proposals that were read: the person signs what the same page shows."""
 
     def read(
         self, endpoint: str, query: Mapping[str, Any] = {}, /, **ids: Any
@@ -75,11 +77,6 @@ class HostedAccess:
         if endpoint == "changes_show":
             self._shown[ids["proposal"]] = found
         return found
-
-    @cached_property
-    def _shown(self) -> dict[Any, Mapping[str, Any]]:
-        """The proposals that were read: the person signs what the same page shows."""
-        return {}
 
     def preview(self, endpoint: str, body: Mapping[str, Any], /, **ids: Any) -> Mapping[str, Any]:
         """The answer of an endpoint that takes a body and changes nothing."""

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from gateway.evidence import base64url, canonical, event, receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given
-
-if TYPE_CHECKING:
-    pass
 
 
 def change_registry(

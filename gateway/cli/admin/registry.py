@@ -45,6 +45,15 @@ from gateway.registry import health, mandates, queries, worklist
 if TYPE_CHECKING:
     from gateway import wiring
 
+PAGE = 100
+"""Items of a page of a list."""
+
+NO_ENTRY = (
+    "the registry has no such organisation, or nothing of that name or id in its entry: see "
+    "`casegate admin organisation show ORGANISATION`"
+)
+NO_SUCCESSION = "no succession has this id: see `casegate admin succession list`"
+NO_EVENT = "the gateway is party of no event with this id: an auditor searches those of others"
 
 Made = WriteResult | ConfirmedWrite
 """A change that was made, or waits: its result, and the receipt of its event."""
@@ -181,12 +190,6 @@ class _NetworkRegistry:
         return _saying(_MISSING[name])(method) if name in _MISSING else method
 
 
-NO_ENTRY = (
-    "the registry has no such organisation, or nothing of that name or id in its entry: see "
-    "`casegate admin organisation show ORGANISATION`"
-)
-
-
 @contextmanager
 def _saying(missing: str) -> Iterator[None]:
     """Say what is missing: administrators may know, and the gateway tells it to nobody."""
@@ -200,12 +203,6 @@ def _saying(missing: str) -> Iterator[None]:
         raise
 
 
-NO_SUCCESSION = "no succession has this id: see `casegate admin succession list`"
-
-
-NO_EVENT = "the gateway is party of no event with this id: an auditor searches those of others"
-
-
 _MISSING = {
     "proposal": changes.NO_PROPOSAL,
     "organisation": queries.NO_ORGANISATION,
@@ -213,10 +210,6 @@ _MISSING = {
     "event": NO_EVENT,
 }
 """What each read over the network says where the gateway finds nothing."""
-
-
-PAGE = 100
-"""Items of a page of a list."""
 
 
 def _whole(page: Callable[[Any], Page[Any]]) -> list[dict[str, Any]]:

@@ -64,8 +64,8 @@ def sign_in() -> Response:
 
 
 def _entering() -> tuple[Person, str, str]:
-    """Tell who enters, by the code of the desk or by a passkey, with its ids here and there;
-    DocumentError."""
+    """Tell who enters, by the code of the desk or by a passkey; with the passkey's ids in our
+    documents and in the browser. DocumentError."""
     if (enter := console().enter) is not None:
         if (known := enter(sent("token").strip())) is None:
             raise DocumentError("the code does not count")

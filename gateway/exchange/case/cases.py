@@ -326,14 +326,17 @@ def own_case(context: RequestContext, case: UUID) -> Case:
 def reference(ports: Ports, originator: str, text: str) -> str:
     """The keyed digest of an originator's reference, for use outside the encrypted content: equal
     for equal references, and telling nothing of them without the operator's key."""
-    named = canonical.encode({"originator": originator, "reference": text})
-    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
+    return _keyed_digest(ports, {"originator": originator, "reference": text})
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
     """The keyed digest of the conditions of use of a case version for an offer, likewise."""
-    named = canonical.encode({"case": case_digest, "conditions": conditions})
-    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
+    return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
+
+
+def _keyed_digest(ports: Ports, named: Mapping[str, Any]) -> str:
+    digest = hmac.digest(ports.fingerprint_key, canonical.encode(named), "sha256")
+    return base64url.encode(digest)
 
 
 _STATES: Mapping[str, CaseState] = {

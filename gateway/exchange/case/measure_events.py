@@ -172,8 +172,9 @@ def tell_of_removal(
         on_it = one.kind is MeasureKind.EMBARGO and one.overlaps(fields.get("items", ()))
         if on_it and one.setter not in told:
             told.add(one.setter)
-            between = author.slug, one.setter
-            code, _ = answer_as_read(context, ANSWERS["outcome"], fields, between, ())
+            code, _ = answer_as_read(
+                context, ANSWERS["outcome"], fields, (), author=author.slug, reader=one.setter
+            )
             said = {"measure": str(one.id), "holder": author.kind, "outcome": code}
             at = replace(where, handoff=one.handoff)
             tell(context, one, one.setter, said, at, action="case.report_removal")

@@ -59,7 +59,6 @@ from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
 
-
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""
 

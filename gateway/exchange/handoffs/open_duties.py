@@ -102,10 +102,17 @@ def _recall(
         given = [one.document for one in answers if one.move is HandoffAction.ANSWER_RECALL]
         told = sd_jwt.read_stored(given[-1]).content if given and given[-1] else {}
         said = {**told, "done": str(done)}
-        between, kind = (handoff.recipient, handoff.originator), ANSWERS["recall_answer"]
-        set_ = context.work.cases.measures(handoff.originator, handoff.case)
-        measures = [one for one in set_ if one.holds(context.now)]
-        seen, read = answer_as_read(context, kind, said, between, measures, shown=str(done))
+        recorded = context.work.cases.measures(handoff.originator, handoff.case)
+        measures = [one for one in recorded if one.holds(context.now)]
+        seen, read = answer_as_read(
+            context,
+            ANSWERS["recall_answer"],
+            said,
+            measures,
+            author=handoff.recipient,
+            reader=handoff.originator,
+            shown=str(done),
+        )
         fields = dict(read)
     days = [fields.get(name) for name in ("until", "backups_until")]
     return results.RecallCoverage(recall.id, recall.code, seen, *days)

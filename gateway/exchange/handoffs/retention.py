@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
@@ -137,8 +138,9 @@ def view_on_retention(
         context,
         ANSWERS["retention"],
         vars(retention),
-        (retention.holder, context.caller.organisation),
         measures,
+        author=retention.holder,
+        reader=context.caller.organisation,
     )
     if "legal_basis" not in read:
         return RetentionView(retention.id)
@@ -166,8 +168,7 @@ def end_due(ports: Ports) -> bool:
             if (since := left_on(ports, work, holder)) and since + AFTER_LEAVING <= day
         ]
         found = filter(None, map(work.handoffs.get, _over(work, left, day)))
-        # In the order in which everybody locks handoffs: by case, then id.
-        ordered = sorted(found, key=lambda one: (one.originator, one.case, one.id))
+        ordered = sorted(found, key=attrgetter("lock_order"))
     if not ordered and not left:
         return False
     with ports.begin(TransactionMode.WRITE) as work:

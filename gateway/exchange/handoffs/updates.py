@@ -31,7 +31,7 @@ from gateway.exchange.standing.item_index import index_package
 from gateway.kernel.ports import Ports
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.transact import Write
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, LoggedEvent
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
@@ -208,7 +208,7 @@ def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> Updat
         send(context, found, "handoff.update", document)
         text = document.compact()
         sent = moves.made_of(found, HandoffAction.UPDATE, text, context.now, context.event)
-        return _updated(context, sent, found.package, version)
+        return _updated(context, sent, found.package)
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     made = moved, step, document.compact(), context.now, context.event
@@ -218,28 +218,29 @@ def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> Updat
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
     index_package(context.ports, context.work, moved, version)
     offers.record_offer(context, moved, terms, document)
-    return _updated(context, stored, moved.package, version)
+    return _updated(context, stored, moved.package)
 
 
 def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
-    stored, package = context.work.handoffs.answer_of(logged.event.id), None
+    stored = context.work.handoffs.answer_of(logged.event.id)
     if stored is None:
-        sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
-        found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
-        stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
-        package = found.package
+        return _sent_again(context, logged)
+    made = context.work.handoffs.answers(stored.handoff)
+    package = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
+    return _updated(context, stored, package)
+
+
+def _sent_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
+    """The result of an update that was sent to another gateway."""
+    sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
+    found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
+    stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
+    return _updated(context, stored, found.package)
+
+
+def _updated(context: RequestContext, stored: HandoffAnswer, package: int) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     version = read_version(context.work, offer.case_digest)
-    if package is None:
-        made = context.work.handoffs.answers(stored.handoff)
-        package = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
-    return _updated(context, stored, package, version)
-
-
-def _updated(
-    context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
-) -> UpdateResult:
-    offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     # When an acknowledgement was due right after it, whatever came later.
     due = (
         one.due_at

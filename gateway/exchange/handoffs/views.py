@@ -394,20 +394,21 @@ def shown_answer(
 ) -> results.AnswerView:
     """An answer as the caller may read it: of the other party's, not the persons, nor that one of
     them signed it with a passkey."""
-    own, text = answer.author == context.caller.organisation, answer.document
+    author, reader = answer.author, context.caller.organisation
     shown = results.AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
         state=answer.state,
-        author=answer.author,
+        author=author,
         at=answer.at,
         event=answer.event,
-        document=text,
-        assurance=_assurance(text, confirmed=own and answer.confirmed),
+        document=answer.document,
+        assurance=_assurance(answer.document, confirmed=author == reader and answer.confirmed),
     )
-    if own:
+    if author == reader:
         return shown
-    document = sd_jwt.parse_stored(text) if text else None  # a remote one may come without
+    # A remote one may come without its document.
+    document = sd_jwt.parse_stored(answer.document) if answer.document else None
     disclosed = () if document is None else document.disclosures
     readable: Mapping[str, Any] = {
         d.name: d.value for d in disclosed if d.name and d.name not in PERSONS
@@ -416,12 +417,7 @@ def shown_answer(
     kind = KIND_OF_MOVE.get(answer.move) if answer.move else None  # none of an offer, or an update
     if kind is not None:
         seen, readable = answer_as_read(
-            context,
-            kind,
-            readable,
-            (answer.author, context.caller.organisation),
-            measures,
-            shown=answer.shown,
+            context, kind, readable, measures, author=author, reader=reader, shown=answer.shown
         )
     if document is None:
         return replace(shown, code=seen)

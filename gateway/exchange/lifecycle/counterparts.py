@@ -39,17 +39,16 @@ def telling(changes: Mapping[str, ChangeType]) -> Mapping[str, ChangeType]:
 def _tell(context: ChangeContext) -> None:
     """Let each counterpart hear, and wait at it what it heard: at the most urgent handoff that is
     open or held between the two, and that no interest keeps from it (R9)."""
-    about = context.change.organisation
+    about, action = context.change.organisation, _TOLD_AS[context.change.action]
+    said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
     # Members of a peer gateway take part as that does.
     members = context.work.organisations.members_of(about)
-    for one in (about, *(member.slug for member in members)):
-        action = _TOLD_AS[context.change.action]
+    for organisation in (about, *(member.slug for member in members)):
         if action == "counterpart.leave":
-            context.work.duties.end_with(one, context.now)
-        said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
-        where = _where_told(context, one, 1)
+            context.work.duties.end_with(organisation, context.now)
+        where = _where_told(context, organisation, 1)
         if any(handoff is None for _, handoff in where.values()):
-            where = _where_told(context, one, LOOKED_AT)
+            where = _where_told(context, organisation, LOOKED_AT)
         for counterpart, (side, handoff) in sorted(where.items()):
             ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
             if handoff is not None:
@@ -60,7 +59,7 @@ def _tell(context: ChangeContext) -> None:
                 work,
                 action,
                 events.gateway_and(counterpart, role=str(side)),
-                said={"organisation": one, **said},
+                said={"organisation": organisation, **said},
                 event=event,
                 of=NOTHING if handoff is None else EventSubject.of_handoff(handoff),
             )

@@ -268,8 +268,9 @@ def _named_as_right(context: RequestContext, one: CaseToDo) -> Organisation | No
         context,
         ANSWERS["redirection"],
         sd_jwt.read_stored(newest.document).content,
-        (newest.author, context.caller.organisation),
         in_force(context.work, one.listed.case, context.now),
+        author=newest.author,
+        reader=context.caller.organisation,
     )
     text = said.get("suggested_recipient", "").strip()
     if found := context.see(text):

@@ -52,8 +52,7 @@ def end_with_peers(ports: Ports, done: set[UUID]) -> bool:
             for member in ended.members
             for one in _open_with(work, member, ended.before)
         ]
-    # In the order in which everybody locks handoffs: by case, then id.
-    due = sorted(found[:AT_ONCE], key=lambda of: (of[0].originator, of[0].case, of[0].id))
+    due = sorted(found[:AT_ONCE], key=lambda pair: pair[0].lock_order)
     for one, ended in due:
         with ports.begin(TransactionMode.WRITE) as work:
             handoff = work.handoffs.get(one.id)

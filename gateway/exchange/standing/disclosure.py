@@ -116,18 +116,17 @@ def answer_as_read(
     context: RequestContext,
     kind: AnswerKind,
     fields: Mapping[str, Any],
-    between: tuple[str, str],
     measures: Iterable[Measure],
     *,
+    author: str,
+    reader: str,
     shown: str | None = None,
 ) -> tuple[str | None, Mapping[str, Any]]:
     """Return the code as which an answer to a handoff is read, if it has one, and those of its
     fields that are read: within R5, and while an embargo holds what the kind's row leaves to who is
-    no public authority (R7). ``between``: by its author, and by its reader.
-
-    What a remote member answered is here as its own gateway ``shown`` and withheld it.
+    no public authority (R7). What a remote member answered is here as its own gateway ``shown`` and
+    withheld it.
     """
-    author, reader = between
     if reader == author:
         return None, fields
     by, to = context.require(author), context.require(reader)
@@ -135,17 +134,20 @@ def answer_as_read(
     if OrganisationName(author).peer is not None:
         if not embargoed:
             return shown, fields
-        fields = fields if shown is None else {**fields, _CODES.get(kind.name, ""): shown}
+        fields = _as_told_by_peer(kind, fields, shown)
     code, read = None, fields
     if kind.name == "outcome" and "code" in fields:
-        police = {"author_is_police": "led" in by.regimes, "reader_is_police": "led" in to.regimes}
-        code, read = outcome_as_read(fields, **police, embargoed=embargoed)
+        code, read = outcome_as_read(
+            fields,
+            author_is_police="led" in by.regimes,
+            reader_is_police="led" in to.regimes,
+            embargoed=embargoed,
+        )
     elif kind.name == "recall_answer" and "done" in fields:
         reads_all = not embargoed and _reads_acts(context, by, to)
         code, read = recall_answer_as_read(fields, reads_all=reads_all)
-    elif (guarded := {one.name for one in kind.fields if one.guarded}) and (
-        not _reads_acts(context, by, to)
-    ):
+    elif any(one.guarded for one in kind.fields) and not _reads_acts(context, by, to):
+        guarded = {one.name for one in kind.fields if one.guarded}
         read = {name: value for name, value in fields.items() if name not in guarded}
     if embargoed:
         read = {name: value for name, value in read.items() if name in kind.under_embargo}
@@ -161,13 +163,24 @@ def arriving(
 ) -> Mapping[str, Any]:
     """Return the fields by which an answer arrives at the other party, as that reads them."""
     parties = standing.handoff.originator, standing.handoff.recipient
-    between = kind.author.of(*parties), kind.author.of(*parties[::-1])
-    code, read = answer_as_read(context, kind, fields, between, standing.measures, shown=shown)
+    author, reader = kind.author.of(*parties), kind.author.of(*parties[::-1])
+    code, read = answer_as_read(
+        context, kind, fields, standing.measures, author=author, reader=reader, shown=shown
+    )
     return read if code is None else {**read, "code": code}
 
 
 _CODES = {"outcome": "code", "recall_answer": "done"}
 """The field that is the code of an answer, by kind."""
+
+
+def _as_told_by_peer(
+    kind: AnswerKind, fields: Mapping[str, Any], shown: str | None
+) -> Mapping[str, Any]:
+    """Return the fields of an answer with its code, which its author's gateway tells beside its
+    document."""
+    name = _CODES.get(kind.name)
+    return fields if name is None or shown is None else {**fields, name: shown}
 
 
 def _reads_acts(context: RequestContext, author: Organisation, reader: Organisation) -> bool:

@@ -4,7 +4,6 @@ runs out."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -315,19 +314,18 @@ def sweep(ports: Ports) -> bool:
     now = ports.now()
     with ports.begin(TransactionMode.READ) as work:
         found = [(one, work.handoffs.get(one.handoff)) for one in work.duties.due(now, AT_ONCE)]
-    # In the order in which everybody locks handoffs: by case, then id.
-    placed = [(of.originator, of.case, of.id, one) for one, of in found if of is not None]
-    due = [one for *_, one in sorted(placed, key=itemgetter(0, 1, 2))]
+    pairs = [(one, handoff) for one, handoff in found if handoff is not None]
+    pairs.sort(key=lambda pair: pair[1].lock_order)
     with ports.begin(TransactionMode.WRITE) as work:
         before = work.duties.clock() or SweepClock(now)
         sweeping = _Sweep(ports, work, before.sweep(now), now)
         work.duties.save_clock(sweeping.clock)
-        for seen in due:
+        for seen, _ in pairs:
             handoff = work.handoffs.get(seen.handoff)  # locked: nobody answers meanwhile
             if handoff is not None and seen in work.duties.of(seen.handoff, open_only=True):
                 sweeping.tell(handoff, seen)
         work.commit()
-    return len(due) == AT_ONCE
+    return len(pairs) == AT_ONCE
 
 
 @dataclass(frozen=True)

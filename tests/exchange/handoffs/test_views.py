@@ -54,7 +54,7 @@ def read_under_embargo(
         measures = [embargo] if held else []
         view = shown_answer(context, answer, measures)
         _, arrived = answer_as_read(
-            context, kind, said(kind), (author, reader), measures, shown=shown
+            context, kind, said(kind), measures, author=author, reader=reader, shown=shown
         )
         names = {one.name for one in sd_jwt.parse(view.document).disclosures}
         assert arrived.keys() - {"by"} == names - {"by"}
