@@ -56,11 +56,11 @@ class DutyProof:
     """What the parties of one handoff owe, and what of the other's doing arrived at each."""
 
     def __init__(self, rows: HandoffRows) -> None:
-        self.rows = rows
+        self.rows, self.case, self.handoff = rows, rows.case, rows.handoff
 
     def wrong(self) -> Iterator[tuple[str, HandoffDuty]]:
         """Return what is owed that does not follow from an event, or was closed without one."""
-        told = {one.id: one for one in (*self.rows.of.made, *self.rows.events)}
+        told = {one.id: one for one in (*self.case.made, *self.rows.events)}
         for one in self.rows.duties:
             source = told.get(one.source)
             if source is None:
@@ -68,9 +68,9 @@ class DutyProof:
             elif one.arrived != (source.type if one.kind in _ARRIVED else None):
                 yield "arrival", one
             elif one.terms.ended_by or one.kind in _OTHERWISE:
-                if one.organisation != one.terms.party(self.rows.handoff):
+                if one.organisation != one.terms.party(self.handoff):
                     yield "duty", one
-                waits = one.is_awaited(self.rows.handoff, self.rows.left)
+                waits = one.is_awaited(self.handoff, self.rows.left)
                 if one.closed_at is not None and waits and not any(self._ends(one, source.index)):
                     yield "duty end", one
                 if one.kind in _OF_RECALL and not self._is_due(one):
@@ -82,7 +82,7 @@ class DutyProof:
             return True
         owed = {(kind, event.id) for kind, event, _ in self._should_be_owed()}
         arrived = {one.event for one in self.rows.answers} if row.kind in _ARRIVED else set[UUID]()
-        told = {one.id for one in (*self.rows.of.made, *self.rows.events)}
+        told = {one.id for one in (*self.case.made, *self.rows.events)}
         return (row.kind, row.source) in owed or row.source in arrived or row.source not in told
 
     def differing(self) -> Iterator[str]:
@@ -101,17 +101,17 @@ class DutyProof:
             for one in self.rows.duties
             if one.terms.shared
             and one.closed_at is None
-            and one.organisation == self.rows.handoff.recipient
+            and one.organisation == self.handoff.recipient
         )
-        if self.rows.handoff.due_at != min(shared, default=None):
+        if self.handoff.due_at != min(shared, default=None):
             yield "due_at"
-        if not self.rows.urgencies <= {self.rows.handoff.urgency}:
+        if not self.rows.urgencies <= {self.handoff.urgency}:
             yield "duty urgency"
 
     def _is_due(self, duty: HandoffDuty) -> bool:
         """Tell whether a duty to answer a recall is due when it must be; other terms are
         settings."""
-        recall = self.rows.of.recalls.get(self.rows.handoff.recall or duty.source)
+        recall = self.case.recalls.get(self.handoff.recall or duty.source)
         if recall is None:
             return False
         if self.rows.elsewhere:
@@ -123,7 +123,7 @@ class DutyProof:
     def _should_be_owed(self) -> Iterator[tuple[DutyKind, CaseEvent, datetime]]:
         """Return which duties began, by which event and when; of kinds that are not in `_EACH`, one
         that is open takes the place of the next."""
-        row, offer, first = self.rows.handoff, self.rows.moving[0], self.rows.moves[0].claims
+        row, offer, first = self.handoff, self.rows.moving[0], self.rows.moves[0].claims
         at = [one.at for one in self.rows.answers]
         yield DutyKind.ANSWER, offer, at[0]
         packages = [n for n, one in enumerate(self.rows.moves) if one.step in (None, _UPDATE)]
@@ -157,7 +157,7 @@ class DutyProof:
 
     def _is_danger(self, n: int) -> bool:
         """Tell whether the version of the case that a package showed was of imminent danger."""
-        said = self.rows.of.summary(self.rows.moving[n].case_digest or "")
+        said = self.case.summary(self.rows.moving[n].case_digest or "")
         return said.get("urgency") == Urgency.IMMINENT_DANGER
 
     def _not_arrived(self) -> Iterator[HandoffDuty]:
@@ -171,14 +171,12 @@ class DutyProof:
                 continue
             received = kind.author is AnswerAuthor.ORIGINATOR
             side = AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR
-            party = side.of(self.rows.handoff.originator, self.rows.handoff.recipient)
+            party = side.of(self.handoff.originator, self.handoff.recipient)
             if (answer.event, party) in rows:
                 continue
-            danger = (
-                self.rows.handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in GIVES_UP
-            )
+            danger = self.handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in GIVES_UP
             yield begin_arrival(
-                self.rows.handoff.id,
+                self.handoff.id,
                 party,
                 ARRIVED[kind.arrives, side],
                 event_type=kind.event,
@@ -200,7 +198,7 @@ class DutyProof:
             )
             if kind in had or (kind, event.id) in begun or (stands and kind not in _EACH):
                 continue
-            duty = begin(self.rows.handoff, kind, event.id, since, self._due(kind, event, since))
+            duty = begin(self.handoff, kind, event.id, since, self._due(kind, event, since))
             if kind is DutyKind.REVIEW:
                 duty = replace(duty, person=event.details.get("by"))
             made.append((duty, event.index))
@@ -209,20 +207,20 @@ class DutyProof:
         for duty, at in (*made, *arrived):
             ends = min((one.at for one in self._ends(duty, at)), default=None)
             told = self._swept(duty)
-            if ends is None and not duty.is_awaited(self.rows.handoff, self.rows.left):
+            if ends is None and not duty.is_awaited(self.handoff, self.rows.left):
                 ends = duty.since
             yield told if ends is None else told.close(ends)
 
     def _due(self, kind: DutyKind, event: CaseEvent, since: datetime) -> datetime:
         """When a duty is due: by its recall, as it was delayed last, or as its offer said."""
         if kind in _OF_RECALL:
-            recall = self.rows.of.recalls.get(self.rows.handoff.recall or event.id)
+            recall = self.case.recalls.get(self.handoff.recall or event.id)
             at = recall.at if recall else since
             is_answer = kind is DutyKind.RECALL_ANSWER
             return (
                 at + ANSWERED_WITHIN
                 if is_answer
-                else acknowledgement_due_at(self.rows.handoff.urgency, at)
+                else acknowledgement_due_at(self.handoff.urgency, at)
             )
         delayed = [
             parse_timestamp(sd_jwt.read_stored(stored.document).content["until"])
@@ -251,7 +249,7 @@ class DutyProof:
         terms = duty.terms
         ends = list[CaseEvent]()
         if duty.kind is DutyKind.CLEARANCE:
-            ends = self.rows.of.clearances
+            ends = self.case.clearances
         elif duty.kind in (DutyKind.RETENTION, DutyKind.RETENTION_REVIEW):
             ends = self.rows.of_types(ENDED, *_RETENTIVE)
         elif duty.kind in _REVIEWED:
@@ -259,7 +257,7 @@ class DutyProof:
             ends = [one for one in self.rows.of_types("handoff.reviewed") if party in one.details]
         elif duty.kind in _ARRIVED:
             ends = [one for one in self.rows.events if _has_seen(one, duty)]
-        if not self.rows.handoff.held or duty.kind in OWED_TO_ORIGINATOR:
+        if not self.handoff.held or duty.kind in OWED_TO_ORIGINATOR:
             ends = [*ends, *self.rows.of_types(RETURNED)]
         yield from (one for one in ends if one.index > index)
         if duty.ends_with_case:
@@ -272,8 +270,8 @@ class DutyProof:
 
     def _approvals(self, duty: HandoffDuty) -> Iterator[CaseEvent]:
         """Return what approved the recall that a duty follows from."""
-        recall = self.rows.of.recalls.get(duty.source)
-        for one in (*self.rows.of.steps, *self.rows.events) if recall else ():
+        recall = self.case.recalls.get(duty.source)
+        for one in (*self.case.steps, *self.rows.events) if recall else ():
             if one.type == APPROVED and recall and one.subject.get("recall") == recall.digest:
                 yield one
 

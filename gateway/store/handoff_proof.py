@@ -86,8 +86,8 @@ def compare_handoffs(
     for key in cases:
         before = len(differing), len(problems)
         try:
-            of = CaseProof(work, civil_day, require, key)
-            _tell(of, differing, problems)
+            case = CaseProof(work, civil_day, require, key)
+            _tell(case, differing, problems)
         except CaseKeysUnavailable:
             raise
         except Exception:  # whatever is wrong with one, the others are compared
@@ -103,12 +103,12 @@ def compare_handoffs(
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
 
 
-def _tell(of: CaseProof, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
+def _tell(case: CaseProof, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
     """Add what differs of the case, and of each of its handoffs, in whose names it counts."""
-    of_case = {*of.differences()}
-    for row in of.handoffs():
+    of_case = {*case.differences()}
+    for row in case.handoffs():
         try:
-            one = _HandoffProof(of, row)
+            one = _HandoffProof(case, row)
             names = {*of_case, *one.differences()}
             problems += one.consultations()
         except CaseKeysUnavailable:
@@ -118,10 +118,10 @@ def _tell(of: CaseProof, differing: dict[UUID, tuple[str, ...]], problems: list[
         if names:
             differing[row.id] = tuple(sorted(names))
     if of_case:
-        originator, case = of.key
+        originator, id_ = case.key
         named = ", ".join(sorted(of_case))
         problems.append(
-            f"the case {case} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
+            f"the case {id_} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
         )
 
 
@@ -129,13 +129,13 @@ def compare_handoff(
     work: "SqlUnitOfWork", civil_day: Callable[[datetime], date], handoff: Handoff
 ) -> DifferingRows:
     """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
-    of = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
-    names = {*of.differences()}
-    absent: list[RowBeside] = [*of.absent_recalls(), *of.absent_measures()]
-    absent += of.absent_announcements()
-    wrong: list[RowBeside] = [row for _, row in of.wrong() if of.denies(row)]
+    case = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
+    names = {*case.differences()}
+    absent: list[RowBeside] = [*case.absent_recalls(), *case.absent_measures()]
+    absent += case.absent_announcements()
+    wrong: list[RowBeside] = [row for _, row in case.wrong() if case.denies(row)]
     try:
-        one = _HandoffProof(of, handoff)
+        one = _HandoffProof(case, handoff)
         names.update(one.differences())
         wrong += [row for _, row in one.wrong() if one.owed.is_derived(row)]
         absent += [*one.absent_moves(), *one.retained.absent(), *one.owed.absent()]
@@ -197,21 +197,21 @@ _ASTRAY = select(tables.handoff.c.id).where(
 class _HandoffProof:
     """One handoff, what its holder retains, what its parties owe, and who consulted."""
 
-    def __init__(self, of: CaseProof, handoff: Handoff) -> None:
-        self.rows = HandoffRows(of, handoff)
+    def __init__(self, case: CaseProof, handoff: Handoff) -> None:
+        self.rows, self.case, self.handoff = HandoffRows(case, handoff), case, handoff
         self.retained, self.owed = RetentionProof(self.rows), DutyProof(self.rows)
 
     def differences(self) -> Iterator[str]:
         """The names of what the rows say otherwise."""
-        row, erased = self.rows.handoff, not self.rows.handoff.conditions_digest
+        row, erased = self.handoff, not self.handoff.conditions_digest
         returned = bool(self.rows.of_types(RETURNED))
         course = fold(self.rows.moves, consulted=self.rows.early, erased=erased, returned=returned)
         made = (made_of(row, one.move, "", one.at, one.event) for one in self.rows.answers)
         if any(one.author != due.author for one, due in zip(self.rows.answers, made, strict=True)):
             yield "author"
         yield from self._confirmed()
-        recall = None if row.recall is None else self.rows.of.recalls.get(row.recall)
-        yield from differences(row, course, recall, self.rows.of.work.organisations.peers())
+        recall = None if row.recall is None else self.case.recalls.get(row.recall)
+        yield from differences(row, course, recall, self.case.work.organisations.peers())
         if erased is not bool(self.rows.of_types(ERASED)):
             yield "conditions_digest"
         yield from self._package(course)
@@ -234,10 +234,7 @@ class _HandoffProof:
         """The rows beside it that say otherwise than documents and log, by the names of what."""
         told = {(event, at, taken_on) for event, at, taken_on in self._ended_by_succession()}
         for one in self.rows.moved:
-            if (
-                one.handoff == self.rows.handoff.id
-                and (one.event, one.at, one.taken_on) not in told
-            ):
+            if one.handoff == self.handoff.id and (one.event, one.at, one.taken_on) not in told:
                 yield "succession", one
         yield from self.retained.wrong()
         yield from self.owed.wrong()
@@ -264,16 +261,16 @@ class _HandoffProof:
     def _package(self, course: Course) -> Iterator[str]:
         """Return what the events and the version of the newest package say of it, and of its
         parties."""
-        row, offered = self.rows.handoff, self.rows.moving[0]
+        row, offered = self.handoff, self.rows.moving[0]
         newest = self.rows.moving[course.newest.sequence - 1]
         for role in ("originator", "recipient"):
             if offered.details.get(f"as {role}", getattr(row, role)) != getattr(row, role):
                 yield role
         if (newest.case_digest, newest.package_digest) != (row.case_digest, row.package_digest):
             yield "package_digest"
-        if self.rows.of.numbers.get(row.case_digest) != row.case_version:
+        if self.case.numbers.get(row.case_digest) != row.case_version:
             yield "case_version"
-        if row.conditions_digest and (said := self.rows.of.summary(row.case_digest)):
+        if row.conditions_digest and (said := self.case.summary(row.case_digest)):
             if said["urgency"] != row.urgency:
                 yield "urgency"
             if row.matter != set(said["matter"]) and (row.matter or self._shows_matter()):
@@ -285,10 +282,10 @@ class _HandoffProof:
         if self.rows.elsewhere:
             return
         claims, told = self.rows.moves[0].claims, self._ended_by_succession()
-        from_it = [one for one in self.rows.moved if one.handoff == self.rows.handoff.id]
+        from_it = [one for one in self.rows.moved if one.handoff == self.handoff.id]
         if told != [(one.event, one.at, one.taken_on) for one in from_it]:
             yield "succession"
-        into_it = [one for one in self.rows.moved if one.became == self.rows.handoff.id]
+        into_it = [one for one in self.rows.moved if one.became == self.handoff.id]
         before = [{"handoff": str(one.handoff), "event": str(one.succession)} for one in into_it]
         named = claims and claims.get("reissue_of")
         made = [{name: named[name] for name in ("handoff", "event")}] if named else []
@@ -311,14 +308,14 @@ class _HandoffProof:
             if event not in rows and (succession := by.get(event)):
                 became = self._became(succession)
                 yield ReissuedHandoff(
-                    self.rows.handoff.id, UUID(succession), became, taken_on, event, at
+                    self.handoff.id, UUID(succession), became, taken_on, event, at
                 )
 
     def _became(self, succession: str) -> UUID | None:
         """The handoff of the successor whose offer says that it came by this one."""
-        before = {"handoff": str(self.rows.handoff.id), "event": succession}
-        for other in self.rows.of.handoffs():
-            first = self.rows.of.work.handoffs.moves(other.id)[0]
+        before = {"handoff": str(self.handoff.id), "event": succession}
+        for other in self.case.handoffs():
+            first = self.case.work.handoffs.moves(other.id)[0]
             claims = read_move(first.sequence, first.document).claims if first.document else None
             named = (claims or {}).get("reissue_of") or {}
             if {name: named.get(name) for name in before} == before:
@@ -326,9 +323,7 @@ class _HandoffProof:
         return None
 
     def _shows_matter(self) -> bool:
-        version = self.rows.of.work.cases.version(self.rows.handoff.case_digest)
+        version = self.case.work.cases.version(self.handoff.case_digest)
         placed = sd_jwt.read_stored(version.document).placed if version else ()
-        shown = (
-            one.name for one in placed if one.digest in self.rows.handoff.permitted_disclosures
-        )
+        shown = (one.name for one in placed if one.digest in self.handoff.permitted_disclosures)
         return "matter" in shown

@@ -50,20 +50,20 @@ class HandoffRows:
     """One handoff, what its holder retains, what its parties owe, and who consulted: all that is
     read of it."""
 
-    def __init__(self, of: CaseProof, handoff: Handoff) -> None:
-        self.of, self.handoff = of, handoff
+    def __init__(self, case: CaseProof, handoff: Handoff) -> None:
+        self.case, self.handoff = case, handoff
         values = {"handoff": handoff.id}
-        events, retentions, duties, consultations, self.copies, moved = of.work.queries(
+        events, retentions, duties, consultations, self.copies, moved = case.work.queries(
             *((one, values) for one in (EVENTS_OF, *_BESIDE))
         )
-        self.events = read_events(events, of.require)
+        self.events = read_events(events, case.require)
         self.retentions = [*map(_RETENTIONS.read, retentions)]
         self.duties = [_DUTIES.read(row[:-1]) for row in duties]
         self.urgencies = {row.urgency for row in duties}
         self.consulted = [*map(_CONSULTATIONS.read, consultations)]
         self.moved = [*map(_MOVED.read, moved)]
-        self.left = of.work.organisations.left(handoff.originator, handoff.recipient)
-        self.answers = of.work.handoffs.moves(handoff.id)
+        self.left = case.work.organisations.left(handoff.originator, handoff.recipient)
+        self.answers = case.work.handoffs.moves(handoff.id)
         self.moving = [one for one in self.events if one.type in MOVING]
         """The event of each move: `read_moves` requires that they are these."""
         told = [
@@ -73,7 +73,7 @@ class HandoffRows:
         ]
         self.early = was_consulted_early(told)
         self.elsewhere = OrganisationName(handoff.recipient).peer is not None
-        self.moves = read_moves(handoff, self.answers, told, of.places)
+        self.moves = read_moves(handoff, self.answers, told, case.places)
 
     def of_types(self, *types: str) -> list[CaseEvent]:
         """The events of these types."""

@@ -29,7 +29,7 @@ class RetentionProof:
     """What is retained of one handoff."""
 
     def __init__(self, rows: HandoffRows) -> None:
-        self.rows = rows
+        self.rows, self.case, self.handoff = rows, rows.case, rows.handoff
 
     def wrong(self) -> Iterator[tuple[str, Retention]]:
         """Return what a retention says otherwise than the act that set it."""
@@ -42,7 +42,7 @@ class RetentionProof:
                 continue
             owner = (one.originator, one.case), one.holder
             said = self._said_of_retention(n, one.since)
-            if owner != (self.rows.of.key, self.rows.handoff.recipient) or any(
+            if owner != (self.case.key, self.handoff.recipient) or any(
                 getattr(one, name) != value for name, value in said.items()
             ):
                 yield "retention", one
@@ -57,7 +57,7 @@ class RetentionProof:
     def copied(self) -> Iterator[str]:
         """Tell whether its holder has the copy that it heard of when the case was erased, as long
         as nothing ended it."""
-        told = told_copy(self.rows.events, self.rows.handoff.id)
+        told = told_copy(self.rows.events, self.handoff.id)
         answers = zip(self.rows.moving, self.rows.moves, strict=True)
         ends = [*self.rows.of_types(ENDED)]
         ends += [one for one, move in answers if move.done is RecallAnswer.COPIES_ERASED]
@@ -67,12 +67,10 @@ class RetentionProof:
         until = None if stated or "until" not in told else date.fromisoformat(told["until"])
         holds = [(one.holder, one.grace_until, one.header) for one in self.rows.copies]
         key = [header_of(one.content_key) for one in self.rows.copies]
-        whole = (
-            holds == [(self.rows.handoff.recipient, until, one) for one in key] and len(key) == kept
-        )
+        whole = holds == [(self.handoff.recipient, until, one) for one in key] and len(key) == kept
         try:
             if whole and kept:
-                self.rows.of.work.retentions.copy(self.rows.handoff.id)
+                self.case.work.retentions.copy(self.handoff.id)
         except ValueError:
             whole = False
         except CaseErased:
@@ -118,10 +116,10 @@ class RetentionProof:
                 ends.append(ended)
             yield Retention(
                 id=stored.event,
-                originator=self.rows.handoff.originator,
-                case=self.rows.handoff.case,
-                handoff=self.rows.handoff.id,
-                holder=self.rows.handoff.recipient,
+                originator=self.handoff.originator,
+                case=self.handoff.case,
+                handoff=self.handoff.id,
+                holder=self.handoff.recipient,
                 since=stored.at,
                 ended_at=min(ends, default=None),
                 **{"legal_basis": None, **said},
@@ -132,10 +130,10 @@ class RetentionProof:
         at, stored = self.rows.moving[n].at, self.rows.answers[n]
         if abs(at - since) > MOMENT:
             return {"since": at}
-        day = self.rows.of.civil_day(since)
+        day = self.case.civil_day(since)
         if self.rows.moves[n].step in ACCEPTING:
-            terms = self.rows.of.work.organisations.get(self.rows.handoff.recipient)
-            found = terms and registered_retention(terms.retentions, self.rows.handoff.purpose, day)
+            terms = self.case.work.organisations.get(self.handoff.recipient)
+            found = terms and registered_retention(terms.retentions, self.handoff.purpose, day)
             if not found:
                 return {"ground": None}
             return {
