@@ -6,7 +6,6 @@ wrote. No message repeats a value, for messages end in logs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
@@ -405,7 +404,7 @@ _WITHHELD = (
 def _load(
     data: Any,
     withheld: tuple[str, ...] | None,
-    checks: Iterable[Callable[[Mapping[str, Any]], Iterator[Error]]],
+    checks: Iterable[Callable[["_Written"], Iterator[Error]]],
 ) -> dict[str, Any]:
     limits = list(_beyond_limits(data))
     if limits:
@@ -417,7 +416,8 @@ def _load(
     except ValidationError as refused:
         errors += field.pointed(refused.messages)
     if isinstance(data, Mapping):
-        errors += (error for check in checks for error in check(data))
+        written = _Written(data)
+        errors += (error for check in checks for error in check(written))
     if not errors:
         errors += media_errors(case)
     if errors:
@@ -428,48 +428,58 @@ def _load(
 def _beyond_limits(data: object) -> Iterator[Error]:
     """Say that the document is too deep or too long, before anything recurses into it."""
     elements, depth, level = 0, 0, [data]
-    while level:
-        nested = [value for value in level if isinstance(value, (list, dict))]
-        elements += sum(len(one) for one in nested if isinstance(one, list))
-        depth += 1 if nested else 0
+    while nested := [value for value in level if isinstance(value, (list, dict))]:
+        depth += 1
+        level = []
+        for one in nested:
+            if isinstance(one, list):
+                elements += len(one)
+                level += one
+            else:
+                level += one.values()
         if depth > MAX_DEPTH:
             yield "", f"is nested deeper than {MAX_DEPTH} levels"
         if elements > MAX_ELEMENTS:
             yield "", f"has more than {MAX_ELEMENTS} array elements"
         if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
             return
-        inner = (one if isinstance(one, list) else one.values() for one in nested)
-        level = [*chain.from_iterable(inner)]
 
 
 # These look at the document as it came, so that a fault elsewhere hides nothing: whatever has not
 # the expected shape is passed over here, for the schema names it.
 
 
-def _elements(case: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the objects of one array, each with its pointer."""
-    array = case.get(name)
-    for index, element in enumerate(array if isinstance(array, list) else ()):
-        if isinstance(element, dict):
-            yield f"/{name}/{index}", element
+_WITH_IDS = ("references", "items", "statements", "subjects", "classifications")
 
 
-def _texts(
-    case: Mapping[str, Any], name: str, member: str
-) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield the texts that a member of the objects has, each with its pointer and its object."""
-    for pointer, element in _elements(case, name):
-        if isinstance(text := element.get(member), str):
-            yield f"{pointer}/{member}", text, element
+class _Written:
+    """A case as it came, and the objects of its arrays, each with its pointer."""
+
+    def __init__(self, case: Mapping[str, Any]) -> None:
+        self.case = case
+        self.elements = dict[str, list[tuple[str, Mapping[str, Any]]]]()
+        for name in _WITH_IDS:
+            array = case.get(name)
+            self.elements[name] = [
+                (f"/{name}/{index}", element)
+                for index, element in enumerate(array if isinstance(array, list) else ())
+                if isinstance(element, dict)
+            ]
+        self.ids = {name: {own for _, own, _ in self.texts(name, "id")} for name in _WITH_IDS}
+
+    def texts(self, name: str, member: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """Return the texts of a member, in an array's objects: each with its pointer and object."""
+        return [
+            (f"{pointer}/{member}", text, element)
+            for pointer, element in self.elements[name]
+            if isinstance(text := element.get(member), str)
+        ]
 
 
-def _ids(case: Mapping[str, Any], name: str) -> set[str]:
-    return {own for _, own, _ in _texts(case, name, "id")}
-
-
-def _check_whole(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_whole(written: _Written) -> Iterator[Error]:
     """A first version follows none, each other one; every version has something to say, and a
     source among its addresses: pages that were found apart are one each."""
+    case = written.case
     first = case.get("version") == 1
     if first and "previous" in case:
         yield "/previous", "must be left out of version 1"
@@ -477,18 +487,17 @@ def _check_whole(case: Mapping[str, Any]) -> Iterator[Error]:
         yield "/previous", "is required from version 2 on"
     if not case.get("items") and not case.get("statements"):
         yield "", "must have at least one item or one statement"
-    urls = [item for _, item in _elements(case, "items") if item.get("kind") == words.ItemKind.URL]
+    items = (item for _, item in written.elements["items"])
+    urls = [item for item in items if item.get("kind") == words.ItemKind.URL]
     if urls and not any(item.get("is_source") is True for item in urls):
         yield "/items", "must have a url item with is_source true"
 
 
-_WITH_IDS = ("references", "items", "statements", "subjects", "classifications")
-
-
-def _check_ids(case: Mapping[str, Any]) -> Iterator[Error]:
-    seen = {case.get("case")} if isinstance(case.get("case"), str) else set()
+def _check_ids(written: _Written) -> Iterator[Error]:
+    case = written.case.get("case")
+    seen = {case} if isinstance(case, str) else set()
     for name in _WITH_IDS:
-        for pointer, own, _ in _texts(case, name, "id"):
+        for pointer, own, _ in written.texts(name, "id"):
             if own in seen:
                 yield pointer, "is used twice in this case"
             seen.add(own)
@@ -502,23 +511,23 @@ _LINKS = (
 )
 
 
-def _check_links(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_links(written: _Written) -> Iterator[Error]:
     for name, member, target, sentence in _LINKS:
-        known = _ids(case, target) | ({"case"} if member == "about" else set())
-        for pointer, link, _ in _texts(case, name, member):
+        known = written.ids[target] | ({"case"} if member == "about" else set())
+        for pointer, link, _ in written.texts(name, member):
             if link not in known:
                 yield pointer, sentence
-    known = _ids(case, "statements")
-    for pointer, subject in _elements(case, "subjects"):
+    known = written.ids["statements"]
+    for pointer, subject in written.elements["subjects"]:
         basis = subject.get("basis_statement")
         for index, link in enumerate(basis if isinstance(basis, list) else ()):
             if isinstance(link, str) and link not in known:
                 yield f"{pointer}/basis_statement/{index}", "must be the id of a statement here"
 
 
-def _check_circles(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_circles(written: _Written) -> Iterator[Error]:
     for name, member in (("items", "parent_item"), ("classifications", "supersedes")):
-        links = [*_texts(case, name, member)]
+        links = written.texts(name, member)
         up = {e["id"]: link for _, link, e in links if isinstance(e.get("id"), str)}
         for pointer, _, element in links:
             if _returns(up, element.get("id")):
@@ -534,28 +543,28 @@ def _returns(up: Mapping[str, str], start: object) -> bool:
     return at == start
 
 
-def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_locks(written: _Written) -> Iterator[Error]:
     locked = {
         own
-        for _, own, c in _texts(case, "classifications", "id")
+        for _, own, c in written.texts("classifications", "id")
         if words.is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
     }
-    for pointer, superseded, by in _texts(case, "classifications", "supersedes"):
+    for pointer, superseded, by in written.texts("classifications", "supersedes"):
         by_two = by.get("method") == words.ClassificationMethod.HUMAN_X2
         if superseded in locked and not by_two:
             why = "names a baseline that two persons stand for: two contest it (method human_x2)"
             yield pointer, why
 
 
-def _check_perceptual(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_perceptual(written: _Written) -> Iterator[Error]:
     """A perceptual hash travels under AMBER+STRICT at least."""
-    for pointer, item in _elements(case, "items"):
+    for pointer, item in written.elements["items"]:
         hashes = item.get("hash")
         perceptual = any(
             isinstance(h, Mapping) and h.get("alg") in tuple(PERCEPTUAL)
             for h in (hashes if isinstance(hashes, list) else ())
         )
-        if perceptual and max(_rank(case), _rank(item)) < tlp_rank(words.PERCEPTUAL_TLP):
+        if perceptual and max(_rank(written.case), _rank(item)) < tlp_rank(words.PERCEPTUAL_TLP):
             yield f"{pointer}/marking/tlp", f"must be {words.PERCEPTUAL_TLP} or RED for such a hash"
 
 
@@ -565,9 +574,9 @@ def _rank(part: Mapping[str, Any]) -> int:
     return tlp_rank(label) if isinstance(label, str) and label in words.CASE_TLP else 0
 
 
-def _check_handling_note(case: Mapping[str, Any]) -> Iterator[Error]:
+def _check_handling_note(written: _Written) -> Iterator[Error]:
     """H3 means restrictions in words; they stand once, on the case."""
-    marked = [case, *(e for name in _WITH_IDS for _, e in _elements(case, name))]
+    marked = [written.case, *(e for found in written.elements.values() for _, e in found)]
     markings = [part["marking"] for part in marked if isinstance(part.get("marking"), Mapping)]
     codes = [m["handling"] for m in markings if isinstance(m.get("handling"), list)]
     noted = any("handling_note" in marking for marking in markings)

@@ -335,11 +335,11 @@ class SqlLog:
             (head,), last = run.queries((HEAD, NO_VALUES), (counting, counted))
             size, root, edge, newest, mac = head
             base = TreeHead(size, root)
+            header.require_own(base, mac)
         else:  # nobody else has written since the transaction began
             last, begun = run.rows(counting, counted), self._begun
-            base, edge, newest, mac = begun.head, begun.edge, begun.newest, begun.mac
+            base, edge, newest = self.head(), begun.edge, begun.newest
         numbers = {row.organisation: row.last - named[row.organisation] for row in last}
-        header.require_own(base, mac)
         judged_at = (fact.at for fact in facts if fact.at is not None)
         at = _not_before(next(judged_at, None) or header.now(), newest)
         policy = header.policy_revision()
