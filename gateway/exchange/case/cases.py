@@ -326,17 +326,14 @@ def own_case(context: RequestContext, case: UUID) -> Case:
 def reference(ports: Ports, originator: str, text: str) -> str:
     """The keyed digest of an originator's reference, for use outside the encrypted content: equal
     for equal references, and telling nothing of them without the operator's key."""
-    return _keyed_digest(ports, {"originator": originator, "reference": text})
+    named = canonical.encode({"originator": originator, "reference": text})
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
     """The keyed digest of the conditions of use of a case version for an offer, likewise."""
-    return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
-
-
-def _keyed_digest(ports: Ports, named: Mapping[str, Any]) -> str:
-    digest = hmac.digest(ports.fingerprint_key, canonical.encode(named), "sha256")
-    return base64url.encode(digest)
+    named = canonical.encode({"case": case_digest, "conditions": conditions})
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named, "sha256"))
 
 
 _STATES: Mapping[str, CaseState] = {
