@@ -12,7 +12,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.case import submissions
 from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, package_consultation, updates, views
-from gateway.exchange.handoffs.offering import OfferRequest, UpdateRequest
+from gateway.exchange.handoffs.selection import OfferRequest, UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult

@@ -19,8 +19,8 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt
 from gateway.evidence.signature import public_keys
 from gateway.exchange.handoffs import recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.relay.ending import end_with_peers
 from gateway.kernel.events import gateway_and, record_by_gateway

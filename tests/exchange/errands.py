@@ -15,8 +15,8 @@ from gateway.exchange.case import cases, submissions
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import offers, package_consultation, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller

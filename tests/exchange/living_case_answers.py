@@ -20,8 +20,8 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import before_erasure
 from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.ports import TransactionMode

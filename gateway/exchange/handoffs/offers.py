@@ -9,11 +9,7 @@ from uuid import UUID
 from gateway.domain import refusals
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.case import ROUTING_FIELDS, Case
-from gateway.domain.handoff import (
-    TAKEN_UP,
-    Handoff,
-    HandoffAnswer,
-)
+from gateway.domain.handoff import TAKEN_UP, Handoff, HandoffAnswer
 from gateway.domain.moves import made_of
 from gateway.domain.staff import ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import Purpose, Urgency
@@ -23,7 +19,7 @@ from gateway.exchange import results
 from gateway.exchange.case import cases
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs import addressing
-from gateway.exchange.handoffs.offering import (
+from gateway.exchange.handoffs.selection import (
     OfferRequest,
     PreparedOffer,
     breaks_glass,

@@ -19,7 +19,7 @@ from gateway.domain.refusals import CaseErased, SecondPersonRequired, Validation
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.standing import Closed, Opens, Standing
 from gateway.exchange.handoffs.copy_consultation import open_copy
-from gateway.exchange.handoffs.offering import states_danger
+from gateway.exchange.handoffs.selection import states_danger
 from gateway.exchange.results import ContentPresentation, Reviewed
 from gateway.exchange.standing import access, consultations
 from gateway.exchange.standing.conditions import is_released

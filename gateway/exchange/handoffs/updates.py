@@ -18,9 +18,9 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import signed_requests
 from gateway.exchange.case.cases import find
-from gateway.exchange.handoffs import offering, offers
+from gateway.exchange.handoffs import offers, selection
 from gateway.exchange.handoffs.answering import stale
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.handoffs.sending import is_remote, send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
@@ -60,7 +60,7 @@ def update(key: str, handoff: UUID, wanted: UpdateRequest) -> Write:
 
 def _draft(
     context: RequestContext, found: Handoff, wanted: UpdateRequest, word: str
-) -> offering.PreparedOffer:
+) -> selection.PreparedOffer:
     own_rules = context.rules
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
@@ -81,16 +81,16 @@ def _draft(
         _check_signed_terms(wanted.signed, found, change)
     terms = _terms(context, found, version.said, wanted)
     recipient, day = context.require(found.recipient), context.today.day
-    inputs = offering.SelectionInputs(
+    inputs = selection.SelectionInputs(
         case,
         context.entity(),
         context.entity(recipient),
         found.address,
         word,
-        offering.by_country(context, version, terms, recipient, day),
-        offering.tool_of(context, version, terms, recipient),
+        selection.by_country(context, version, terms, recipient, day),
+        selection.tool_of(context, version, terms, recipient),
     )
-    draft = offering.select_parts(context, terms, version, inputs)
+    draft = selection.select_parts(context, terms, version, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     return replace(draft, updated=found, change=change)
 
@@ -126,7 +126,7 @@ def _check_signed_terms(
 
 def _terms(
     context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
-) -> offering.OfferRequest:
+) -> selection.OfferRequest:
     """The update as an offer of the parts that it selects.
 
     The reason why items of uncertain country are for this recipient is that of the offer (R8), and
@@ -144,7 +144,7 @@ def _terms(
     before = read_version(context.work, found.case_digest).said
     permitted = found.permitted_disclosures
     given = {identity(p): p.value for p in before.placed if p.digest in permitted}
-    return offering.OfferRequest(
+    return selection.OfferRequest(
         handoff=found.id,
         by=wanted.by,
         purpose=found.purpose,

@@ -34,7 +34,7 @@ from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.case.cases import entity_on
 from gateway.exchange.handoffs.addressing import claimed, whom_to_call
-from gateway.exchange.handoffs.offering import facts_of_offer
+from gateway.exchange.handoffs.selection import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import has_key, read_version

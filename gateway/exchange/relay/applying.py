@@ -24,8 +24,8 @@ from gateway.exchange.case.measure_events import END
 from gateway.exchange.case.presented import PresentedVersion, store_presented
 from gateway.exchange.handoffs import answers, offers, recalls, updates
 from gateway.exchange.handoffs.answering import AnswerRequest
-from gateway.exchange.handoffs.offering import OfferRequest, UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import OfferRequest, UpdateRequest
 from gateway.exchange.lifecycle import before_erasure
 from gateway.exchange.relay.documents import assurance_of, open_document
 from gateway.exchange.relay.incoming import DELIVER, TakenEvent

@@ -19,8 +19,8 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.exchange.handoffs.answering import AnswerRequest
-from gateway.exchange.handoffs.offering import OfferRequest, UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import OfferRequest, UpdateRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.request import RequestContext, authorize, deny_as_not_found

@@ -20,7 +20,7 @@ from gateway.exchange import signed_requests
 from gateway.exchange.case import cases, submissions
 from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, open_duties
-from gateway.exchange.handoffs.offering import OfferRequest
+from gateway.exchange.handoffs.selection import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult

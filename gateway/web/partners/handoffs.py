@@ -16,7 +16,7 @@ from gateway.domain.vocabulary import ONWARD, TLP
 from gateway.domain.worklist import WorklistFilter
 from gateway.exchange.handoffs import answers, package_consultation, updates, views
 from gateway.exchange.handoffs.answering import AnswerRequest
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.handoffs.views import HandoffQuery
 from gateway.exchange.lifecycle import successions, worklist
 from gateway.exchange.relay import heard

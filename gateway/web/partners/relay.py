@@ -15,8 +15,8 @@ from gateway.domain.revision import REASONS
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError, VerifiedSdJwt
 from gateway.exchange.handoffs.answering import AnswerRequest
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.relay import taking_in
 from gateway.exchange.relay.incoming import RelayedEvent, RelayedRequest
 from gateway.schemas import schema_fields as field

@@ -4,9 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.case import GROUPS
-from gateway.domain.refusals import (
-    OpenHandoffs,
-)
+from gateway.domain.refusals import OpenHandoffs
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.case import cases
@@ -15,21 +13,8 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CaseFilter
 from tests import answers
-from tests.casework import (
-    OPENING,
-    accepted,
-    offered,
-    submitted,
-)
-from tests.founded import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    Founded,
-    caller,
-    fields_of,
-    shown,
-)
+from tests.casework import OPENING, accepted, offered, submitted
+from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of, shown
 
 
 def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:

@@ -16,7 +16,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.case import cases, submissions
 from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import addressing, offers, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import (

@@ -16,8 +16,8 @@ from gateway.exchange.case import cases, measures
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import offers, package_consultation, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.consultations import ConsultationRequest

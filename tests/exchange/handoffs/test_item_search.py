@@ -12,7 +12,7 @@ from gateway.exchange.case import submissions
 from gateway.exchange.case.submissions import Submission
 from gateway.exchange.handoffs import item_search
 from gateway.exchange.handoffs.item_search import ItemSearch
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.handoffs.updates import update
 from gateway.kernel.values import HOST, Caller
 from tests import answers

@@ -21,8 +21,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.handoffs import offers, package_consultation, recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import ApprovalRequest, RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.actors import GATEWAY

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs import open_duties
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult

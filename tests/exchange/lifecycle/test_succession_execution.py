@@ -19,7 +19,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import package_consultation, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import succession_execution, successions
 from gateway.exchange.lifecycle.succession_execution import Progress
 from gateway.kernel.actors import GATEWAY

@@ -10,7 +10,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.case import submissions
 from gateway.exchange.case.submissions import Clearance, Submission
 from gateway.exchange.handoffs import offers, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.signed_requests import CASE, OFFER, open_signed
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json

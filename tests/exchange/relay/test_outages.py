@@ -9,8 +9,8 @@ from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Status
 from gateway.exchange.handoffs import recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.relay import following
 from gateway.kernel.ports import TransactionMode

@@ -13,8 +13,8 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import ChangeKind
 from gateway.domain.staff import RegisterRole
 from gateway.exchange.handoffs import recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.exchange.lifecycle import before_erasure, erasure
 from gateway.exchange.lifecycle.before_erasure import EarlyErasure
 from gateway.kernel.transact import RecordedRefusal, WriteResult

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from gateway.domain.handoff import RecallCode
 from gateway.exchange.handoffs import recalls, updates
-from gateway.exchange.handoffs.offering import UpdateRequest
 from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.selection import UpdateRequest
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import HandoffFilter
 from gateway.store.tables import metadata

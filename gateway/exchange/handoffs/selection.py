@@ -10,12 +10,7 @@ from gateway.domain import refusals
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import FOR_ON_DUTY
-from gateway.domain.handoff import (
-    DEROGATIONS,
-    Addressee,
-    Handoff,
-    is_derogation,
-)
+from gateway.domain.handoff import DEROGATIONS, Addressee, Handoff, is_derogation
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
@@ -28,9 +23,7 @@ from gateway.exchange import results
 from gateway.exchange.case import cases
 from gateway.exchange.handoffs import addressing, police_first
 from gateway.exchange.handoffs.crossing import facts_of_crossing
-from gateway.exchange.signed_requests import (
-    VerifiedRequest,
-)
+from gateway.exchange.signed_requests import VerifiedRequest
 from gateway.exchange.standing.case_version import elements, in_force
 from gateway.exchange.standing.conditions import is_released, offered_conditions
 from gateway.exchange.standing.disclosure import Reader, select_disclosures
