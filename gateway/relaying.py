@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -151,7 +152,9 @@ def _never(_: float) -> NoReturn:
     raise AssertionError("nothing is waited for")
 
 
-_EVENT_TYPE = re.compile(r"[a-z_.]{1,60}")
+_EVENT_TYPE = re.compile(r"(handoff|case)\.[a-z_]{1,40}")
+_MOST_TOLD = 100
+"""Types of events that are kept of what a peer tells: three times as many as there are."""
 
 
 @dataclass
@@ -300,8 +303,8 @@ class PeerRelay:
                 raise NotHeard(f"it answers {reply.status}")
             wrong = remote_members.record(ports, self.peer, told)
             self._tag = "" if wrong else reply.headers.get("etag", "")
-            said = known_there[:1000] if isinstance(known_there, list) else ()
-            events = frozenset(filter(_EVENT_TYPE.fullmatch, map(str, said)))
+            said = map(str, known_there if isinstance(known_there, list) else ())
+            events = frozenset(islice(filter(_EVENT_TYPE.fullmatch, said), _MOST_TOLD))
         if marked.head.size != told_to or events != before:
             with ports.begin(TransactionMode.WRITE) as work:
                 work.relay.tell_members(pins.origin, marked.head.size, events)

@@ -1,5 +1,6 @@
 """Who does not answer: late members, receivers, those who confirm the log, peer gateways."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -97,13 +98,13 @@ def _peer(peer: "PeerState", now: datetime) -> Findings:
         yield (
             Level.WARNING,
             f"the peer gateway {peer.peer} is of a later version, and knows events that this one "
-            f"cannot follow: {', '.join(peer.unknown_here)}; upgrade this gateway",
+            f"cannot follow: {_some(peer.unknown_here)}; upgrade this gateway",
         )
     if peer.denied:
         yield (
             Level.WARNING,
-            f"the peer gateway {peer.peer} does not say that it follows {', '.join(peer.denied)}, "
-            "as every gateway must: ask its operator",
+            f"the peer gateway {peer.peer} does not say that it follows {_some(peer.denied)}, as "
+            "every gateway must: ask its operator",
         )
     ends = peer.certificate_until
     if ends is None:
@@ -123,3 +124,8 @@ def _peer(peer: "PeerState", now: datetime) -> Findings:
             Level.WARNING,
             f"the peer gateway {peer.peer} cosigns the log no more: see casegate peer check",
         )
+
+
+def _some(events: Sequence[str]) -> str:
+    """The first three, and how many there are: a peer does not fill an alarm with its words."""
+    return f"{', '.join(events[:3])} ({len(events)})"

@@ -124,12 +124,13 @@ def test_the_doctor_says_which_events_a_peer_knows_alone_or_denies(gw: Operator)
     trust(gw)
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
         origin = VerificationKey.parse(INVITED.log_key).name
-        work.relay.tell_members(origin, 7, [*BASELINE - {"handoff.closed"}, "handoff.of_tomorrow"])
+        later = [f"handoff.{one}" for one in "dcba"]
+        work.relay.tell_members(origin, 7, [*BASELINE - {"handoff.closed"}, *later])
         work.commit()
     found = [sentence for _, sentence in outside.peers(Examined(gw.config, wiring.now()))]
     alone, denied, _ = found
-    assert "cannot follow: handoff.of_tomorrow; upgrade" in alone
-    assert "does not say that it follows handoff.closed, as every gateway must" in denied
+    assert "cannot follow: handoff.a, handoff.b, handoff.c (4); upgrade" in alone
+    assert "does not say that it follows handoff.closed (1), as every gateway must" in denied
 
 
 def test_a_check_tells_line_by_line_what_works_and_once_why_some_was_not_tried(
