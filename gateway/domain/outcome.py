@@ -48,7 +48,7 @@ def outcome_as_read(
 
     ``embargoed``: an embargo keeps from this reader all but the arrival (R7).
     """
-    code = str(fields["code"])
+    code = str(fields.get("code", ""))  # a peer gateway may withhold it
     if embargoed:
         return "received", {}
     if reader_is_police or not author_is_police:

@@ -124,25 +124,26 @@ def answer_as_read(
 ) -> tuple[str | None, Mapping[str, Any]]:
     """Return the code as which an answer to a handoff is read, if it has one, and those of its
     fields that are read: within R5, and while an embargo holds what the kind's row leaves to who is
-    no public authority (R7). What a remote member answered is here as its own gateway ``shown`` and
-    withheld it.
+    no public authority (R7). The code of a remote member's outcome is as its own gateway ``shown``
+    it; of the fields that this disclosed no others are read than of a member's here.
     """
     if reader == author:
         return None, fields
     by, to = context.require(author), context.require(reader)
     embargoed = not to.public_authority and any(one.kind is MeasureKind.EMBARGO for one in measures)
-    if OrganisationName(author).peer is not None:
-        if not embargoed:
-            return shown, fields
+    is_remote = OrganisationName(author).peer is not None
+    if is_remote:
         fields = _as_told_by_peer(kind, fields, shown)
     code, read = None, fields
-    if kind.name == "outcome" and "code" in fields:
+    if kind.name == "outcome" and ("code" in fields or is_remote):
         code, read = outcome_as_read(
             fields,
             author_is_police="led" in by.regimes,
             reader_is_police="led" in to.regimes,
             embargoed=embargoed,
         )
+        if is_remote and not embargoed:
+            code = shown
     elif kind.name == "recall_answer" and "done" in fields:
         reads_all = not embargoed and _reads_acts(context, by, to)
         code, read = recall_answer_as_read(fields, reads_all=reads_all)

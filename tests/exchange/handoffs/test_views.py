@@ -80,9 +80,21 @@ def test_under_an_embargo_a_private_party_reads_of_an_answer_what_its_row_leaves
         assert code_of_police == code
 
 
-def test_an_embargo_here_hides_what_a_remote_member_answers_as_well():
-    two = two_gateways()
+@pytest.fixture(scope="module")
+def two():
+    return two_gateways()
+
+
+def test_an_embargo_here_hides_what_a_remote_member_answers_as_well(two):
     for kind in (one for one in ANSWERS.values() if one.author is not AnswerAuthor.ORIGINATOR):
         read_, code = read_under_embargo(two.be, kind, OFMIN_THERE, BE_HOTLINE)
         assert read_ <= {*kind.under_embargo} - ({"done"} if kind.of_recall else set())
         assert code in {None, "received", "kept_by_law"}
+
+
+@pytest.mark.parametrize("kind", ANSWERS.values(), ids=lambda kind: kind.name)
+def test_of_what_a_remote_member_answered_no_more_is_read_than_of_a_member_here(gateway, kind, two):
+    here, code = read_under_embargo(gateway, kind, OFMIN, HOTLINE, held=False)
+    there, told = read_under_embargo(two.be, kind, OFMIN_THERE, BE_HOTLINE, held=False)
+    assert there == here
+    assert told == (said(kind)["code"] if kind.name == "outcome" else code)
