@@ -17,7 +17,7 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.founded import CSAM_FR, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import CSAM_FR, HOTLINE, OFMIN, Founded, caller
 
 _IDS = {
     name: f"018f0000-0000-7000-8000-0000000000{number}"

@@ -22,7 +22,7 @@ from gateway.registry import keys as registry_keys
 from gateway.store import tables
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests.evidence.ingredients import chance
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     BENOIT,

@@ -23,7 +23,7 @@ from gateway.store.proved import Proved, RowsProof
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.transaction import Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork
-from tests.founded import UNRECORDED, Founded, registry_rows
+from tests.founded_gateway import UNRECORDED, Founded, registry_rows
 from tests.ports import ORIGIN, civil_day, policy, rebuild_of
 
 

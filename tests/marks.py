@@ -13,7 +13,7 @@ from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner
 from gateway.store.high_water_mark import HighWaterMarkFile
-from tests.founded import Founded
+from tests.founded_gateway import Founded
 from tests.founding import founded
 
 

@@ -16,7 +16,7 @@ from gateway.kernel.values import CertificateRequest
 from gateway.pki.authority import read_request
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey, issue_approved_certificates
-from tests.founded import DESK, Founded, enter_staff
+from tests.founded_gateway import DESK, Founded, enter_staff
 from tests.ports import document_key
 
 NEWCOMER = "hotline-new"

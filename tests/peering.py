@@ -15,7 +15,7 @@ from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import NoteSigner
 from gateway.registry import keys as registry_keys
 from gateway.registry import remote_members
-from tests.founded import ALICE, BENOIT, DESK, Founded, administrator
+from tests.founded_gateway import ALICE, BENOIT, DESK, Founded, administrator
 from tests.founding import founded, retold, settled, unfounded
 from tests.newcomers import Newcomer, serve
 from tests.ports import ISSUER, ZONE, document_key, key_of, note_signer

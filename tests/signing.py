@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.domain import case as cases
 from gateway.evidence import handoff_documents, sd_jwt
-from tests.founded import Founded
+from tests.founded_gateway import Founded
 from tests.ports import ISSUER
 
 

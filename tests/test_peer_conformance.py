@@ -36,7 +36,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, Founded
+from tests.founded_gateway import OFMIN, Founded
 from tests.peering import PEER, PEER_WITNESS, POLICE, Peering, peering
 from tests.ports import ORIGIN
 

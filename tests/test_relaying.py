@@ -38,7 +38,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.log_check import check_log
 from tests.ports import START
 

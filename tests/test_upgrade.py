@@ -24,7 +24,7 @@ from gateway.maintenance.upkeep import Maintenance
 from tests import answers
 from tests.casework import OPENING, conditions_of, offer_of, submitted, updated
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.log_check import check_log
 from tests.operating import Operator
 from tests.upgraded import EXPECTED, STOPPED, Desks, going_on, kept, noted, upgraded

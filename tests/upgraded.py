@@ -29,7 +29,7 @@ from gateway.maintenance.process import upgrade_schema
 from gateway.verification.trust import TrustAnchors
 from gateway.web.app import create_partner_app
 from tests.client.client_fixture import MemberClient
-from tests.founded import ALICE, BENOIT, HOTLINE, Founded
+from tests.founded_gateway import ALICE, BENOIT, HOTLINE, Founded
 from tests.operating import Operator
 from tests.ports import Calendar, Clock, Opened, RememberingSigner
 from tests.verification.kept import trust_folder

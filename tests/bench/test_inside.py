@@ -26,7 +26,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
 from gateway.store.handoff_proof import HandoffComparison
 from tests.casework import offered, submitted
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.founding import founded
 from tests.log_check import handoffs_compared
 

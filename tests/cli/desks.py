@@ -13,7 +13,7 @@ from gateway.cli import main
 from gateway.client import Gateway
 from tests.casework import case_content
 from tests.client.client_fixture import MemberClient
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.web.listening import Listening, listening
 
 CLEARED = ("--assessed-by", "analyst-1", "--cleared-by", "approver-1")

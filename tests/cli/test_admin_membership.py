@@ -15,7 +15,7 @@ from gateway.evidence.signature import thumbprint
 from gateway.kernel import results
 from gateway.kernel.changes import Change
 from tests.each import each
-from tests.founded import make_change
+from tests.founded_gateway import make_change
 from tests.operating import DUBOIS, Operator, operator, said
 from tests.peering import APPLICATION as GATEWAY_APPLICATION
 from tests.peering import PINS

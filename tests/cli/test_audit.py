@@ -18,7 +18,7 @@ from tests.cli.conftest import MIRROR
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller
 from tests.ports import ISSUER
 
 

@@ -19,7 +19,7 @@ from gateway.ledger import note
 from tests.cli.conftest import MIRROR
 from tests.cli.desks import Desks
 from tests.client.client_fixture import trust_of
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.ports import ISSUER, ORIGIN, key_of, note_signer
 from tests.time_stamping import new_root
 from tests.verification.logbook import witness

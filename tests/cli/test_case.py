@@ -15,7 +15,7 @@ from gateway.evidence import sd_jwt
 from tests.casework import element_id, machine_match
 from tests.cli.desks import CLEARED
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, enter_staff
+from tests.founded_gateway import ABROAD, HOTLINE, enter_staff
 
 
 def test_a_case_is_handed_in_step_by_step(desks):

@@ -22,7 +22,7 @@ from gateway.kernel.values import HOST, Caller
 from gateway.store.keyring import SqlKeyring
 from tests.casework import CLEARED, case_content
 from tests.cli.test_admin import ADMISSION
-from tests.founded import enter_staff
+from tests.founded_gateway import enter_staff
 from tests.operating import Operator, execute, operator, said
 
 HOTLINE = "point-de-contact"

@@ -10,7 +10,7 @@ from gateway.client import enrolment
 from gateway.domain.organisation import Status
 from gateway.kernel.ports import TransactionMode
 from tests.cli.desks import Desks
-from tests.founded import DESK
+from tests.founded_gateway import DESK
 from tests.newcomers import NEWCOMER, Newcomer
 
 BY = ("--by", "intake-1")

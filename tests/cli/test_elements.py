@@ -9,7 +9,7 @@ import pytest
 from gateway.cli import elements
 from tests.casework import case_content, element_id
 from tests.cli.desks import Desks
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 
 BY = ("--by", "officer-1")
 OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")

@@ -14,7 +14,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.enrolment import Enrolment
 from gateway.keys import jwk_set
 from tests.client.test_enrolment import MADE
-from tests.founded import ALICE
+from tests.founded_gateway import ALICE
 from tests.ports import START, key_of
 
 

@@ -8,7 +8,7 @@ from gateway.domain.staff import RegisterRole
 from gateway.evidence import event
 from gateway.evidence.receipt import from_json
 from tests.cli.desks import Desks
-from tests.founded import HOTLINE, OFMIN, enter_staff, shown
+from tests.founded_gateway import HOTLINE, OFMIN, enter_staff, shown
 
 ON_RECORD = ("event", "search", "--reason-code", "self_monitoring", "--reason", "a check")
 

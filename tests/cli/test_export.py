@@ -10,7 +10,7 @@ from gateway.cli import case_file
 from gateway.client import EvidenceMismatch, Gateway
 from gateway.exchange.lifecycle import erasure
 from tests.cli.desks import Desks
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 
 CONTENT = ("--by", "officer-1", "--reason", "Archive of the year")
 

@@ -13,7 +13,7 @@ from gateway.verification import event_table
 from tests.casework import offered, submitted
 from tests.cli.desks import Desks
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 NAMES = {"host": "Example Host", "ofmin": "OFMIN"}
 COUNTED = [

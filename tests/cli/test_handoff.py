@@ -20,7 +20,7 @@ from tests.casework import element_id
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.ports import document_key
 
 BY = ("--by", "officer-1")

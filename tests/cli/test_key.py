@@ -9,7 +9,7 @@ from gateway.cli import main
 from gateway.cli import system as key_commands
 from gateway.kernel.changes import Change
 from tests.each import each
-from tests.founded import HOTLINE, make_change
+from tests.founded_gateway import HOTLINE, make_change
 from tests.founding import founded
 from tests.ports import ISSUER, START
 

@@ -24,7 +24,7 @@ from tests.client.client_fixture import Fault, MemberClient, answer
 from tests.client.conftest import authorities
 from tests.client.test_connection import written
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.operating import Operator
 from tests.ports import START
 

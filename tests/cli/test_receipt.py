@@ -13,7 +13,7 @@ from gateway.keys import jwk_set
 from gateway.verification import verifier
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.ports import START, document_key, key_of
 
 DAY = timedelta(days=1)

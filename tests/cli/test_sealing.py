@@ -12,7 +12,7 @@ from gateway.evidence import signature
 from gateway.keys import load_encryption_key, load_encryption_keys
 from tests.casework import element_id
 from tests.cli.desks import CLEARED, Desks
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.founding import founded
 from tests.ports import ISSUER, START, document_key, encryption_key
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.cli.output import short
 from tests.cli.desks import CLEARED, Desks
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 WHY = ("--by", "officer-1", "--reason-code", "quality", "--reason", "a look")
 URL = ("--url", "hxxps://Content[.]example.org/page")

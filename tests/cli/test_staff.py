@@ -8,7 +8,7 @@ import pytest
 from gateway.client import connection as connections
 from tests.authenticator import Authenticator
 from tests.cli.desks import Desks
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.registry.test_staff_passkeys import proof
 
 APPROVED = ("--approved-by", "approver-1", "--approved-by", "approver-2")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desks import Desks
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 ASKED = ("subject", "search", "--by", "officer-1", "--reason", "Request 12")
 URL = ("--url", "https://content.example.org/page")

@@ -13,7 +13,7 @@ from gateway.kernel.values import HOST
 from tests.casework import accepted
 from tests.cli.desks import Desks
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founded import HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import HOTLINE, OCRVP, OFMIN
 from tests.operating import MARTIN, Operator, operator, said
 
 OFFICE = ("--kind", "police_office", "--country", "FR", "--public-authority")

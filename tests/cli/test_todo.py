@@ -24,7 +24,7 @@ from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient, cut
 from tests.each import each
 from tests.exchange.moving_mandates import PLAN
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 BY = ("--by", "officer-1")
 CSAM_FR = ("--competence", "csam/FR")

@@ -15,7 +15,7 @@ from click.testing import Result
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from tests.casework import case_content
 from tests.cli.desks import Desks
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.rules.test_help import example_in, help_of
 from tests.rules.test_wrong_input import POOR
 

@@ -12,7 +12,7 @@ import httpx
 
 from gateway.client import Gateway, PartnerConnection
 from gateway.verification.trust import TrustAnchors
-from tests.founded import DESK, HOTLINE, Founded
+from tests.founded_gateway import DESK, HOTLINE, Founded
 from tests.ports import ISSUER, ORIGIN
 from tests.web.listening import DER, PARTNERS, Listening, der
 

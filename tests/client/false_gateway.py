@@ -15,7 +15,7 @@ from tests import answers
 from tests.casework import case_content
 from tests.client.client_fixture import connection_of
 from tests.evidence.ingredients import chance
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.ports import ISSUER, ORIGIN, START, key_of, note_signer
 from tests.verification.logbook import Logbook
 from tests.web.listening import listening

@@ -12,7 +12,7 @@ from gateway.domain.case import GROUPS
 from gateway.evidence import receipt
 from tests.casework import case_content
 from tests.client.client_fixture import Fault, MemberClient
-from tests.founded import CSAM_FR, OFMIN
+from tests.founded_gateway import CSAM_FR, OFMIN
 from tests.web.listening import Listening
 
 CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}

@@ -20,7 +20,7 @@ from tests.casework import case_content
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, CONTENT_GROUPS
 from tests.each import each
-from tests.founded import CSAM_FR, OFMIN
+from tests.founded_gateway import CSAM_FR, OFMIN
 from tests.ports import document_key
 from tests.web.listening import Listening
 

@@ -14,7 +14,7 @@ from tests.client.client_fixture import MemberClient
 from tests.client.false_gateway import CASE
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE
+from tests.founded_gateway import ABROAD, HOTLINE
 from tests.web.listening import Listening
 
 

@@ -20,7 +20,7 @@ from tests.casework import accepted, offered, submitted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
 from tests.client.test_growth import public_log
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.ports import ORIGIN
 from tests.time_stamping import Authority, new_root
 from tests.web.listening import Listening, listening

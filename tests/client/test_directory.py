@@ -4,7 +4,7 @@ import pytest
 
 from gateway.client import InvalidArgument
 from tests.client.client_fixture import MemberClient
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN
 from tests.web.listening import Listening
 
 

@@ -13,7 +13,7 @@ from gateway.client.enrolment import Enrolment, InvitationFile
 from gateway.client.errors import EvidenceMismatch, SettingsError, UnexpectedAnswer
 from gateway.evidence import base64url
 from tests.each import each
-from tests.founded import ALICE, DESK
+from tests.founded_gateway import ALICE, DESK
 from tests.founding import founded
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.ports import ISSUER, key_of, note_signer

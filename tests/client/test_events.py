@@ -30,7 +30,7 @@ from tests.casework import ADDITION, case_content
 from tests.client.client_fixture import MemberClient, cut, trust_of
 from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.web.listening import Listening
 
 

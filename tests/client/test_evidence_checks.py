@@ -44,7 +44,7 @@ from tests.client.false_gateway import (
 )
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.ports import ISSUER, START, key_of
 from tests.verification.logbook import Logbook
 

@@ -9,7 +9,7 @@ from gateway.registry import keys as registry_keys
 from gateway.verification import gateway_keys
 from tests.client.client_fixture import MemberClient, answer, connection_of, trust_of
 from tests.client.scenario import offer, submit
-from tests.founded import HOTLINE, OFMIN, Founded
+from tests.founded_gateway import HOTLINE, OFMIN, Founded
 from tests.ports import ORIGIN
 from tests.verification.logbook import Logbook
 

@@ -23,7 +23,7 @@ from gateway.verification.verifier import verify_bundle
 from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.ports import ISSUER, ORIGIN, note_signer
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, listening

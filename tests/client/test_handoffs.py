@@ -10,7 +10,7 @@ from tests.casework import case_content, element_id
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import offer, submit
 from tests.each import each
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
 from tests.ports import ORIGIN, document_key, note_signer
 from tests.web.listening import Listening
 

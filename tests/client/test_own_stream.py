@@ -22,7 +22,7 @@ from tests import answers
 from tests.casework import accepted, offered, revised, submitted, updated
 from tests.client.client_fixture import MemberClient
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded
 from tests.founding import founded
 from tests.web.listening import Listening, listening
 

@@ -13,7 +13,7 @@ from gateway.verification import peers
 from gateway.verification.trust import TrustAnchors
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.evidence.ingredients import chance
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.peering import PEER, PEER_ATTESTER, PEER_ISSUER, PEER_LOG, PINS, join
 from tests.ports import ISSUER, START, document_key
 from tests.web.listening import Listening

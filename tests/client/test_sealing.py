@@ -15,7 +15,7 @@ from gateway.verification.verifier import verify_bundle
 from tests.casework import case_content, element_id
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
 from tests.each import each
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, fields_of, shown
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, fields_of, shown
 from tests.log_check import check_log
 from tests.ports import ISSUER, document_key, encryption_key
 from tests.verification.scenario import fact

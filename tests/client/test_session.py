@@ -24,7 +24,7 @@ from tests.casework import case_content
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, submit
 from tests.each import each
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.ports import ORIGIN, note_signer
 from tests.web.listening import Listening
 

@@ -33,11 +33,11 @@ from gateway.verification.mandates import days_of
 from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify_bundle
-from tests import casework, founded, ports
+from tests import casework, founded_gateway, ports
 from tests.casework import ADDITION, case_content, correction
 from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
 from tests.each import each
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN
 from tests.log_check import check_log
 from tests.ports import document_key
 from tests.verification.former import former
@@ -499,7 +499,9 @@ def _other_case(stage, members):
 
 
 def _attested_for_another(stage, members):
-    document = casework.submitted(stage.gateway, originator=founded.ABROAD).result["document"]
+    document = casework.submitted(stage.gateway, originator=founded_gateway.ABROAD).result[
+        "document"
+    ]
     members["routing"] = document
 
 

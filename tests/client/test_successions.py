@@ -15,7 +15,7 @@ from gateway.verification.verifier import verify_bundle
 from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founded import HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import HOTLINE, OCRVP, OFMIN
 from tests.ports import document_key
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening

@@ -28,7 +28,7 @@ from gateway.kernel import authentication as assertions
 from gateway.keys import ED25519, ES256, KeyPurpose, SigningKey, generate_key
 from tests.client.client_fixture import MemberClient, answer, connection_of, lose_answer
 from tests.each import each
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.ports import ISSUER, START, Clock, Ids
 from tests.web.listening import PARTNERS, Listening, listening
 

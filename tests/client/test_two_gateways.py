@@ -45,7 +45,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, Founded
+from tests.founded_gateway import OFMIN, Founded
 from tests.log_check import check_log
 from tests.ports import document_key, key_of
 from tests.verification.scenario import fact, keys_of

@@ -10,7 +10,7 @@ from gateway.evidence.declarations import jwk_of_approval_key
 from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from tests.console.browsing import Browser, Console
-from tests.founded import OFMIN, Founded, signed_in
+from tests.founded_gateway import OFMIN, Founded, signed_in
 
 
 class HostedConsole(Console):

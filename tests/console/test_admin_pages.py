@@ -17,7 +17,7 @@ from gateway.web.hosted_access import HostedAccess
 from gateway.web.hosted_persons import HostedPersons
 from tests.authenticator import Authenticator
 from tests.console.browsing import Browser, Console
-from tests.founded import ALICE, BENOIT, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ALICE, BENOIT, HOTLINE, OCRVP, OFMIN
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.registry.test_passkeys import registration

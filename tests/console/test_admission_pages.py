@@ -11,7 +11,7 @@ from gateway.domain.organisation import Status
 from gateway.evidence.receipt import from_json
 from gateway.kernel.changes import Change
 from tests.console.test_admin_pages import administrators, gateway, read
-from tests.founded import HOTLINE, make_change
+from tests.founded_gateway import HOTLINE, make_change
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.registry.test_rebuild import SAME, registry_compared
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.casework import accepted, offered, submitted
 from tests.console.test_handoff_pages import read, sign
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from gateway.console.access import Person
 from tests.casework import accepted, case_content, offered, submitted
 from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 
 STRONG = "A strong text that nobody has to meet."
 LIVE = "https://content.example.org/page"

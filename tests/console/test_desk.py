@@ -17,7 +17,7 @@ from tests.console.desk_console import DeskConsole
 from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
 from tests.console.test_handoff_pages import checked, read
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.log_check import check_log
 from tests.ports import document_key, encryption_key
 from tests.web.listening import listening

@@ -8,7 +8,7 @@ from gateway.domain.refusals import Busy
 from gateway.web.hosted_access import HostedAccess
 from tests.casework import accepted, offered, revised, submitted, updated
 from tests.exchange.handoffs.updating import CORRECTED
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 
 LANGUAGES = ("en", "fr")
 

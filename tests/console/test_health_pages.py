@@ -11,7 +11,7 @@ from gateway.domain.staff import RegisterRole
 from gateway.text import catalogue
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import administrators, gateway, read
-from tests.founded import DESK, HOTLINE, OFMIN, enter_staff
+from tests.founded_gateway import DESK, HOTLINE, OFMIN, enter_staff
 from tests.founding import founded
 from tests.registry.test_health import FULL, WELL, keep
 

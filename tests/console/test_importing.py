@@ -12,7 +12,7 @@ from tests.console.desk_console import DeskConsole
 from tests.console.test_desk import client, digest_on, done, record, stage  # noqa: F401
 from tests.console.test_handoff_pages import read, sign
 from tests.each import each
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
 REPORT, PROFILE = (DEMO / name for name in ("content-csam.json", "profile.toml"))

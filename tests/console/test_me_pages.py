@@ -12,7 +12,7 @@ from tests.casework import accepted
 from tests.console.browsing import OFFICER
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import read
-from tests.founded import ABROAD, OFMIN
+from tests.founded_gateway import ABROAD, OFMIN
 from tests.founding import founded
 
 

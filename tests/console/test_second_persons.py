@@ -7,7 +7,7 @@ from gateway.web.hosted_access import HostedAccess
 from tests.casework import accepted, element_id, offered, submitted
 from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read, sign
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 
 MARK = {
     "kind": "mark",

@@ -3,7 +3,7 @@
 import re
 
 from tests.console.test_handoff_pages import read, sign
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 
 
 def test_the_register_lists_entries_by_pseudonym_in_both_languages(hosted):

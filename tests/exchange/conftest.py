@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.founded import Founded
+from tests.founded_gateway import Founded
 from tests.founding import founded
 from tests.log_check import check_log
 

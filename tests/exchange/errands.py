@@ -34,7 +34,7 @@ from tests.casework import (
     submitted,
     updated,
 )
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,17 @@ from tests.exchange.living_case import (
     Version,
     World,
 )
-from tests.founded import ABROAD, CSAM_FR, DESK, HOTLINE, OCRVP, OFMIN, Founded, caller, enter_staff
+from tests.founded_gateway import (
+    ABROAD,
+    CSAM_FR,
+    DESK,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    caller,
+    enter_staff,
+)
 from tests.founding import founded
 from tests.ports import ZONE
 

@@ -20,7 +20,7 @@ from gateway.kernel.transact import RecordedRefusal
 from tests.exchange.living_case import OPEN, Case, Handoff, Mandate, Measure, Package
 from tests.exchange.living_case_answers import HOST, MEMBERS, NUMBERS, UNIT, Answers
 from tests.exchange.oversight.test_notifications import jtis, polled
-from tests.founded import ABROAD, CSAM_FR, OCRVP, OFMIN, caller
+from tests.founded_gateway import ABROAD, CSAM_FR, OCRVP, OFMIN, caller
 
 
 class Moves(Answers):

@@ -11,7 +11,7 @@ from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.casework import conditions_of
-from tests.founded import HOTLINE, OCRVP, OFMIN, Founded
+from tests.founded_gateway import HOTLINE, OCRVP, OFMIN, Founded
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
 KEY = "receive/csam/FR"

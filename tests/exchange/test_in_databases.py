@@ -32,7 +32,7 @@ from tests.exchange.handoffs.test_retention import consult, has_copy, retain
 from tests.exchange.lifecycle.test_before_erasure import erased_in, heard
 from tests.exchange.moving_mandates import DAY, agreed, carry_out, following
 from tests.exchange.standing.test_duties import MINUTE, TERM, sweep, told, urgent
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of
 from tests.founding import founded, founded_at
 from tests.log_check import check_log
 from tests.store import places

@@ -35,7 +35,7 @@ from gateway.maintenance.comparison import rows_proof
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE, listener_answers
 from gateway.serving.tls import listener_environ
 from gateway.setting_validators import host_and_port
-from tests import founded
+from tests import founded_gateway
 from tests.journeys.front import Front
 
 MEMBERS = (
@@ -88,7 +88,7 @@ def enter_staff(stage: DemoEnvironment, slug: str) -> None:
     """Enter the persons of tests in an organisation's staff register."""
     gateway = wiring.connect(config_of(stage))
     try:
-        founded.enter_staff(gateway.ports.begin, slug, event=gateway.ports.new_id())
+        founded_gateway.enter_staff(gateway.ports.begin, slug, event=gateway.ports.new_id())
     finally:
         gateway.close()
 

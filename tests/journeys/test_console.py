@@ -15,7 +15,7 @@ from gateway.evidence import base64url
 from gateway.kernel.actors import GATEWAY
 from gateway.registry import staff
 from tests.authenticator import Authenticator
-from tests.founded import caller
+from tests.founded_gateway import caller
 from tests.journeys import browser
 from tests.journeys.harness import (
     HOTLINE,

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import wiring
 from tests.exchange.relay.test_what_stays import opened
-from tests.founded import enter_staff
+from tests.founded_gateway import enter_staff
 from tests.journeys.harness import (
     ABROAD,
     OFMIN,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.cli.demo.environment import free_ports
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.journeys import browser, tour
 
 if TYPE_CHECKING:  # installed for the slow suites alone

@@ -27,7 +27,7 @@ from tests.casework import accepted, offered, submitted
 from tests.console.browsing import Console
 from tests.console.test_admission_pages import apply
 from tests.exchange.oversight.test_audit import grant
-from tests.founded import ABROAD, ALICE, BENOIT, HOTLINE, OFMIN, Founded, signed_in
+from tests.founded_gateway import ABROAD, ALICE, BENOIT, HOTLINE, OFMIN, Founded, signed_in
 from tests.founding import founded
 from tests.journeys import browser
 from tests.newcomers import NEWCOMER

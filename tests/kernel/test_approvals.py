@@ -13,7 +13,7 @@ from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal
 from tests.each import each
-from tests.founded import ALICE, BENOIT, HOTLINE, Founded, make_change
+from tests.founded_gateway import ALICE, BENOIT, HOTLINE, Founded, make_change
 from tests.ports import ISSUER, START, key_of
 
 CHANGE = Change("organisation.suspend", HOTLINE, {"reason": "under review"})

@@ -16,7 +16,7 @@ from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult, transact
 from tests import answers
 from tests.casework import CLEARED, case_content, conditions_of, offered, submitted
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
 from tests.founding import founded_at
 from tests.log_check import check_log
 from tests.ports import ORIGIN

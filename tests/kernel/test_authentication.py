@@ -20,7 +20,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Caller, Credentials
 from gateway.registry import directory as organisations
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, Founded
+from tests.founded_gateway import ABROAD, HOTLINE, Founded
 from tests.ports import SHORT_NAME
 
 CLIENT = f"{HOTLINE}.desk"

@@ -19,7 +19,7 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import AT_ONCE, RecordedRefusal, Write, WriteResult, transact_each
 from gateway.kernel.values import Credentials
 from tests.casework import CLEARED, case_content, conditions_of, offer_of, submitted
-from tests.founded import HOTLINE, OFMIN, Founded, caller, fields_of
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller, fields_of
 from tests.founding import founded_at
 from tests.log_check import check_log
 from tests.store import places

@@ -25,7 +25,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import keys
 from tests.answers import heading_of
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ALICE,
     BENOIT,
     HOTLINE,

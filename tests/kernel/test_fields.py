@@ -25,7 +25,7 @@ from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
 from tests.authenticator import Authenticator
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     HOTLINE,

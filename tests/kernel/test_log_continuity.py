@@ -26,7 +26,7 @@ from tests.casework import offered, submitted
 from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.exchange.errands import ERRANDS
-from tests.founded import HOTLINE, OFMIN, caller, make_change, perform
+from tests.founded_gateway import HOTLINE, OFMIN, caller, make_change, perform
 from tests.lent import Copy, LentStore
 from tests.marks import Marking, MemoryMark, Node, Seconds, marked_gateway
 from tests.ports import ORIGIN, START, note_signer

@@ -18,7 +18,7 @@ from gateway.registry import directory, queries, staff
 from gateway.web.endpoint import ANY_SCOPE
 from gateway.web.listeners import PARTNERS
 from tests.authenticator import Authenticator
-from tests.founded import (
+from tests.founded_gateway import (
     ALICE,
     BENOIT,
     HOTLINE,

@@ -27,7 +27,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HOST
 from tests.casework import submitted
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     BENOIT,

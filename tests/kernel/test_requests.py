@@ -31,7 +31,7 @@ from tests import answers
 from tests.casework import OPENING, accepted, offer_of, offered, revised, submitted, updated
 from tests.each import each
 from tests.exchange.errands import ERRANDS
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     HOTLINE,
     OFMIN,

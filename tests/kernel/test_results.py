@@ -21,7 +21,7 @@ from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
 from tests.casework import offered, submitted
 from tests.exchange.test_in_databases import gateway as founding  # noqa: F401 - a fixture
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     DESK,

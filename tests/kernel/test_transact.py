@@ -29,7 +29,7 @@ from gateway.kernel.ports import TransactionMode, UnitOfWork
 from tests import answers
 from tests.casework import offered, submitted
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     BENOIT,

@@ -21,7 +21,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST, Caller, LogQuery
 from gateway.maintenance.ending import compare_keys
 from gateway.maintenance.upkeep import RETRY_AFTER
-from tests.founded import enter_staff
+from tests.founded_gateway import enter_staff
 from tests.maintenance.upkeeping import DAY, due_in, maintained, overtaken
 from tests.operating import Operator, execute
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.kernel.changes import Change
-from tests.founded import ABROAD, ALICE, BENOIT, Founded
+from tests.founded_gateway import ABROAD, ALICE, BENOIT, Founded
 from tests.founding import founded
 from tests.log_check import check_log
 

@@ -19,7 +19,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ALICE,
     BENOIT,
     DESK,

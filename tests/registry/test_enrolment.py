@@ -32,7 +32,7 @@ from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.verification import key_history
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ALICE,
     DESK,
     HOTLINE,

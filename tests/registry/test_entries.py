@@ -9,7 +9,7 @@ from gateway.domain.refusals import NotFound
 from gateway.kernel.results import to_json
 from gateway.kernel.values import HOST
 from gateway.registry import queries as entries
-from tests.founded import ABROAD, ALICE, DESK, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, ALICE, DESK, HOTLINE, OCRVP, OFMIN
 from tests.ports import key_of
 
 TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "order 12"}

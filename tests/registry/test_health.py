@@ -14,7 +14,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST, PersonCredentials
 from gateway.registry import health, queries
 from tests.authenticator import Authenticator
-from tests.founded import ABROAD, DESK, HOTLINE, Founded, caller, enter_staff, signed_in
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, Founded, caller, enter_staff, signed_in
 from tests.founding import founded
 
 KEY = Authenticator()

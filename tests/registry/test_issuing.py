@@ -33,7 +33,7 @@ from gateway.pki.authority import (
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
 from gateway.registry.enrolment import issue_approved_certificates
-from tests.founded import ALICE, DESK, HOTLINE, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ALICE, DESK, HOTLINE, OFMIN, Founded, caller, fields_of, shown
 from tests.ports import ISSUER, SHORT_NAME, START
 
 

@@ -18,7 +18,7 @@ from gateway.verification.approvals import deciding
 from gateway.verification.trust import TrustAnchors
 from tests.authenticator import PRESENT, SYNCABLE, VERIFIED, Authenticator
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     BENOIT,

@@ -2,7 +2,7 @@
 
 from gateway.kernel.values import HOST
 from gateway.registry import mandates
-from tests.founded import ABROAD, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, OCRVP, OFMIN
 
 MANDATE = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
 

@@ -15,7 +15,7 @@ from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.answers import heading_of
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller, fields_of, shown
 from tests.ports import ISSUER, document_key, encryption_key
 
 FIRST, SECOND, OTHER = (document_key(name) for name in ("first", "second", "other"))

@@ -22,7 +22,7 @@ from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.casework import offer_of, submitted
 from tests.each import each
-from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller, shown
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller, shown
 from tests.founding import founded
 from tests.log_check import rows_are_whole
 

@@ -12,7 +12,7 @@ from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
 
 
 def test_an_organisation_is_shown_as_it_stands(gateway):

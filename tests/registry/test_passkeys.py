@@ -10,7 +10,7 @@ from gateway.kernel.values import HOST
 from gateway.registry import queries
 from tests.authenticator import PRESENT, SYNCABLE, VERIFIED, Authenticator
 from tests.each import each
-from tests.founded import ALICE, BENOIT, HOTLINE, Founded, make_change, refused_on_record
+from tests.founded_gateway import ALICE, BENOIT, HOTLINE, Founded, make_change, refused_on_record
 from tests.ports import ISSUER
 from tests.registry.test_rebuild import SAME, registry_compared
 

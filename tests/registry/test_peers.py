@@ -11,7 +11,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HOST
 from gateway.registry import queries
 from tests.each import each
-from tests.founded import ALICE, DESK, HOTLINE, Founded, submit_change
+from tests.founded_gateway import ALICE, DESK, HOTLINE, Founded, submit_change
 from tests.log_check import registry_compared
 from tests.peering import (
     AGREED,

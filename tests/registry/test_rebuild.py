@@ -28,7 +28,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
 from gateway.store.registry_proof import RegistryComparison
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ALICE,
     BENOIT,
     DESK,

@@ -13,7 +13,7 @@ from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, Validati
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from tests.each import each
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     HOTLINE,
     OCRVP,

@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.organisation import Certificate
 from gateway.kernel.ports import TransactionMode
 from gateway.registry.enrolment import remind
-from tests.founded import DESK, HOTLINE, OCRVP, Founded
+from tests.founded_gateway import DESK, HOTLINE, OCRVP, Founded
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.ports import START

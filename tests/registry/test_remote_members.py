@@ -16,7 +16,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import directory, remote_members
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, caller, shown
+from tests.founded_gateway import HOTLINE, OFMIN, caller, shown
 from tests.log_check import registry_compared
 from tests.peering import AGREED, PEER, PEER_ISSUER, POLICE, RELAY, Peering, peering
 from tests.ports import ISSUER, document_key

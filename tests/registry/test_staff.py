@@ -23,7 +23,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
 from tests import answers
 from tests.casework import accepted, case_content, conditions_of, offered, submitted
-from tests.founded import HOTLINE, OFMIN, caller, enter_staff, make_change, shown
+from tests.founded_gateway import HOTLINE, OFMIN, caller, enter_staff, make_change, shown
 from tests.founding import founded
 from tests.log_check import check_log
 

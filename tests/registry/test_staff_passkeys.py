@@ -23,7 +23,15 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import PersonCredentials
 from gateway.registry import directory, staff
 from tests.authenticator import PRESENT, SYNCABLE, VERIFIED, Authenticator
-from tests.founded import HOTLINE, OFMIN, Founded, caller, enter_staff, refused_on_record, shown
+from tests.founded_gateway import (
+    HOTLINE,
+    OFMIN,
+    Founded,
+    caller,
+    enter_staff,
+    refused_on_record,
+    shown,
+)
 from tests.ports import ISSUER
 from tests.registry.test_rebuild import SAME, registry_compared
 

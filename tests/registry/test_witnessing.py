@@ -19,7 +19,7 @@ from gateway.ledger.note import Checkpoint, NoteSigner
 from gateway.ledger.witness import Refused, write_request
 from gateway.registry import witnessing
 from gateway.store.high_water_mark import HighWaterMarkFile
-from tests.founded import ABROAD, ALICE, Founded
+from tests.founded_gateway import ABROAD, ALICE, Founded
 from tests.founding import founded
 from tests.ledger import rfc6962
 from tests.log_check import check_log

@@ -14,7 +14,7 @@ from gateway.kernel.values import HOST
 from gateway.registry import worklist
 from tests.casework import offered
 from tests.exchange.moving_mandates import PLAN
-from tests.founded import ABROAD, ALICE, BENOIT, OFMIN, Founded, submit_change
+from tests.founded_gateway import ABROAD, ALICE, BENOIT, OFMIN, Founded, submit_change
 from tests.founding import founded
 from tests.newcomers import NEWCOMER, Newcomer
 

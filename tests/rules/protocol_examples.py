@@ -22,7 +22,7 @@ from gateway.ledger.tree import entry_commitment
 from tests.casework import case_content
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
-from tests.founded import CSAM_FR, OFMIN
+from tests.founded_gateway import CSAM_FR, OFMIN
 from tests.ports import key_of
 from tests.web.listening import listening
 

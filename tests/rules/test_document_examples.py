@@ -48,7 +48,7 @@ from gateway.web.problems import all_problems
 from tests.casework import accepted
 from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.founding import founded
 from tests.web.listening import Listening, listening
 

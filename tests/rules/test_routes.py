@@ -12,7 +12,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import EndpointAccess, declared
 from gateway.web.openapi import document
 from gateway.web.problems import PROBLEMS, all_problems, problem_of
-from tests.founded import ABROAD, DESK, HOTLINE
+from tests.founded_gateway import ABROAD, DESK, HOTLINE
 from tests.ports import policy
 from tests.web.listening import listening
 

@@ -26,7 +26,7 @@ from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, casework
 from tests.casework import accepted, offered, submitted
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller, make_change
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller, make_change
 from tests.founding import founded
 from tests.log_check import check_log, rows_are_whole
 from tests.ports import ORIGIN, START

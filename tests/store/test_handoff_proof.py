@@ -39,7 +39,7 @@ from tests.casework import (
     updated,
 )
 from tests.each import each
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller, perform
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller, perform
 from tests.founding import founded, founded_at, retold
 from tests.log_check import handoffs_compared, rows_proof
 from tests.store import places

@@ -15,7 +15,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.store import tables
 from gateway.store.registry import RegistryCache
 from tests.casework import accepted, offered, submitted
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller
 from tests.store.test_contents import erase, opened, told, written
 
 URL = "https://Content.example.org:443/page#part"

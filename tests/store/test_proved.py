@@ -16,7 +16,7 @@ from gateway.store.proved import Proved
 from gateway.store.registry_proof import RegistryComparison
 from tests.casework import accepted, consulted
 from tests.each import each
-from tests.founded import OFMIN, UNRECORDED, Founded
+from tests.founded_gateway import OFMIN, UNRECORDED, Founded
 from tests.founding import founded
 from tests.log_check import rows_proof
 from tests.store.test_handoff_proof import ACTS, scene

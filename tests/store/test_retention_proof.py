@@ -20,7 +20,7 @@ from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
 from tests.casework import OPENING, accepted, consulted, offered, revised, submitted
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, Founded
+from tests.founded_gateway import HOTLINE, OFMIN, Founded
 from tests.founding import founded
 from tests.log_check import handoffs_compared, rows_proof
 

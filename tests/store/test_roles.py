@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from gateway.kernel.actors import GATEWAY
 from tests.casework import accepted, consulted, offered
-from tests.founded import Founded
+from tests.founded_gateway import Founded
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.store import places

@@ -30,7 +30,7 @@ from gateway.verification.verifier import verify
 from tests.casework import accepted, consulted
 from tests.client.client_fixture import MemberClient
 from tests.exchange.oversight.test_audit import grant, search
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.founding import founded
 from tests.log_check import handoffs_compared, registry_compared
 from tests.store.test_handoff_proof import Scene, scene

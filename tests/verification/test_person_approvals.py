@@ -22,7 +22,7 @@ from gateway.verification.report import Code, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
-from tests.founded import OFMIN, signed_in
+from tests.founded_gateway import OFMIN, signed_in
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.ports import ISSUER, ORIGIN, note_signer

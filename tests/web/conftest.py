@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.log_check import check_log
 from tests.web.listening import listening
 

@@ -49,7 +49,7 @@ from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import AppContext
 from gateway.web.endpoint import declared
 from gateway.web.security_log import SecurityLog
-from tests.founded import DESK, HOTLINE, Founded
+from tests.founded_gateway import DESK, HOTLINE, Founded
 from tests.founding import founded
 from tests.ports import ISSUER, SHORT_NAME, START, key_of
 

@@ -7,7 +7,7 @@ from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import BODY_BYTES
 from gateway.web.oauth import FORM_BYTES
 from tests.each import each
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.web.listening import DER, PARTNERS, Partner, certificate, der, listening
 
 

@@ -30,7 +30,7 @@ from gateway.web.caller import ANY_SCOPE, Tokens
 from gateway.web.endpoint import endpoint, register
 from gateway.web.problems import InvalidToken, problem_of
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.ports import ISSUER
 from tests.web.listening import (
     PARTNERS,

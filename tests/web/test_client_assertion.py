@@ -17,7 +17,7 @@ from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.transact import RecordedRefusal
 from tests.each import each
 from tests.evidence.ingredients import rsa_key
-from tests.founded import DESK, HOTLINE, OFMIN
+from tests.founded_gateway import DESK, HOTLINE, OFMIN
 from tests.ports import ISSUER
 from tests.web.listening import PARTNERS, Listening, Partner, certificate, listening
 from tests.web.test_oauth import assert_error, assert_invalid_client

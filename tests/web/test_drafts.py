@@ -18,7 +18,7 @@ from tests.authenticator import Authenticator
 from tests.casework import accepted, case_content, change_of, offered, revised, submitted
 from tests.exchange.handoffs.updating import CORRECTED
 from tests.exchange.moving_mandates import planned
-from tests.founded import HOTLINE, OFMIN, Founded, shown
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, shown
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.web.test_hosted_access import access, new, prepared, signed

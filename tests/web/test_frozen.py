@@ -12,7 +12,7 @@ from gateway.web.app import create_partner_app
 from gateway.web.context import NotReady
 from tests.casework import case_content, offered, submitted
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.marks import Marking, marked_gateway
 from tests.ports import ORIGIN
 from tests.web.listening import Listening, Partner, listening

@@ -17,7 +17,7 @@ from gateway.kernel.request import RequestContext
 from gateway.web.hosted_access import HostedAccess
 from tests.authenticator import Authenticator
 from tests.casework import offered, submitted
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, shown, signed_in
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, shown, signed_in
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.ports import key_of

@@ -17,7 +17,7 @@ from gateway.web.hosted_persons import HostedPersons
 from gateway.web.security_log import SecurityLog
 from tests.authenticator import Authenticator
 from tests.console.browsing import Browser, Console, make_passkey
-from tests.founded import ALICE, HOTLINE, signed_in
+from tests.founded_gateway import ALICE, HOTLINE, signed_in
 from tests.founding import founded
 from tests.registry.test_staff_passkeys import TOKEN, enter, invite
 

@@ -12,7 +12,7 @@ from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.client_certificate import PeerSource
 from gateway.web.oauth import InvalidClient
 from tests.each import each
-from tests.founded import ABROAD, DESK, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, OFMIN
 from tests.ports import ISSUER, SHORT_NAME
 from tests.web.listening import (
     MADE,

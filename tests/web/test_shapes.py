@@ -34,7 +34,7 @@ from tests.casework import (
 )
 from tests.each import each
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founded import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OCRVP, OFMIN, enter_staff
+from tests.founded_gateway import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OCRVP, OFMIN, enter_staff
 from tests.peering import peering
 from tests.ports import ISSUER, document_key
 from tests.registry.test_staff_passkeys import TOKEN, proof

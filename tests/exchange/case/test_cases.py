@@ -14,7 +14,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CaseFilter
 from tests import answers
 from tests.casework import OPENING, accepted, offered, submitted
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, caller, fields_of, shown
 
 
 def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:

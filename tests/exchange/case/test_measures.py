@@ -43,7 +43,7 @@ from tests.casework import (
 )
 from tests.each import each
 from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_out
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
 from tests.log_check import handoffs_compared, registry_compared
 
 HOUR = timedelta(hours=1)

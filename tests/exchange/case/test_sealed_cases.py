@@ -15,7 +15,7 @@ from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import accepted, case_content, element_id, offer_of, offered, revised, submitted
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, caller
 from tests.log_check import check_log
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.ports import ISSUER, document_key, encryption_key

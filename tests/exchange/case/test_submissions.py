@@ -27,7 +27,7 @@ from gateway.schemas.case_document import load_case
 from tests.casework import CLEARED, case_content, element_id, machine_match, revised, submitted
 from tests.each import each
 from tests.exchange.case.test_cases import draft, id_of, step, verified
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     HOTLINE,
     OCRVP,

@@ -34,7 +34,7 @@ from tests.exchange.handoffs.updating import (
     made,
     values,
 )
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, caller
 from tests.founding import founded
 from tests.log_check import handoffs_compared
 

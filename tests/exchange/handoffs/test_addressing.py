@@ -29,7 +29,7 @@ from tests.casework import (
     revised,
     submitted,
 )
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, shown
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, Founded, caller, shown
 
 NL, US = "018f0000-0000-7000-8000-000000000101", "018f0000-0000-7000-8000-000000000102"
 

@@ -37,7 +37,16 @@ from tests.exchange.lifecycle.test_before_erasure import advanced
 from tests.exchange.lifecycle.test_before_erasure import wanted as earlier
 from tests.exchange.lifecycle.test_erasure import on_the_day
 from tests.exchange.moving_mandates import moved
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, enter_staff, fields_of
+from tests.founded_gateway import (
+    ABROAD,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    caller,
+    enter_staff,
+    fields_of,
+)
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 HOUR = timedelta(hours=1)

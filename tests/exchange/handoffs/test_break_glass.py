@@ -27,7 +27,7 @@ from tests import answers
 from tests.casework import accepted, element_id, offer_of, offered, revised, submitted
 from tests.each import each
 from tests.exchange.lifecycle.test_erasure import streamed
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 RESCUE = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")

@@ -27,7 +27,7 @@ from tests.exchange.handoffs.updating import (
     notified,
     place,
 )
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 from tests.founding import founded
 
 

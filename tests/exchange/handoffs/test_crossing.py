@@ -14,7 +14,7 @@ from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.schemas.case_document import CaseMarking
 from tests.casework import offer_of, offered, submitted
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller
 from tests.peering import AGREED, PEER, PEER_ISSUER, POLICE, Peering, peering
 
 NAME = "police@fr"

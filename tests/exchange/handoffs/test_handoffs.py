@@ -32,7 +32,7 @@ from tests.casework import (
 )
 from tests.each import each
 from tests.exchange.case.test_measures import also_competent, embargoed, in_danger
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 
 
 def handoff_of(written: WriteResult) -> UUID:

@@ -18,7 +18,7 @@ from gateway.kernel.values import HOST, Caller
 from tests import answers
 from tests.casework import accepted, case_content, offered, revised, submitted
 from tests.exchange.handoffs.test_recalls import recalled
-from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, caller, shown
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, OFMIN, caller, shown
 
 PAGE = "https://content.example.org/page"
 OTHER = "https://elsewhere.example.org/other"

@@ -11,7 +11,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.casework import accepted, case_content, offer_of, offered, submitted
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     CSAM_FR,
     HOTLINE,

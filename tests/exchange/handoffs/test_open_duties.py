@@ -16,7 +16,7 @@ from tests.exchange.handoffs.updating import (
     covered,
     held,
 )
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 from tests.founding import founded
 
 

@@ -42,7 +42,7 @@ from tests.casework import (
 )
 from tests.each import each
 from tests.exchange.standing.test_barriers import move_abroad, tool
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     HOTLINE,
     OCRVP,

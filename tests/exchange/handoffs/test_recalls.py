@@ -42,7 +42,7 @@ from tests.casework import (
 )
 from tests.exchange.handoffs.updating import awaited, covered, events
 from tests.exchange.standing.test_barriers import move_abroad, tool
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded
 from tests.founding import founded
 
 UNLAWFUL = RecallRequest("approver-1", RecallCode.UNLAWFUL, "court order 12/26", "approver-2")

@@ -20,7 +20,7 @@ from tests import answers
 from tests.casework import OPENING, accepted, element_id, offered, revised, submitted
 from tests.each import each
 from tests.exchange.moving_mandates import moved
-from tests.founded import HOTLINE, OFMIN, shown
+from tests.founded_gateway import HOTLINE, OFMIN, shown
 from tests.founding import founded, founded_at
 from tests.log_check import handoffs_compared, rows_proof
 from tests.store import places

@@ -51,7 +51,7 @@ from tests.casework import (
     submitted,
     updated,
 )
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OFMIN, caller, fields_of, shown
 from tests.log_check import handoffs_compared, rows_are_whole
 
 BASIS = "art. 230-8 CPP"

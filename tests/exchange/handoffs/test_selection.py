@@ -20,7 +20,7 @@ from gateway.kernel.transact import WriteResult
 from tests.casework import offered, revised, submitted
 from tests.each import each
 from tests.exchange.handoffs.test_offers import asking, offer_in, police_case, told
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, fields_of
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OCRVP, OFMIN, fields_of
 
 CHANGE = date(2023, 8, 31)
 EVE = CHANGE - timedelta(days=1)

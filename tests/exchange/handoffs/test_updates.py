@@ -56,7 +56,7 @@ from tests.exchange.handoffs.updating import (
     shown,
     values,
 )
-from tests.founded import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, OFMIN, Founded, caller
 from tests.founding import founded
 
 

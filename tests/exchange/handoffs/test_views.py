@@ -15,7 +15,7 @@ from gateway.exchange.standing.disclosure import answer_as_read
 from gateway.kernel.request import ActionRequest, RequestContext
 from gateway.kernel.transact import read
 from tests.exchange.relay.two_gateways import BE_HOTLINE, OFMIN_THERE, two_gateways
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, caller
 from tests.ports import document_key
 
 _VALUES: Mapping[FieldType, Any] = {

@@ -11,7 +11,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.casework import accepted, element_id, offered, revised, submitted, updated
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 from tests.log_check import check_log
 
 OLDER = ConsultationRequest("officer-1", "superseded_package", "what we were told before", 1)

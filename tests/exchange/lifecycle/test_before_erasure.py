@@ -19,7 +19,7 @@ from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import OPENING, accepted, consulted, offered, revised, submitted
 from tests.exchange.lifecycle.test_erasure import id_of, in_box, streamed, told
-from tests.founded import ABROAD, HOTLINE, OFMIN, caller, enter_staff, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller, enter_staff, shown
 
 DAY = timedelta(days=1)
 

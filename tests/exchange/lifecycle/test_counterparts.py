@@ -15,7 +15,7 @@ from tests.exchange.handoffs.test_arrivals import listed, sent, taken
 from tests.exchange.handoffs.test_recalls import recalled
 from tests.exchange.lifecycle.test_erasure import streamed, told
 from tests.exchange.standing.test_duties import TERM
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of
 from tests.ports import document_key
 
 LEFT, SUSPENDED = "counterpart.left", "counterpart.suspended"

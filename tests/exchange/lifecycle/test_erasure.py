@@ -44,7 +44,7 @@ from tests.casework import (
     revised,
     submitted,
 )
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     ALICE,
     BENOIT,

@@ -15,7 +15,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import verify_log
 from tests.casework import accepted, consulted, offered, submitted
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, Founded
+from tests.founded_gateway import HOTLINE, OFMIN, Founded
 from tests.log_check import registry_compared
 
 YEAR, DAY = timedelta(days=366), timedelta(days=1)

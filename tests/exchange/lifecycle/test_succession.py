@@ -33,7 +33,7 @@ from tests.exchange.moving_mandates import (
     following,
     planned,
 )
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 from tests.ports import document_key
 
 APPROVAL = SuccessionApprovalRequest("officer-1")

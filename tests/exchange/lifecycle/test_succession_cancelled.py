@@ -30,7 +30,7 @@ from tests.exchange.moving_mandates import (
     moved,
     planned,
 )
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=9)
 REASON = "the decree was postponed"

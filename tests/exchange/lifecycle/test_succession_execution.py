@@ -58,7 +58,7 @@ from tests.exchange.moving_mandates import (
     planned,
 )
 from tests.exchange.standing.test_barriers import move_abroad
-from tests.founded import ABROAD, DESK, HOTLINE, OCRVP, OFMIN, Founded, make_change
+from tests.founded_gateway import ABROAD, DESK, HOTLINE, OCRVP, OFMIN, Founded, make_change
 from tests.log_check import handoffs_compared, registry_compared
 from tests.ports import document_key
 

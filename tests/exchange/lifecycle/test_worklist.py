@@ -24,7 +24,7 @@ from tests.casework import accepted, consulted, offer_of, offered, revised, subm
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, recalled
 from tests.exchange.lifecycle.test_before_erasure import erased_in
 from tests.exchange.lifecycle.test_erasure import on_the_day, streamed
-from tests.founded import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, CSAM_FR, HOTLINE, OFMIN, Founded, caller
 
 
 def waits(

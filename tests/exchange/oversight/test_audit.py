@@ -30,7 +30,7 @@ from gateway.store.log import SqlLog
 from tests import answers
 from tests.casework import accepted, consulted, offered, submitted
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
+from tests.founded_gateway import ABROAD, HOTLINE, OCRVP, OFMIN, Founded, caller, fields_of, shown
 from tests.ports import ORIGIN
 
 AUDITOR = ABROAD

@@ -19,7 +19,7 @@ from tests.casework import accepted, consulted, offered
 from tests.exchange.handoffs import test_break_glass as danger
 from tests.exchange.oversight.test_audit import AUDITOR, grant, over_member, read, search, told_by
 from tests.exchange.oversight.test_witnesses import NAME, cosigned, witness
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 
 MONTH = tuple(AuditTopic)
 TRIED = audit.AuditSearch("officer-1", "lawfulness", "may I?")

@@ -35,7 +35,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests.casework import case_content
 from tests.each import each
-from tests.founded import HOTLINE, Founded, caller, fields_of, make_change
+from tests.founded_gateway import HOTLINE, Founded, caller, fields_of, make_change
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.ports import ORIGIN
 from tests.registry.test_enrolment import stream_of

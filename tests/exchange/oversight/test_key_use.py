@@ -10,7 +10,7 @@ from gateway.exchange.oversight.key_use import KeyUse, uses_of
 from tests import answers
 from tests.exchange.relay.test_living_case import signed_by_itself
 from tests.exchange.relay.two_gateways import BE_HOTLINE, BE_HOTLINE_THERE, two_gateways
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.ports import document_key
 
 KID = document_key("be-hotline").kid

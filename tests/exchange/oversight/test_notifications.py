@@ -24,7 +24,7 @@ from gateway.keys import jwk_set
 from tests import answers
 from tests.casework import accepted, offered, submitted
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, Founded, caller
 from tests.ports import ISSUER, key_of
 
 ADDRESS = "https://receiver.example/events"

@@ -12,7 +12,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.ledger import cosignature, note
 from gateway.ledger.cosignature import Cosigner
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 from tests.ports import note_signer
 from tests.verification.logbook import witness
 

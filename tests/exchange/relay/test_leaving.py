@@ -21,7 +21,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, Founded
+from tests.founded_gateway import OFMIN, Founded
 from tests.log_check import check_log
 
 

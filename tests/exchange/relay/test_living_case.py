@@ -28,7 +28,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, caller
+from tests.founded_gateway import OFMIN, caller
 from tests.log_check import check_log
 from tests.ports import ISSUER, document_key
 from tests.signing import signed_case, signed_offer

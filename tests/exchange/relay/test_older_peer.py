@@ -13,7 +13,7 @@ from gateway.kernel.ports import TransactionMode
 from tests import answers
 from tests.exchange.relay.test_living_case import crossed, equal, held
 from tests.exchange.relay.two_gateways import BE_HOTLINE, BE_ORIGIN, released, two_gateways
-from tests.founded import OFMIN, Founded
+from tests.founded_gateway import OFMIN, Founded
 from tests.ports import ORIGIN
 
 DELAYED, CALLED = "handoff.delay_announced", "handoff.called"

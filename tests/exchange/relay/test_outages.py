@@ -28,7 +28,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.log_check import check_log
 
 UNLAWFUL = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")

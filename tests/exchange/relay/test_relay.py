@@ -32,7 +32,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, enter_staff
+from tests.founded_gateway import OFMIN, enter_staff
 from tests.log_check import check_log
 
 

@@ -36,7 +36,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.log_check import check_log
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()

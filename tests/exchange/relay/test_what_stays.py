@@ -23,7 +23,7 @@ from tests.exchange.relay.two_gateways import (
     released,
     two_gateways,
 )
-from tests.founded import OFMIN, Founded, enter_staff
+from tests.founded_gateway import OFMIN, Founded, enter_staff
 
 BELGIAN, FRENCH = "be-only-1", "fr-only-1"
 """A person of each side, whom the other one does not know."""

@@ -35,7 +35,7 @@ from gateway.ledger.note import parse_checkpoint, split
 from gateway.registry import keys as registry_keys
 from gateway.web.partners.relay import RelayedEventBody, relay_message
 from tests.casework import submitted
-from tests.founded import ALICE, BENOIT, DESK, OCRVP, OFMIN, Founded, administrator
+from tests.founded_gateway import ALICE, BENOIT, DESK, OCRVP, OFMIN, Founded, administrator
 from tests.founding import founded, retold, settled, unfounded
 from tests.ports import ZONE, Ids, key_of
 

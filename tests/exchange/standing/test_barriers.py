@@ -40,7 +40,7 @@ from tests.casework import (
     submitted,
     updated,
 )
-from tests.founded import (
+from tests.founded_gateway import (
     ABROAD,
     CSAM_FR,
     DESK,

@@ -10,7 +10,7 @@ from gateway.exchange.standing.case_version import elements
 from gateway.exchange.standing.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.kernel.ports import TransactionMode
 from tests.casework import case_content, element_id, revised, submitted
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.ports import START, policy
 
 TODAY = START.date()

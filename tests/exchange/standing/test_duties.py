@@ -17,7 +17,7 @@ from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import accepted, conditions_of, offered, submitted
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, Founded, caller
+from tests.founded_gateway import HOTLINE, OFMIN, Founded, caller
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TERM = DUE[Urgency.URGENT]

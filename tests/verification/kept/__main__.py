@@ -22,7 +22,7 @@ from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.evidence.ingredients import chance
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founded import ALICE, BENOIT, CSAM_FR, HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import ALICE, BENOIT, CSAM_FR, HOTLINE, OCRVP, OFMIN
 from tests.ports import ISSUER, START, document_key, key_of
 from tests.verification.kept import trust_folder
 from tests.web.listening import Listening, listening

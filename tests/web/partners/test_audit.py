@@ -7,7 +7,7 @@ import pytest
 from gateway.evidence import receipt
 from tests.casework import offered
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN, fields_of
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, fields_of
 from tests.web.listening import Listening, Partner, listening
 
 CASE = "0190a6a0-0000-7000-8000-000000000001"

@@ -13,7 +13,7 @@ from gateway.web.context import BODY_BYTES
 from gateway.web.partners.batches import LARGEST_BATCH
 from tests.casework import case_content
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN, fields_of
+from tests.founded_gateway import HOTLINE, OFMIN, fields_of
 from tests.log_check import check_log
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners import tricks

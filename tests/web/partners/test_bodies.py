@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.answers import PARTIES_ANSWERS, FieldType, RequestField
 from gateway.domain.steps import STEPS, ids_in
 from gateway.web.partners import steps
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.web.listening import listening
 
 ID = "018f0000-0000-7000-8000-000000000011"

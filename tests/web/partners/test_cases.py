@@ -7,7 +7,7 @@ from gateway.evidence import receipt
 from gateway.schemas import schema_fields
 from tests.casework import ADDITION, case_content
 from tests.each import each
-from tests.founded import ABROAD
+from tests.founded_gateway import ABROAD
 from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}

@@ -8,7 +8,7 @@ from gateway.verification import key_history, mandates
 from gateway.verification.trust import confirm_receipt
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founded import OCRVP, OFMIN
+from tests.founded_gateway import OCRVP, OFMIN
 from tests.log_check import check_log
 from tests.ports import document_key
 

@@ -11,7 +11,7 @@ from gateway.web.context import WAIT_FOR
 from tests.casework import offered
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founded import HOTLINE
+from tests.founded_gateway import HOTLINE
 from tests.web.listening import Listening, Partner, listening
 
 

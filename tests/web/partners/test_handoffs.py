@@ -7,7 +7,7 @@ import pytest
 from gateway.evidence import receipt, sd_jwt
 from tests.casework import element_id, offered, submitted
 from tests.each import each
-from tests.founded import ABROAD, OCRVP, OFMIN
+from tests.founded_gateway import ABROAD, OCRVP, OFMIN
 from tests.web.listening import Listening, Partner
 
 OPENING = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}

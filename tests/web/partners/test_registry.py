@@ -13,7 +13,7 @@ from gateway.kernel.changes import Change
 from gateway.web.openapi import document
 from gateway.web.partners import registry
 from tests.each import each
-from tests.founded import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
+from tests.founded_gateway import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
 
 SUSPENSION = {"reason": "under review"}

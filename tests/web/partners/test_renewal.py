@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from gateway.evidence import base64url
 from gateway.web.problems import all_problems
 from tests.each import each
-from tests.founded import DESK, HOTLINE
+from tests.founded_gateway import DESK, HOTLINE
 from tests.newcomers import request_by
 from tests.web.issuing import names_of, serve
 from tests.web.listening import Partner, certificate, der

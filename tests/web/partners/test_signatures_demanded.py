@@ -8,7 +8,7 @@ import pytest
 from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
 from tests.casework import case_content, offered, submitted
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.founding import founded
 from tests.log_check import check_log
 from tests.signing import signed_answer, signed_case, signed_offer

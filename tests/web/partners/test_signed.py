@@ -19,7 +19,7 @@ from gateway.verification.trust import TrustAnchors, open_document
 from gateway.verification.verifier import verify
 from tests.casework import ADDITION, case_content, offered
 from tests.each import each
-from tests.founded import HOTLINE, OCRVP, OFMIN
+from tests.founded_gateway import HOTLINE, OCRVP, OFMIN
 from tests.ports import ISSUER
 from tests.signing import heading, signed_answer
 from tests.web.listening import Listening, Partner, listening

@@ -12,7 +12,7 @@ from gateway.exchange.lifecycle import succession_execution
 from tests.casework import accepted
 from tests.each import each
 from tests.exchange.moving_mandates import DAY, PLAN
-from tests.founded import HOTLINE, OCRVP, OFMIN, Founded
+from tests.founded_gateway import HOTLINE, OCRVP, OFMIN, Founded
 from tests.log_check import check_log
 from tests.signing import heading
 from tests.web.listening import Listening, Partner, listening

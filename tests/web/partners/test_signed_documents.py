@@ -14,7 +14,7 @@ from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from tests.casework import submitted
 from tests.each import each
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.ports import ISSUER
 from tests.web.listening import Listening, Partner
 from tests.web.partners.tricks import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.evidence import base64url, handoff_documents, sd_jwt
 from tests.casework import case_content, element_id, revised, submitted
 from tests.each import each
-from tests.founded import ABROAD, HOTLINE, OFMIN
+from tests.founded_gateway import ABROAD, HOTLINE, OFMIN
 from tests.signing import signed_offer
 from tests.web.listening import Listening, Partner
 from tests.web.partners.tricks import HOTLINES, OTHER, keyed, offer, preview, refused, send

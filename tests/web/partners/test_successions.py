@@ -1,7 +1,7 @@
 """A succession over HTTP: what its approval takes. What it does is of the exchange."""
 
 from tests.exchange.moving_mandates import PLAN
-from tests.founded import OFMIN
+from tests.founded_gateway import OFMIN
 from tests.web.listening import Listening
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from gateway.evidence import base64url, sd_jwt
 from tests.casework import case_content
 from tests.evidence.ingredients import rsa_key
-from tests.founded import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN
 from tests.ports import document_key
 from tests.signing import signed_case, signed_offer
 from tests.web.listening import Listening, Partner, listening

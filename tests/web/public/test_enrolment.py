@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from gateway.kernel.ports import TransactionMode
 from gateway.web.problems import all_problems
 from tests.each import each
-from tests.founded import DESK
+from tests.founded_gateway import DESK
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.ports import document_key
 from tests.web.issuing import names_of, serve
