@@ -134,25 +134,38 @@ def answer_as_read(
     is_remote = OrganisationName(author).peer is not None
     if is_remote:
         fields = _as_told_by_peer(kind, fields, shown)
-    code, read = None, fields
-    if kind.name == "outcome" and ("code" in fields or is_remote):
-        code, read = outcome_as_read(
-            fields,
-            author_is_police="led" in by.regimes,
-            reader_is_police="led" in to.regimes,
-            embargoed=embargoed,
-        )
-        if is_remote and not embargoed:
-            code = shown
-    elif kind.name == "recall_answer" and "done" in fields:
-        reads_all = not embargoed and _reads_acts(context, by, to)
-        code, read = recall_answer_as_read(fields, reads_all=reads_all)
-    elif any(one.guarded for one in kind.fields) and not _reads_acts(context, by, to):
-        guarded = {one.name for one in kind.fields if one.guarded}
-        read = {name: value for name, value in fields.items() if name not in guarded}
+    code, read = _within_r5(context, kind, fields, by, to, embargoed=embargoed)
     if embargoed:
         read = {name: value for name, value in read.items() if name in kind.under_embargo}
+    elif is_remote and kind.name == "outcome":
+        code = shown
     return code, read
+
+
+def _within_r5(
+    context: RequestContext,
+    kind: AnswerKind,
+    fields: Mapping[str, Any],
+    author: Organisation,
+    reader: Organisation,
+    *,
+    embargoed: bool,
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Return the code and the fields that R5 leaves a reader; an embargo takes from both."""
+    if kind.name == "outcome" and ("code" in fields or OrganisationName(author.slug).peer):
+        return outcome_as_read(
+            fields,
+            author_is_police="led" in author.regimes,
+            reader_is_police="led" in reader.regimes,
+            embargoed=embargoed,
+        )
+    if kind.name == "recall_answer" and "done" in fields:
+        reads_all = not embargoed and _reads_acts(context, author, reader)
+        return recall_answer_as_read(fields, reads_all=reads_all)
+    if any(one.guarded for one in kind.fields) and not _reads_acts(context, author, reader):
+        guarded = {one.name for one in kind.fields if one.guarded}
+        return None, {name: value for name, value in fields.items() if name not in guarded}
+    return None, fields
 
 
 def arriving(
