@@ -431,6 +431,7 @@ def test_what_was_found_out_of_service_is_refused_until_it_is_found_whole():
 @each(
     "nonsense",
     [
+        "handoff SET id = 'x' WHERE id = {danger}",
         "handoff SET urgency = 77 WHERE id = {danger}",
         "handoff SET \"case\" = 'x' WHERE id = {danger}",
         "duty SET source = 'x' WHERE kind = 'call'",

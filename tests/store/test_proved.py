@@ -139,6 +139,23 @@ def test_rows_that_changed_with_the_documents_of_their_events_are_found(index: s
     assert "cannot be compared" in " ".join(found.sentences())
 
 
+@each(
+    "second",
+    [
+        "log_event SET nonce = zeroblob(length(nonce)) WHERE words LIKE '|typ:case.submitted|%'",
+        "log_event SET document = x'00' WHERE words LIKE '|typ:case.cleared|%'",
+        "case_measure SET kind = 'x'",
+    ],
+)
+def test_what_was_out_of_service_stays_so_where_its_case_cannot_be_compared_any_more(second):
+    there = scene()
+    before = proved(there.gateway)
+    there.change("UPDATE handoff SET urgency = 1 - urgency WHERE id = {held}")
+    assert there.handoffs["held"] in compared(there.gateway, before)[0].differing
+    there.change(f"UPDATE {second}")
+    assert there.handoffs["held"] in compared(there.gateway, before)[0].differing
+
+
 def test_two_rows_alike_do_not_hide_each_other():
     there = scene()
     before = proved(there.gateway)
