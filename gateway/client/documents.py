@@ -19,7 +19,7 @@ from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
 from gateway.domain.course import Course, fold
-from gateway.domain.handoff import KEPT, RETURNED, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.handoff import RETURNED, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.mandate import format_competence
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
@@ -616,7 +616,7 @@ def _open_shown(shown: Mapping[str, Any], connection: PartnerConnection) -> Veri
     repeated = not kind.accepts or "conditions" in fields
     require(repeated, "an acceptance is shown without its conditions")
     if "code" in shown:
-        may = {str(fields.get("done", KEPT))} if kind.of_recall else codes_shown_for(fields)
+        may = codes_shown_for(kind, fields)
         require(shown["code"] in may, "an answer is shown as another than it says")
     return given
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, misplaced
-from gateway.domain.handoff import ON_REQUISITION, POLICE_ONLY_OUTCOMES, SHOWN_TO_ALL
+from gateway.domain.answers import ANSWERS, AnswerKind, misplaced
+from gateway.domain.handoff import KEPT, ON_REQUISITION, POLICE_ONLY_OUTCOMES, SHOWN_TO_ALL
 from gateway.domain.json_values import parse_timestamp
 
 _FIELDS = ANSWERS["outcome"].fields
@@ -59,8 +59,11 @@ def outcome_as_read(
     return str(fields.get("release", arrived_or_ended)), _only(fields, _OUTSIDE)
 
 
-def codes_shown_for(fields: Mapping[str, Any]) -> frozenset[str]:
-    """The codes as which an outcome may be shown of which ``fields`` are disclosed."""
+def codes_shown_for(kind: AnswerKind, fields: Mapping[str, Any]) -> frozenset[str]:
+    """The codes as which an outcome, or an answer to a recall, may be shown of which ``fields`` are
+    disclosed."""
+    if kind.of_recall:
+        return frozenset({str(fields.get("done", KEPT))})
     said = fields.get("code", fields.get("release"))
     return frozenset({"received", "closed"} if said is None else {str(said)})
 

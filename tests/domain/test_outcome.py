@@ -14,6 +14,7 @@ from gateway.domain.outcome import (
 )
 from tests.each import each
 
+OUTCOME = ANSWERS["outcome"]
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 OWN = {"note": "who is suspected", "evidence_ref": "PV 2026/7", "reason": "because"}
 FOR_ORIGINATOR = {"to_originator": "thank you"}
@@ -33,7 +34,7 @@ def read(code, *, author=True, reader=False, embargoed=False, **said):
     seen, shown = outcome_as_read(
         fields, author_is_police=author, reader_is_police=reader, embargoed=embargoed
     )
-    assert seen in codes_shown_for(shown)
+    assert seen in codes_shown_for(OUTCOME, shown)
     assert shown.items() <= fields.items()
     return seen, shown
 
@@ -73,9 +74,13 @@ def test_under_an_embargo_its_arrival_alone_is_read(code, author):
 
 
 def test_a_reader_holds_the_code_that_it_is_shown_against_what_is_disclosed():
-    assert codes_shown_for({}) == {"received", "closed"}
-    assert codes_shown_for({"release": "in_progress"}) == {"in_progress"}
-    assert codes_shown_for({"code": "removed", "release": "in_progress"}) == {"removed"}
+    assert codes_shown_for(OUTCOME, {}) == {"received", "closed"}
+    assert codes_shown_for(OUTCOME, {"release": "in_progress"}) == {"in_progress"}
+    said = {"code": "removed", "release": "in_progress"}
+    assert codes_shown_for(OUTCOME, said) == {"removed"}
+    recalled = ANSWERS["recall_answer"]
+    assert codes_shown_for(recalled, {}) == {"kept_by_law"}
+    assert codes_shown_for(recalled, {"done": "declined"}) == {"declined"}
 
 
 LATER = (NOW + timedelta(days=1)).isoformat()

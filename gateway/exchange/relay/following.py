@@ -27,6 +27,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import OrganisationName
+from gateway.domain.outcome import codes_shown_for
 from gateway.domain.refusals import Busy, InvalidDocument, NotFound, ValidationFailed, WrongState
 from gateway.domain.revision import ChangeKind
 from gateway.domain.standing import Standing
@@ -181,7 +182,9 @@ def _answer(
     stands = handoff.id, handoff.case_digest, handoff.offer_digest, handoff.package_digest
     if bound != stands or claims.kind != kind.name:
         raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
-    fields = opened.verified.disclosed
+    fields, code = opened.verified.disclosed, incoming.message.shown.get("code")
+    if code is not None and code not in codes_shown_for(kind, fields):
+        raise InvalidDocument("the answer is shown as another than it says")
     return _Followed(kind.move(fields), opened.document.compact(), fields)
 
 

@@ -191,10 +191,10 @@ _CODES = {"outcome": "code", "recall_answer": "done"}
 def _as_told_by_peer(
     kind: AnswerKind, fields: Mapping[str, Any], shown: str | None
 ) -> Mapping[str, Any]:
-    """Return the fields of an answer with its code, which its author's gateway tells beside its
-    document."""
+    """Return the fields of an answer with its code: where its document withholds it, as its
+    author's gateway tells it beside."""
     name = _CODES.get(kind.name)
-    return fields if name is None or shown is None else {**fields, name: shown}
+    return fields if name is None or shown is None else {name: shown, **fields}
 
 
 def _reads_acts(context: RequestContext, author: Organisation, reader: Organisation) -> bool:

@@ -138,16 +138,18 @@ def test_what_waits_for_a_gateway_that_left_is_not_kept() -> None:
     assert kept(two) == []
 
 
-def erasing_copies() -> tuple[TwoGateways, UUID]:
-    """A recalled handoff whose holder says that its copies are erased, which is not heard yet."""
+def erasing_copies(done: str = "copies_erased") -> tuple[TwoGateways, UUID]:
+    """A recalled handoff whose holder says that its copies are erased, or that it declines, which
+    is not heard yet."""
     two = two_gateways()
     case = released(two)
     handoff = held(two, case)
     recall = RecallRequest("liaison-1", RecallCode.UNLAWFUL, "why", approved_by="approver-1")
     two.be.act(BE_HOTLINE, recalls.of_case, UUID(case.result["case"]), recall)
     two.exchange()
-    two.fr.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
-    assert erasure.erase_due(two.fr.ports) == 1
+    kept = {} if done == "copies_erased" else {"legal_basis": "Art. 40", "until": "2027-01-01"}
+    two.fr.answer(OFMIN, answers.answer_recall, handoff, done=done, **kept)
+    assert erasure.erase_due(two.fr.ports) == (0 if kept else 1)
     return two, handoff
 
 
@@ -155,6 +157,17 @@ def test_the_word_that_copies_are_erased_is_heard_with_its_document() -> None:
     two, handoff = erasing_copies()
     assert any("document" in one.body for one in dishonest(two))
     assert two.be.handoff(handoff).recall_answer is None
+
+
+def test_an_answer_that_is_shown_as_another_than_its_member_signed_moves_nothing() -> None:
+    for done, other in (("declined", "copies_erased"), ("copies_erased", "kept_by_law")):
+        two, handoff = erasing_copies(done)
+        every = [one.body for one in two.outgoing(FR, BE_HOTLINE_THERE)]
+        lies = [{**one, "shown": {"code": other}} if "shown" in one else one for one in every]
+        (lie,) = (told for status, told in (two.post(FR, one) for one in lies) if status == 403)
+        assert lie["why"] == "the answer is shown as another than it says"
+        assert two.be.handoff(handoff).recall_answer is None
+        check_log(two.be)
 
 
 def test_once_its_case_is_over_it_is_heard_without() -> None:
