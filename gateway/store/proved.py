@@ -125,7 +125,7 @@ class RowsProof:
         self._salt = base64url.decode(proved.salt) if proved else secrets.token_bytes(16)
         self._before = proved if proved and proved.size <= self._size else None
         self._inclusion = InclusionProofs(work.log.tile, self._size)
-        self._registry: str | None = None
+        self._registry: str | None = ""  # None once its comparison found that something differs
         self._index, self._cases = "", dict[str, int]()
 
     def registry(self) -> RegistryComparison:
@@ -169,8 +169,9 @@ class RowsProof:
             problems = [f"an id in the log's index is none: {SEE_HANDOFF}"]
         cases = {key: case for key in sorted(changed) if (case := _case(key, problems))}
         # Where nothing was proved, the registry's comparison holds each event against the tree.
-        require = [self._require_logged] if self._before else []
-        found = compare_handoffs(self._work, self._civil_day, cases.values(), *require)
+        held = not self._before and self._registry is not None
+        require = self._require_within if held else self._require_logged
+        found = compare_handoffs(self._work, self._civil_day, cases.values(), require)
         bad = {None, *found.cases}
         wrong = {key for key in changed if cases.get(key) in bad}
         self._cases = {key: one for key, one in now.items() if key not in wrong}
@@ -181,6 +182,11 @@ class RowsProof:
     def _require_logged(self, row: Any) -> None:
         """Require that the log's tree holds an event that is relied on."""
         require_logged(row, self._inclusion, self._work.log.head())
+
+    def _require_within(self, row: Any) -> None:
+        """Require that the log's head counts an event that is relied on."""
+        if not 0 <= row.idx < self._size:
+            raise ValueError("the event is none of the log's")
 
     def proved(self, since: datetime) -> Proved:
         """Return what was found whole by now."""

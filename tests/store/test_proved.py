@@ -1,5 +1,6 @@
 """A comparison goes on from what the last one found whole, and passes over nothing that changed."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, select
 
 from gateway.kernel.ports import TransactionMode
 from gateway.store import tables
 from gateway.store.handoff_proof import HandoffComparison
 from gateway.store.proved import Proved
 from gateway.store.registry_proof import RegistryComparison
-from tests.casework import accepted, consulted
+from tests.casework import accepted, consulted, submitted
 from tests.each import each
 from tests.founded_gateway import OFMIN, UNRECORDED, Founded
 from tests.founding import founded
@@ -137,6 +138,35 @@ def test_rows_that_changed_with_the_documents_of_their_events_are_found(index: s
     )
     found, _ = compared(there.gateway, before)
     assert "cannot be compared" in " ".join(found.sentences())
+
+
+@each("at", [-(2**63), -1, 10**6, 2**63 - 1])
+@each("whole", [True, False])
+def test_a_clearance_beside_the_log_is_found_wherever_it_stands(at: int, whole: bool) -> None:
+    gateway = founded()
+    case = submitted(gateway, clearance=None).result
+    before = None if whole else proved(gateway)
+    other = UUID(int=0)
+    with gateway.store.begin(TransactionMode.READ) as work:
+        (row,) = work.rows(select(tables.log_event).filter_by(step_of=case["digest"]), {})
+    told = json.loads(row.document) | {"id": str(other), "type": "case.cleared", "sd": []}
+    gateway.store.change(
+        "INSERT INTO log_event (idx, event, entry, at, words, case_digest, step_of, document,"
+        " nonce, disclosures) SELECT ?, ?, entry, at, words, case_digest, step_of, ?, nonce, '[]'"
+        " FROM log_event WHERE idx = ?",
+        *(at, other.hex, json.dumps(told).encode(), row.idx),
+    )
+    gateway.store.change("UPDATE case_file SET state = 'cleared', cleared_digest = digest")
+    assert case["case"] in " ".join(compared(gateway, before)[0].sentences())
+
+
+def test_a_whole_comparison_relies_on_no_document_that_is_not_in_the_tree():
+    there = scene()
+    there.change("UPDATE log_event SET document = CAST(CAST(document AS TEXT) || ' ' AS BLOB)")
+    with there.gateway.store.begin(TransactionMode.READ) as work:
+        proof = rows_proof(work)
+        assert proof.registry().problems
+        assert {*there.handoffs.values()} == proof.handoffs().differing.keys()
 
 
 @each(
