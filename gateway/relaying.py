@@ -433,7 +433,8 @@ class PeerState:
     """How a peer stands: until when the connection to it holds, where there is one; how many of its
     members are known, what waits for it, and how many entries were cosigned, of the log here and
     of its own. ``unknown_here`` are the events that it knows, and that this gateway does not;
-    ``denied`` those of answers that every gateway follows, and that it does not tell."""
+    ``denied`` those of answers that every gateway follows, and that it does not tell, where it has
+    answered for its members."""
 
     peer: str
     status: str
@@ -463,7 +464,7 @@ def state_of(config: Config, work: UnitOfWork, mark: HighWaterMark, peer: str) -
         members=len(work.organisations.members_of(peer)),
         waiting=sum(one.lag for one in states),
         unknown_here=sorted(told.difference(understood())),
-        denied=sorted(BASELINE - told) if told else (),
+        denied=sorted(BASELINE - told) if work.relay.members_told(pins.origin) else (),
         failures=max((one.cursor.failures for one in states), default=0),
         next_attempt_at=max(
             (one.cursor.next_at for one in states if one.cursor.next_at), default=None

@@ -133,6 +133,17 @@ def test_the_doctor_says_which_events_a_peer_knows_alone_or_denies(gw: Operator)
     assert "does not say that it follows handoff.closed (1), as every gateway must" in denied
 
 
+def test_the_doctor_says_that_a_peer_which_tells_no_event_at_all_denies_every_one(
+    gw: Operator,
+) -> None:
+    trust(gw)
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
+        work.relay.tell_members(VerificationKey.parse(INVITED.log_key).name, 7, [])
+        work.commit()
+    denied, _ = [sentence for _, sentence in outside.peers(Examined(gw.config, wiring.now()))]
+    assert f"handoff.applied ({len(BASELINE)}), as every gateway must" in denied
+
+
 def test_a_check_tells_line_by_line_what_works_and_once_why_some_was_not_tried(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
