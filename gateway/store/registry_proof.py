@@ -124,6 +124,9 @@ def compare_registry(work: SqlUnitOfWork, redo: Redo) -> RegistryComparison:
     differing |= _unknown_staff(work, committed)
     # Those that are over were forgotten: what is not there lets nobody do anything.
     differing |= {entry for entry, _ in _proposals(work.rows) - proposed}
+    if problems:  # a change is lacking: what is out of service may seem whole without it
+        out = work.organisations.out_of_service()
+        differing |= {one for one in out if one[0] != EntryKind.HANDOFF}
     problems += _unknown_contacts(work, told_of_contacts)
     return RegistryComparison(frozenset(differing), tuple(problems))
 

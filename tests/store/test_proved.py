@@ -279,6 +279,29 @@ def test_a_change_of_the_registry_after_it_was_proved_is_made_again(register):
     assert registry_of(register, before)[0].differing == {("organisation", OFMIN)}
 
 
+@each("spoilt", ["nonce = zeroblob(length(nonce))", "document = NULL", "document = x'00'"])
+def test_an_entry_out_of_service_stays_so_where_its_change_cannot_be_made_again(spoilt):
+    gateway = founded()
+    gateway.store.change("DELETE FROM staff WHERE event = ?", UNRECORDED.hex)
+    gateway.store.change("CREATE TEMP TABLE before AS SELECT * FROM organisation")
+    gateway.administer("organisation.suspend", OFMIN, reason="for the test")
+    gateway.store.change(
+        "UPDATE organisation SET status = before.status, document = before.document"
+        " FROM before WHERE before.slug = organisation.slug"
+    )
+    gateway.store.change("DROP TABLE before")
+    out = registry_of(gateway)[0].differing
+    assert out == {("organisation", OFMIN)}
+    with gateway.store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(out | {("handoff", str(UUID(int=0)))})
+        work.commit()
+    gateway.store.change(
+        f"UPDATE log_event SET {spoilt} WHERE idx = (SELECT max(idx) FROM log_event"  # noqa: S608
+        " WHERE words LIKE '|typ:organisation.suspended|%')"
+    )
+    assert registry_of(gateway)[0].differing == out
+
+
 def test_a_log_that_does_not_go_on_from_what_was_proved_is_a_problem(register):
     _, before = registry_of(register)
     register.administer("organisation.suspend", OFMIN, reason="for the test")
