@@ -100,13 +100,11 @@ def _any_of(count: int) -> Select[tuple[bytes]]:
 class SqlItems(StorePart):
     """By which items an organisation finds its cases, and the handoffs that it received."""
 
-    def __init__(
-        self, transaction: Transaction, cipher: ContentCipher, secrets: Entries | None
-    ) -> None:
-        """Work with the index keys that the process remembers; None where what is read may not be
-        committed yet."""
+    def __init__(self, transaction: Transaction, cipher: ContentCipher, secrets: Entries) -> None:
+        """Work with the index keys that the process remembers; or the round, where what is read may
+        not be committed yet."""
         super().__init__(transaction, cipher)
-        self._secrets: Entries = {} if secrets is None else secrets
+        self._secrets = secrets
 
     def put(
         self, organisation: str, of: CaseId, about: UUID, package: int, items: Collection[str]

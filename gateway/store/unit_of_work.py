@@ -38,7 +38,7 @@ from gateway.store.items import SqlItems
 from gateway.store.log import AppendResult, EventHeader, SqlLog
 from gateway.store.log_terms import SqlLogTerms
 from gateway.store.notifications import SqlNotifications
-from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
+from gateway.store.registry import Entries, RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.relay import SqlRelay
 from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
@@ -84,6 +84,7 @@ class Round:
     """One open transaction, the facts of those who are done in it, and its result.
 
     ``started`` is a time of the monotonic clock; ``writers`` counts the parts of all who came in.
+    ``index_keys`` are those that its parts read; what one part makes it remembers for itself alone.
     ``kept`` says that somebody's part has to be committed, ``broken`` that the transaction cannot
     be trusted, ``last`` that nobody else may come in: what a change of the registry says is
     remembered by its version, and that must be durable before anybody reads it.
@@ -98,6 +99,7 @@ class Round:
     broken: bool = False
     last: bool = False
     facts: list[AuditEvent] = field(default_factory=list)
+    index_keys: Entries = field(default_factory=dict)
     appended: AppendResult | None = None
     note: str | None = None
     failure: BaseException | None = None
@@ -278,8 +280,10 @@ class SqlUnitOfWork(UnitOfWork):
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)
         self.handoffs = SqlHandoffs(run, cipher)
-        own = self._round is None or not self._round.shared
-        self.items = SqlItems(run, cipher, store.memory.at(begun.version) if own else None)
+        keys = store.memory.at(begun.version)
+        if self._round is not None and self._round.shared:
+            keys = self._round.index_keys  # what was read may be taken back: with the round
+        self.items = SqlItems(run, cipher, keys)
         self.duties = SqlDuties(run, cipher)
         self.retentions = SqlRetentions(run, cipher)
         self.successions = procedures.SqlSuccessions(run, cipher)

@@ -17,6 +17,7 @@ from gateway.store.registry import RegistryCache
 from tests.casework import accepted, offered, submitted
 from tests.founded_gateway import ABROAD, HOTLINE, OFMIN, caller
 from tests.store.test_contents import erase, opened, told, written
+from tests.store.test_rounds import fact
 
 URL = "https://Content.example.org:443/page#part"
 
@@ -114,3 +115,17 @@ def test_a_key_that_was_never_committed_is_not_remembered(place, monkeypatch):
     case = UUID(submitted(gateway).result["case"])
     monkeypatch.setattr(gateway.store, "memory", RegistryCache())
     assert [one.case for one in search(gateway, HOTLINE).items] == [case]
+
+
+def test_a_key_that_one_part_of_a_writer_makes_is_that_of_its_next_parts(place):
+    gateway = opened(place)
+    of = CaseId(HOTLINE, UUID(submitted(gateway).result["case"]))
+    with gateway.ports.begin(TransactionMode.SHARED) as work:
+        for number in (1, 2, 3, 4):
+            work.items.put(OFMIN, of, of.case, number, ["url:one"])
+            work.log.record(fact())
+            if number < 4:
+                work.next_part()
+        work.commit_parts()
+    assert len({token for token, _ in rows(place, OFMIN)}) == 1
+    assert len(rows(place, OFMIN)) == 3
