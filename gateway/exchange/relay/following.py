@@ -211,8 +211,10 @@ def _moved(
         return _updated(context, standing, found)
     done = None
     if step is HandoffAction.ANSWER_RECALL:
-        said = incoming.message.shown.get("code", found.fields.get("done", KEPT))
-        done = RecallAnswer(str(said))
+        said = str(incoming.message.shown.get("code", found.fields.get("done", KEPT)))
+        if said not in set(RecallAnswer):
+            raise InvalidDocument("the answer to the recall is shown as no such answer")
+        done = RecallAnswer(said)
     made = context.work.cases.recalls(handoff.originator, handoff.case)
     return moves.follow(
         handoff,

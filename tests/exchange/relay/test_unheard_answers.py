@@ -179,6 +179,18 @@ def test_once_its_case_is_over_it_is_heard_without() -> None:
     assert two.be.handoff(handoff).recall_answer == "copies_erased"
 
 
+def test_once_its_case_is_over_a_word_that_answers_no_recall_moves_nothing() -> None:
+    two, handoff = erasing_copies()
+    for gateway in (two.be, two.fr):
+        gateway.clock.advance(timedelta(days=366))
+    end_with_peers(two.fr.ports, set())
+    every = [one.body for one in two.outgoing(FR, BE_HOTLINE_THERE)]
+    lies = [{**one, "shown": {"code": "received"}} if "shown" in one else one for one in every]
+    (lie,) = (told for status, told in (two.post(FR, one) for one in lies) if status == 403)
+    assert lie["why"] == "the answer to the recall is shown as no such answer"
+    assert two.be.handoff(handoff).recall_answer is None
+
+
 def test_an_answer_without_its_document_moves_nothing() -> None:
     two = two_gateways()
     every = [crossed(two, released(two)) for _ in range(3)]
