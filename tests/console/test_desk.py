@@ -121,10 +121,8 @@ def test_a_double_click_the_back_button_and_a_lost_answer_are_one_act(stage, tmp
 
 def test_an_offer_is_previewed_signed_and_names_what_was_shown(stage, tmp_path):
     gateway = client(stage, HOTLINE)
-    case, browser = (
-        submit(gateway, stage),
-        DeskConsole(tmp_path, gateway, "liaison-1").signed_in(),
-    )
+    case = submit(gateway, stage)
+    browser = DeskConsole(tmp_path, gateway, "liaison-1").signed_in()
     path = f"/cases/{case}/handoff.offer"
     page = browser.send(browser.get(path), path, **OFFER)
     words, event = done(browser, record(browser, page))
@@ -135,10 +133,8 @@ def test_an_offer_is_previewed_signed_and_names_what_was_shown(stage, tmp_path):
 
 def test_steps_and_entries_are_done_under_the_persons_pseudonym(stage, tmp_path):
     gateway = client(stage, HOTLINE)
-    case, browser = (
-        submit(gateway, stage),
-        DeskConsole(tmp_path, gateway, "analyst-1").signed_in(),
-    )
+    case = submit(gateway, stage)
+    browser = DeskConsole(tmp_path, gateway, "analyst-1").signed_in()
     path = f"/cases/{case}/case.close"
     page = browser.send(browser.get(path), path, reason="nothing more to do")
     words, event = done(browser, record(browser, page))
