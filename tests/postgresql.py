@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ import pytest
 
 from tests.memory import memory
 
+_PATIENCE_SECONDS = 60
 _numbers = count(1)
 _shared = ExitStack()
 
@@ -131,6 +133,19 @@ class OwnServer:
     def stop(self) -> None:
         """Shut down; sessions are ended."""
         self._server.stop()
+
+    def kill(self) -> None:
+        """End it as a power failure does.
+
+        It is still found, as a zombie, until its parent has taken note of it; that is waited for:
+        the package takes what is found for a running server.
+        """
+        process = self._server.get_postmaster_info().process
+        process.kill()
+        ends = time.monotonic() + _PATIENCE_SECONDS
+        while process.is_running():
+            assert time.monotonic() < ends, "nobody takes note of the end of a killed server"
+            time.sleep(0.01)
 
     def start(self) -> None:
         """Go on with the same data."""

@@ -1,8 +1,6 @@
 """A standby that takes over goes on where the primary ended: nothing that was told is lost."""
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,8 +55,7 @@ def test_a_synchronous_standby_that_is_promoted_under_load_has_all_that_was_ackn
         store = place.open()
         writers = started(place)
         until(lambda: sum(len(writer.lines) for writer in writers) > 100)
-        pid = int((primary.folder / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGKILL)
+        primary.kill()
         primary.run("pg_ctl", "-w", "-D", standby, "promote")
         told = sum(len(writer.lines) for writer in writers)
         until(lambda: sum(len(writer.lines) for writer in writers) > told + 100)
