@@ -21,7 +21,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from gateway.cli.case_file import check_content
 from gateway.cli.partner_command import EPILOG, by_option, connected, connection_option
 from gateway.cli.wording import say, screen_language
-from gateway.client import Gateway
+from gateway.client import ClientError, Gateway
 from gateway.client.desk_access import DeskPersons
 from gateway.client.gateway import new_id, now
 from gateway.console.access import Person
@@ -70,30 +70,50 @@ class _TerminalLog:
 def desk(connection_file: Path, by: str) -> None:
     """Work in a browser at this machine, as one of your persons.
 
-    Prints an address that signs PSEUDONYM in, once. Enter prints a new one, Ctrl-C ends it. What
-    you do is signed with your organisation's key, where the connection names one; each document is
-    verified before you see it.
+    Prints an address that signs PSEUDONYM in, once. Enter prints a new one, a colleague's pseudonym
+    and Enter one for them, to confirm as the second person. Ctrl-C ends it. What you do is signed
+    with your organisation's key, where the connection names one; each document is verified before
+    you see it.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with connected(connection_file) as gateway, TemporaryDirectory(prefix="casegate-") as folder:
-        person = Person(gateway.connection.organisation, by)
-        codes = EntryCodes(person, now)
-        server, origin = _server(gateway, person, codes, Path(folder))
+        if not _is_in_force(gateway, by):
+            raise click.UsageError(say("desk_unknown", person=by))
+        codes = EntryCodes(now)
+        server, origin = _server(gateway, codes, Path(folder))
         serving = Thread(target=server.serve_forever, daemon=True)
         serving.start()
+
+        def let_in(name: str) -> None:
+            code = codes.draw(Person(gateway.connection.organisation, name))
+            click.echo(f"{origin}/login#{code}")
+
         with suppress(KeyboardInterrupt):
             click.echo(say("desk_at", person=by))
-            click.echo(f"{origin}/login#{codes.draw()}")
-            for _ in sys.stdin:
-                click.echo(f"{origin}/login#{codes.draw()}")
+            let_in(by)
+            for line in sys.stdin:
+                name = line.strip() or by
+                if _is_in_force(gateway, name):
+                    if name != by:
+                        click.echo(say("desk_second_at", person=name))
+                    let_in(name)
+                else:
+                    click.echo(say("desk_unknown", person=name), err=True)
             serving.join()
         server.shutdown()
         server.server_close()
 
 
-def _server(
-    gateway: Gateway, person: Person, codes: EntryCodes, folder: Path
-) -> tuple[BaseWSGIServer, str]:
+def _is_in_force(gateway: Gateway, name: str) -> bool:
+    """Tell whether a person may be named now, as far as this system can see: the gateway judges it
+    again with each act."""
+    try:
+        return any(one["pseudonym"] == name and one["in_force"] for one in gateway.staff())
+    except ClientError:
+        return True
+
+
+def _server(gateway: Gateway, codes: EntryCodes, folder: Path) -> tuple[BaseWSGIServer, str]:
     """The server of the console, and its address: it listens on this machine alone, under a name
     that nobody else knows."""
     told = gateway.whoami()
@@ -102,7 +122,7 @@ def _server(
     origin = f"http://casegate-{secrets.token_hex(8)}.localhost:{server.port}"
     context = ConsoleContext(
         origin=origin,
-        persons=DeskPersons(gateway, person, check_content),
+        persons=DeskPersons(gateway, check_content),
         sessions=Sessions(folder / "console.db", secrets.token_bytes(32), now),
         log=_TerminalLog(),
         now=now,

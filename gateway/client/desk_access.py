@@ -161,8 +161,8 @@ class DeskAccess:
         return Done(written.result, written.receipt)
 
     def draft(self, *_: tuple[str, str]) -> str:
-        """Nobody signs with a passkey here."""
-        raise refusals.NotFound
+        """Nothing: nobody signs with a passkey here."""
+        return ""
 
     def endpoint(self, action: str, /, *ids: str) -> str | None:
         """The endpoint that does an action about what ids of these names are given for: answers and
@@ -277,10 +277,9 @@ def _refusal(refused: RequestRefused) -> refusals.Refusal | None:
 
 @dataclass(frozen=True)
 class DeskPersons:
-    """One ``person``, who works at the member's own machine; nobody has a passkey there."""
+    """The persons whom the member lets in at its own machine; nobody has a passkey there."""
 
     gateway: Gateway
-    person: Person
     check: Callable[[Mapping[str, Any]], None] = lambda _: None
 
     def passkeys(self, _person: Person, /) -> Mapping[str, Passkey]:
@@ -288,8 +287,9 @@ class DeskPersons:
         return {}
 
     def access(self, person: Person, _session: str, _kid: str, /) -> Access | None:
-        """The interface for the person."""
-        return None if person != self.person else DeskAccess(self.gateway, person, self.check)
+        """The interface for a person of the member."""
+        own = person.organisation == self.gateway.connection.organisation
+        return DeskAccess(self.gateway, person, self.check) if own else None
 
     def invitation(self, _token: str, /) -> None:
         """None: who is invited makes a passkey at the gateway's console."""

@@ -102,7 +102,7 @@ def create_console_app(context: ConsoleContext) -> Flask:
     app.after_request(_finish)
     app.register_error_handler(Exception, _answer_error)
     app.add_url_rule("/static/<name>", "static", without_session(_serve_asset))
-    for blueprint in BLUEPRINTS if context.enter is None else AT_THE_DESK:
+    for blueprint in AT_THE_DESK if context.at_member else BLUEPRINTS:
         app.register_blueprint(blueprint)
     views = app.view_functions.items()
     app.extensions["open"] = frozenset(n for n, view in views if "without_session" in vars(view))
@@ -113,6 +113,7 @@ def _for_templates(context: ConsoleContext) -> dict[str, Any]:
     """Return what all templates call."""
     return {
         "say": say,
+        "say_here": lambda key, **more: say(f"{key}_here" if context.at_member else key, **more),
         "csrf": _hidden_fields,
         "asset": lambda name: f"/static/{_assets()[name][0]}",
         "navigation": lambda: [one for one in NAVIGATION if one.is_for(g.signed_in.access)],

@@ -38,7 +38,7 @@ class ConsoleContext:
 
     ``simulated`` is the reference date that a demonstration set. ``answered`` hears of each answer,
     where anybody counts them: its route's template, method, status and seconds. ``enter`` is of a
-    console at a member, where one person signs in by a code, and nobody by a passkey.
+    console at a member, where persons sign in by a code, and nobody by a passkey.
     """
 
     origin: str
@@ -56,6 +56,11 @@ class ConsoleContext:
     def host(self) -> str:
         """The host name to which passkeys are bound (rpId)."""
         return urlsplit(self.origin).hostname or ""
+
+    @property
+    def at_member(self) -> bool:
+        """Tell whether it stands at a member's own machine, where nobody has a passkey."""
+        return self.enter is not None
 
 
 @dataclass(frozen=True)

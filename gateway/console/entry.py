@@ -1,4 +1,4 @@
-"""How the one person of a console at a member signs in: by a code that its host printed."""
+"""How persons sign in to a console at a member: each by a code that its host printed for them."""
 
 import hmac
 import secrets
@@ -12,24 +12,25 @@ GOOD_FOR = timedelta(minutes=10)
 
 
 class EntryCodes:
-    """Codes for one person. The newest counts, once; threads share it."""
+    """Codes for persons. The newest of each counts, once; threads share it."""
 
-    def __init__(self, person: Person, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         """No code counts yet."""
-        self._person, self._now = person, now
-        self._lock, self._code, self._until = Lock(), "", now()
+        self._now, self._lock = now, Lock()
+        self._codes = dict[Person, tuple[str, datetime]]()
 
-    def draw(self) -> str:
-        """A new code, in place of an earlier one."""
+    def draw(self, person: Person) -> str:
+        """A new code for a person, which ends an earlier one."""
+        code = secrets.token_urlsafe(32)
         with self._lock:
-            self._code, self._until = secrets.token_urlsafe(32), self._now() + GOOD_FOR
-            return self._code
+            self._codes[person] = code, self._now() + GOOD_FOR
+        return code
 
     def enter(self, code: str) -> Person | None:
-        """The person, if the code counts; it is used then."""
+        """The person whose code it is, if it counts; it is used then."""
         with self._lock:
-            same = hmac.compare_digest(code.encode(), self._code.encode())
-            if not self._code or not same or self._now() >= self._until:
-                return None
-            self._code = ""
-            return self._person
+            for person, (drawn, until) in self._codes.items():
+                if hmac.compare_digest(code.encode(), drawn.encode()) and self._now() < until:
+                    del self._codes[person]
+                    return person
+            return None

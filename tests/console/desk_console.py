@@ -19,16 +19,17 @@ class DeskConsole(Console):
     def __init__(self, folder: Path, gateway: MemberClient, name: str, *check: Any) -> None:
         super().__init__(folder, ADDRESS)
         self.person = Person(gateway.connection.organisation, name)
-        self.codes = EntryCodes(self.person, lambda: self.now)
-        persons: Any = DeskPersons(gateway, self.person, *check)
+        self.codes = EntryCodes(lambda: self.now)
+        persons: Any = DeskPersons(gateway, *check)
         self.show(persons=persons, enter=self.codes.enter, new_id=gateway._ids)
 
     def browser(self, person: Person | None = None) -> Browser:
         """A browser, whose device nobody asks."""
         return Browser(self, Authenticator(), person or self.person)
 
-    def signed_in(self) -> Browser:
-        """The person, who came by the printed address."""
-        browser = self.browser()
-        browser.send(browser.get("/login"), "/login", token=self.codes.draw())
+    def signed_in(self, name: str = "") -> Browser:
+        """The person, or another one of the member, who came by the printed address."""
+        person = self.person._replace(name=name or self.person.name)
+        browser = self.browser(person)
+        browser.send(browser.get("/login"), "/login", token=self.codes.draw(person))
         return browser

@@ -13,6 +13,7 @@ from gateway.keys import jwk_set
 from tests.casework import ADDITION, case_content, element_id, offered
 from tests.client.client_fixture import MemberClient, lose_answer, trust_of
 from tests.client.scenario import CLEARED, offer, submit
+from tests.console.browsing import cookie
 from tests.console.desk_console import DeskConsole
 from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
@@ -262,20 +263,20 @@ def test_a_code_signs_in_once_within_its_time_and_the_newest_counts(office):
     def enter(code):
         return browser.send(browser.get("/login"), "/login", token=code).status_code
 
-    first, code = office.codes.draw(), office.codes.draw()
+    first, code = office.codes.draw(office.person), office.codes.draw(office.person)
     assert enter("") == enter("wrong") == enter(first) == 403
     assert browser.get("/received").location == "/login"
     assert enter(code) == 303
     assert browser.get("/received").status_code == 200
     browser.send(browser.get("/"), "/logout")
     assert enter(code) == 403
-    late = office.codes.draw()
+    late = office.codes.draw(office.person)
     office.later(minutes=10)
     assert enter(late) == 403
 
 
 def test_another_host_and_another_pages_form_open_nothing(office):
-    browser, code = office.browser(), office.codes.draw()
+    browser, code = office.browser(), office.codes.draw(office.person)
     for host in ("localhost:4711", "127.0.0.1:4711", "attacker.example:4711"):
         assert browser.client.get("/login", base_url=f"http://{host}").status_code == 421
     crossed = browser.post("/login", {"token": code}, Origin="http://localhost:4711")
@@ -299,3 +300,53 @@ def test_an_update_is_previewed_and_signed(stage, tmp_path):
     words, event = done(browser, record(browser, page))
     assert "own key" in words
     assert (event["type"], event["document_sha256"]) == ("handoff.updated", digest_on(page))
+
+
+def asked_of_approver(stage, console):
+    """A recall of a case that the recipient has, which names a second person."""
+    gateway = console.context.persons.gateway
+    case = submit(gateway, stage)
+    handoff = offer(gateway, stage, case=case)
+    browser, path = console.signed_in(), f"/cases/{case}/case.recall"
+    said = {"code": "inaccurate", "reason": "the address is wrong", "approved_by": "approver-1"}
+    page = browser.send(browser.get(path), path, **said)
+    assert "by your organisation’s word" in read(page)
+    assert record(browser, page).location == "/waiting"
+    return handoff, browser
+
+
+def test_a_second_person_reads_the_same_text_and_confirms_before_it_is_signed(stage, tmp_path):
+    gateway = client(stage, HOTLINE)
+    console = DeskConsole(tmp_path, gateway, "liaison-1")
+    handoff, browser = asked_of_approver(stage, console)
+    waits = browser.get("/waiting")
+    assert "approver-1" in read(waits)
+    assert "/record" not in waits.text
+    assert client(stage).handoff(handoff)["state"] == "offered"
+    second = console.signed_in("approver-1")
+    path = re.search(r'href="(/waiting/[^"]+)"', second.get("/waiting").text)[1]
+    page = second.get(path)
+    digest = digest_on(page)
+    action = re.search(r'action="(/waiting/[^"]+/signature)"', page.text)[1]
+    words, event = done(second, second.send(page, action))
+    assert "own key" in words
+    assert "approver-1 confirmed it on this machine" in words
+    assert (event["type"], event["document_sha256"]) == ("case.recalled", digest)
+    page = browser.get("/waiting")
+    action = re.search(r'action="(/waiting/[^"]+/record)"', page.text)[1]
+    assert done(browser, browser.send(page, action))[1] == event
+
+
+def test_who_asked_confirms_nothing_for_the_second_person(stage, tmp_path):
+    console = DeskConsole(tmp_path, client(stage, HOTLINE), "liaison-1")
+    handoff, browser = asked_of_approver(stage, console)
+    path = re.search(r'href="(/waiting/[^"]+)"', browser.get("/waiting").text)[1]
+    assert "/signature" not in browser.get(path).text
+    token = console.sessions.find(cookie(browser)).csrf(f"{path}/record")
+    assert browser.post(f"{path}/record", {"csrf": token}).status_code == 409
+    second = console.signed_in("approver-1")
+    page = second.get("/waiting")
+    action = re.search(r'action="(/waiting/[^"]+/end)"', page.text)[1]
+    second.send(page, action)
+    assert "Nothing waits" in read(browser.get("/waiting"))
+    assert client(stage).handoff(handoff)["state"] == "offered"

@@ -76,10 +76,10 @@ class Command:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
-    def another(self) -> str:
-        """A new one, for Enter."""
+    def another(self, name: str = "") -> str:
+        """A new one, for Enter, or for another person's pseudonym."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{name}\n")
         self.process.stdin.flush()
         return self.printed()
 
@@ -181,6 +181,9 @@ def test_nobody_else_on_the_machine_gets_in(stage: DemoEnvironment) -> None:
         assert ask("GET", "/received", right).headers["Location"] == "/login"
         code = f"token={address.fragment}"
         assert ask("POST", "/login", right, code, Origin="http://a.example").status == 403
+        assert "in force in your staff register" not in desk.told
+        assert "ofmin-2" in desk.another("nobody\nofmin-2")
+        assert urlsplit(desk.printed()).fragment
         newer = urlsplit(desk.another()).fragment
         own = f"http://{right}"
         assert ask("POST", "/login", right, code, Origin=own).status == 403, "the newest counts"

@@ -221,7 +221,7 @@ def check_body(
         "title": act.title,
         "secret": act.secret,
         "others": act.others(body),
-        "digest": prepared.digest,
+        "digest": prepared.digest or prepared.values.get("document", ""),
         "document": readable(prepared) if whole else "",
         "told": dict(told),
         "about": str(next(iter(act.ids.values()), "")),
@@ -246,6 +246,7 @@ def _check_page(
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
         document=kept["document"],
+        others=kept["others"],
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
         options=options,
     )
@@ -267,16 +268,14 @@ def sign(name: str) -> Response:
     kept = console().sessions.held(signed_in().session, name)
     if kept is None or "endpoint" not in kept:
         abort(409)
-    approvals = (signed_draft(kept["draft"]),) if kept["draft"] else ()
-    if not kept["others"] or not approvals:
-        done = finish(kept, approvals)
+    if not kept["others"]:
+        done = finish(kept, (signed_draft(kept["draft"]),) if kept["draft"] else ())
         if kept["secret"]:
             console().sessions.take(signed_in().session, name)
         return done
-    require_signed(kept["draft"], approvals[0])
-    waiting = {**kept, "kid": signed_in().session.kid}
+    signature, waiting = given_signature(kept["draft"]), {**kept, "kid": signed_in().session.kid}
     life = DOCUMENT_WAITS_FOR if "document" in kept["body"] else WAITS_FOR
-    console().sessions.wait(signed_in().person, waiting, approvals[0], life)
+    console().sessions.wait(signed_in().person, waiting, signature, life)
     return make_response(redirect("/waiting", 303))
 
 
@@ -289,11 +288,15 @@ def signed_draft(draft: str) -> str:
         abort(400)
 
 
-def require_signed(drafted: str, text: str) -> None:
-    """Require that the person's own passkey signed a draft of ours; InvalidApproval.
+def given_signature(drafted: str) -> str:
+    """Return a draft of ours as the person's own passkey signed it; InvalidApproval. Nothing at a
+    member, where the person confirms by the form alone.
 
     Of an act that is done at once the gateway judges it, and records that.
     """
+    if console().at_member:
+        return ""
+    text = signed_draft(drafted)
     stated, me = passkey.read_unverified(text), signed_in()
     keys = console().persons.passkeys(me.person)
     named = {"audience": stated.claims["aud"], "issuer": stated.claims["iss"]}
@@ -302,6 +305,7 @@ def require_signed(drafted: str, text: str) -> None:
     except DocumentError as error:
         console().log.refuse("console-signature-refused", request=g.request_id, reason=str(error))
         raise InvalidApproval(f"an approval does not verify: {error}") from None
+    return text
 
 
 def finish(
@@ -315,7 +319,8 @@ def finish(
     told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
     confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
     how = "done_confirmed" if confirmed else "done_signed" if _signed(done) else "done_attested"
-    held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how}
+    others = kept["others"] if console().at_member else []
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how, "others": others}
     changed = kept["endpoint"] == "changes_submit"
     held["waits"] = changed and "proposal" in done.result
     if changed and not held["waits"]:

@@ -44,7 +44,7 @@ def _ask(
     item: str = "",
 ) -> str:
     options = ""
-    if item and console().enter is None:
+    if item and not console().at_member:
         challenge = console().sessions.challenge(_COPYING)
         options = passkeys.request_options(challenge, signed_in().session.credential)
     return render_template(
@@ -170,7 +170,7 @@ def copy_address(name: str, item: str) -> Response:
     """Show one live address, once, to who is present: a consultation with its own reason."""
     opened, me = _opened_with(name, item), signed_in()
     try:
-        if console().enter is None:  # at a member nobody has a passkey
+        if not console().at_member:  # at a member nobody has a passkey
             answer = passkeys.read_answer(sent("credential"))
             passkeys.verify(answer, console().persons.passkeys(me.person), _COPYING)
     except DocumentError as error:

@@ -79,7 +79,7 @@ def _entering() -> tuple[Person, str, str]:
 
 
 def _login(*, wrong: bool = False) -> str:
-    if console().enter is not None:
+    if console().at_member:
         return render_template("enter.html", wrong=wrong)
     options = passkeys.request_options(console().sessions.challenge("sign-in"))
     return render_template("login.html", options=options, wrong=wrong)

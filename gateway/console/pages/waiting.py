@@ -50,8 +50,8 @@ def show_signing(name: str) -> str:
     """One of them: exactly what the other person signed, to be signed as well."""
     row, me, options, held = _waiting(name), signed_in(), "", ""
     if row["sign"]:
-        draft = me.access.draft((row["action"], row["digest"]))
-        options = passkeys.request_options(passkey.challenge(draft), me.session.credential)
+        if draft := me.access.draft((row["action"], row["digest"])):
+            options = passkeys.request_options(passkey.challenge(draft), me.session.credential)
         asked = {"draft": draft, "waiting": name}
         held = console().sessions.hold(me.session, asked, acts.SIGNED_WITHIN)
     return render_template("signing.html", row=row, options=options, held=held)
@@ -63,8 +63,7 @@ def sign_waiting(held: str) -> Response:
     asked = console().sessions.held(signed_in().session, held)
     row = _waiting(asked["waiting"]) if asked and "waiting" in asked else abort(409)
     if row["sign"]:
-        text = acts.signed_draft(asked["draft"])
-        acts.require_signed(asked["draft"], text)
+        text = acts.given_signature(asked["draft"])
         console().sessions.sign_waiting(row["name"], signed_in().person, text)
         if (done := _record_signed(row["name"])) is not None:
             return done
