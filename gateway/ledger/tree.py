@@ -7,7 +7,6 @@ A consistency proof shows that one tree is the beginning of another.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 
 # Sizes and indices fit a signed 64-bit integer: what databases and other implementations hold.
@@ -222,20 +221,15 @@ def _require_hashes(*values: bytes) -> None:
 
 @dataclass(frozen=True)
 class Growth:
-    """A tree of ``size`` leaves, as far as it is known from an edge and what was appended to it."""
+    """A tree of ``size`` leaves, as far as it is known from an edge and what was appended to it.
+
+    ``root`` is that of RFC 9162 section 2.1.1, ``edge`` is kept for the next `grow`.
+    """
 
     size: int
     nodes: Nodes
-
-    @cached_property
-    def root(self) -> bytes:
-        """The root of the tree (RFC 9162 section 2.1.1)."""
-        return root_of_edge(self.nodes, 0, self.size)
-
-    @property
-    def edge(self) -> bytes:
-        """The tree's right edge, to be kept for the next `grow`."""
-        return b"".join(map(self.nodes.__getitem__, _edge_subtrees(self.size)))
+    root: bytes
+    edge: bytes
 
     def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
         """The inclusion proof of an appended leaf (RFC 9162 section 2.1.3.1).
@@ -270,7 +264,9 @@ def grow(edge: bytes, size: int, leaves: Sequence[bytes]) -> Growth:
             node = node_hash(nodes[height, index - 1], node)
             height, index = height + 1, index >> 1  # noqa: PLW2901 - from a leaf to its ancestors
             nodes[height, index] = node
-    return Growth(size + len(leaves), nodes)
+    grown = size + len(leaves)
+    kept = b"".join(map(nodes.__getitem__, _edge_subtrees(grown)))
+    return Growth(grown, nodes, root_of_edge(nodes, 0, grown), kept)
 
 
 def _edge_subtrees(size: int) -> list[tuple[int, int]]:

@@ -236,12 +236,6 @@ class AppendResult:
     head: TreeHead
     grown: tree.Growth
 
-    @classmethod
-    def nothing(cls) -> "AppendResult":
-        """Return what a transaction without events added."""
-        empty = TreeHead(0, tree.EMPTY_ROOT)
-        return cls((), b"", empty, empty, tree.Growth(0, {}))
-
     def prove(self, first: int, count: int, note: str | None) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head, which ``note``
         signs.
@@ -255,6 +249,10 @@ class AppendResult:
             found.append(LoggedEvent(self.events[n], index, proof, self.head, note))
         return tuple(found)
 
+
+_EMPTY = TreeHead(0, tree.EMPTY_ROOT)
+NOTHING_APPENDED = AppendResult((), b"", _EMPTY, _EMPTY, tree.grow(b"", 0, ()))
+"""What a transaction without events added."""
 
 _BYTES: Mapping[str, Executable] = {
     "sqlite": select(column("page_count") * column("page_size")).select_from(
@@ -323,7 +321,7 @@ class SqlLog:
         """
         # Long: the last statements of a transaction, in the order that its lock asks for.
         if not facts:
-            return AppendResult.nothing()
+            return NOTHING_APPENDED
         run, header = self._transaction, self._event_header
         named = Counter([one.organisation for fact in facts for one in fact.parties])
         counting, counted = _count(len(named)), dict[str, Any]()

@@ -35,7 +35,7 @@ from gateway.store.handoffs import SqlHandoffs
 from gateway.store.health import SqlHealth
 from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
 from gateway.store.items import SqlItems
-from gateway.store.log import AppendResult, EventHeader, SqlLog
+from gateway.store.log import NOTHING_APPENDED, AppendResult, EventHeader, SqlLog
 from gateway.store.log_terms import SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import Entries, RegistryCache, SqlOrganisations, SqlStaff
@@ -232,7 +232,7 @@ class Round:
             if self.appended is not None:
                 told = "it was stored, but could not be signed just now: repeat it after a moment"
             raise Busy(told) from self.failure
-        return self.appended or AppendResult.nothing()
+        return self.appended or NOTHING_APPENDED
 
 
 # --- One unit of work ---
