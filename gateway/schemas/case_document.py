@@ -142,7 +142,8 @@ class Sealable(fields.Nested):
 
     def read(self, value: Any) -> Any:
         """A good element; see `schema_fields.Reader`."""
-        return (SEALED if is_sealed(value) else self._open).read(value)
+        schema = SEALED if is_sealed(value) else self._open
+        return (schema.compiled or schema.load)(value)
 
 
 def _sealable(schema: type[field.StrictSchema]) -> field.StrictArray:

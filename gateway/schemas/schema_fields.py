@@ -129,33 +129,25 @@ class StrictArray(fields.List[Any]):
         self.least, self.most = least, most
 
     @cached_property
-    def read(self) -> Reader:
-        """A good array; see Reader."""
-        inner = _reader(self.inner)
+    def _read_element(self) -> Reader:
+        return _reader(self.inner)
 
-        def read(value: Any) -> list[Any]:
-            self._require_array(value)
-            return self._distinct([*map(inner, value)])
-
-        return read
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
-        self._require_array(value)
-        # Marshmallow goes on after a bad element, and says which ones are.
-        return self._distinct(super()._deserialize(value, attr, data))
-
-    def _require_array(self, value: Any) -> None:
+    def read(self, value: Any, load: Reader | None = None) -> list[Any]:
+        """A good array; see Reader. ``load`` reads its elements otherwise."""
         if not isinstance(value, list):
             raise ValidationError("must be an array")
         if len(value) < self.least:
             raise ValidationError(f"must have at least {self.least} element")
         if self.most is not None and len(value) > self.most:
             raise ValidationError(f"must have at most {self.most} elements")
-
-    def _distinct(self, loaded: list[Any]) -> list[Any]:
+        loaded = load(value) if load else [*map(self._read_element, value)]
         if isinstance(self.inner, StrictString) and len(set(loaded)) < len(loaded):
             raise ValidationError("must not hold the same element twice")
         return loaded
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        # Marshmallow goes on after a bad element, and says which ones are.
+        return self.read(value, partial(super()._deserialize, attr=attr, data=data))
 
 
 _OBJECT_MESSAGES = {
@@ -171,16 +163,12 @@ class StrictSchema(Schema):
 
     def load(self, data: Any, *, many: Any = None, partial: Any = None, unknown: Any = None) -> Any:
         """Return what the fields say; ValidationError with all that is wrong."""
-        if many is None and partial is None and unknown is None and self._compiled is not None:
+        if many is None and partial is None and unknown is None and self.compiled is not None:
             try:
-                return self._compiled(data)
+                return self.compiled(data)
             except ValidationError:
                 pass
         return super().load(data, many=many, partial=partial, unknown=unknown)
-
-    def read(self, data: Any) -> Any:
-        """The same of a good object; see Reader."""
-        return self.load(data) if self._compiled is None else self._compiled(data)
 
     def _is_special(self) -> bool:
         """Tell whether a field is renamed, or a hook does more than check what was read."""
@@ -192,7 +180,7 @@ class StrictSchema(Schema):
         )
 
     @cached_property
-    def _compiled(self) -> Reader | None:
+    def compiled(self) -> Reader | None:
         """The function that reads a good object; None where marshmallow has to do more than that.
 
         It uses `_hooks`, which marshmallow keeps for itself: pyproject.toml bounds the version.
@@ -239,7 +227,7 @@ def _reader(field: fields.Field[Any]) -> Reader:
         and isinstance(field.schema, StrictSchema)
         and not field.validators
     ):
-        return field.schema.read
+        return field.schema.compiled or field.schema.load
     return partial(field.deserialize, attr=None, data=None)
 
 

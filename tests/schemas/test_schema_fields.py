@@ -104,4 +104,4 @@ def test_what_is_no_object_is_left_to_marshmallow():
 def test_every_good_body_takes_the_short_way():
     with patch.object(Schema, "load", side_effect=AssertionError("the long way")):
         assert CASE.load(full_case()) == full_case()
-    assert [type(one).__name__ for one in SERVED if one._compiled is None] == []
+    assert [type(one).__name__ for one in SERVED if one.compiled is None] == []
