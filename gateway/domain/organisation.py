@@ -558,28 +558,26 @@ class OrganisationName(str):
     The form says nothing of whether there is such an organisation: the registry does.
     """
 
-    __slots__ = ()
+    __slots__ = ("id", "peer")
+
+    id: str
+    """The id under which its own gateway knows the organisation."""
+    peer: str | None
+    """What the organisation's gateway is called here; None for this gateway."""
 
     def __new__(cls, text: str) -> "OrganisationName":
         """Read a name."""
         return _read(text)
-
-    @property
-    def id(self) -> str:
-        """The id under which its own gateway knows the organisation."""
-        return self.partition("@")[0]
-
-    @property
-    def peer(self) -> str | None:
-        """Return what the organisation's gateway is called here; None for this gateway."""
-        return self.partition("@")[2] or None
 
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> OrganisationName:
     if not NAME.fullmatch(text):
         raise ValueError(f"{text!r} {NO_NAME}")
-    return str.__new__(OrganisationName, text)
+    name = str.__new__(OrganisationName, text)
+    name.id, _, peer = text.partition("@")
+    name.peer = peer or None
+    return name
 
 
 @dataclass(frozen=True)

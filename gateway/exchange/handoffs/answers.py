@@ -9,6 +9,7 @@ from gateway.domain import refusals
 from gateway.domain.answers import AnswerKind, FieldType
 from gateway.domain.handoff import HandoffAction, HandoffAnswer
 from gateway.domain.moves import made_of
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
@@ -16,7 +17,7 @@ from gateway.exchange import signed_requests
 from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.handoffs.answering import Answering, AnswerRequest, stale
-from gateway.exchange.handoffs.sending import is_remote, send
+from gateway.exchange.handoffs.sending import send
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import access, duties
 from gateway.exchange.standing.disclosure import arriving
@@ -83,7 +84,7 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     if request.signed is not None:
         signed_requests.require_not_older(request.signed, _recorded_at(standing))
     moved, document = steps.move(given), _document(context, given, binds)
-    if is_remote(one.recipient):
+    if OrganisationName(one.recipient).peer:
         send(context, one, kind.action, document)
         return Answered(one.id, one.state, one.sequence, context.now, document.compact())
     made = moved, given.step, document.compact(), context.now, context.event

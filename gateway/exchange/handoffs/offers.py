@@ -11,6 +11,7 @@ from gateway.domain.audit_event import EventDetail
 from gateway.domain.case import ROUTING_FIELDS, Case
 from gateway.domain.handoff import TAKEN_UP, Handoff, HandoffAnswer
 from gateway.domain.moves import made_of
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.staff import ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
@@ -30,7 +31,7 @@ from gateway.exchange.handoffs.selection import (
     select_parts,
     to_reseal_of,
 )
-from gateway.exchange.handoffs.sending import is_remote, keep_sent
+from gateway.exchange.handoffs.sending import keep_sent
 from gateway.exchange.signed_requests import (
     CONFIRMED,
     assurance,
@@ -215,7 +216,7 @@ def _make(
     if Purpose.REMOVE in handoff.purpose:
         context.work.cases.end_held_removal(found.originator, found.id, handoff.recipient)
     record_offer(context, handoff, wanted, signed, due=due)
-    if is_remote(handoff.recipient):
+    if OrganisationName(handoff.recipient).peer:
         action = "handoff.offer"
         keep_sent(context, handoff, action, signed, context.event, stored=False)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal

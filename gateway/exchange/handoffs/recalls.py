@@ -24,12 +24,13 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.case.cases import own_case
-from gateway.exchange.handoffs.sending import is_remote, send
+from gateway.exchange.handoffs.sending import send
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import (
     CONFIRMED,
@@ -278,7 +279,7 @@ def _touch(
     work, found = context.work, context.work.handoffs.get(handoff)
     if found is None:
         return None
-    if is_remote(found.recipient):
+    if OrganisationName(found.recipient).peer:
         return _send(context, found, document)
     every = work.duties.of(found.id)
     moved = moves.recall(found, recall.id, consulted=holds_copies(found, every))

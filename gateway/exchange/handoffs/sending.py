@@ -4,18 +4,12 @@ that gateway's stream tells that it was taken in."""
 from uuid import UUID
 
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import OrganisationName
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.kernel import events
 from gateway.kernel.request import RequestContext
 from gateway.kernel.values import SentAct
 
 SEND = "handoff.send"
-
-
-def is_remote(organisation: str) -> bool:
-    """Tell whether an organisation is a member of another gateway."""
-    return OrganisationName(organisation).peer is not None
 
 
 def keep_sent(

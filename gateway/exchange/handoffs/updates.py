@@ -12,6 +12,7 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import ROUTING_FIELDS, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.revision import ChangeKind, strictest_change
 from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
@@ -21,7 +22,7 @@ from gateway.exchange.case.cases import find
 from gateway.exchange.handoffs import offers, selection
 from gateway.exchange.handoffs.answering import stale
 from gateway.exchange.handoffs.selection import UpdateRequest
-from gateway.exchange.handoffs.sending import is_remote, send
+from gateway.exchange.handoffs.sending import send
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.access import entity_of
@@ -204,7 +205,7 @@ def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> Updat
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
     document = offers.document_of(context, draft)
-    if is_remote(found.recipient):
+    if OrganisationName(found.recipient).peer:
         send(context, found, "handoff.update", document)
         text = document.compact()
         sent = moves.made_of(found, HandoffAction.UPDATE, text, context.now, context.event)

@@ -19,6 +19,7 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.measure import Measure
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
@@ -31,7 +32,6 @@ from gateway.exchange.case.measure_events import reads_of
 from gateway.exchange.handoffs import addressing, arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.retention import view_on_retention
-from gateway.exchange.handoffs.sending import is_remote
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import group_of, identity, in_force, read_version
 from gateway.exchange.standing.disclosure import PERSONS, answer_as_read
@@ -256,7 +256,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
 
 def _waiting_acts(context: RequestContext, handoff: Handoff) -> list[results.WaitingAct]:
     """List the originator's acts of which the gateway that decides the handoff told nothing yet."""
-    if not is_remote(handoff.recipient):
+    if not OrganisationName(handoff.recipient).peer:
         return []
     acts = context.work.handoffs.sent(handoff.id)
     still = (one for one in acts if one.ended_at is None)

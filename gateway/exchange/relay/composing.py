@@ -17,7 +17,6 @@ from gateway.domain.refusals import CaseErased
 from gateway.evidence import event as event_document
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.evidence.case_events import ADVANCED
-from gateway.exchange.handoffs.sending import is_remote
 from gateway.exchange.handoffs.views import shown_answer
 from gateway.exchange.standing.case_version import in_force, read_version
 from gateway.exchange.standing.disclosure import PERSONS
@@ -97,7 +96,7 @@ def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
     handoff = context.work.handoffs.get(UUID(told["handoff"])) if "handoff" in told else None
     if handoff is None:
         return {}
-    home = handoff.originator if is_remote(handoff.recipient) else handoff.recipient
+    home = handoff.originator if OrganisationName(handoff.recipient).peer else handoff.recipient
     beside: dict[str, Any] = {"member": OrganisationName(home).id}
     if _was_ended(context, logged, handoff):
         return beside
@@ -117,7 +116,7 @@ def _beside(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
 def _was_ended(context: RequestContext, logged: LoggedEvent, handoff: Handoff) -> bool:
     """Tell whether an event was before the log began anew of the peer whose member it concerns: the
     handoff ended with that, and of the event goes the receipt."""
-    remote = handoff.recipient if is_remote(handoff.recipient) else handoff.originator
+    remote = handoff.recipient if OrganisationName(handoff.recipient).peer else handoff.originator
     gateway = context.see(OrganisationName(remote).peer or "")
     anew = gateway.peer.anew if gateway and gateway.peer else None
     since = None if anew is None else context.work.log.logged(anew.event)
