@@ -124,11 +124,14 @@ new_id: Callable[[], UUID] = compat.uuid7
 
 
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
-    """How a moment becomes the civil day on which rights are judged."""
-    if config.simulated_reference_date is not None:
-        simulated = ReferenceDate(config.simulated_reference_date, simulated=True)
-        return lambda _: simulated
-    return lambda moment: ReferenceDate(moment.astimezone(config.civil_time_zone).date())
+    """How a moment becomes the day on which rights are judged."""
+    zone, simulated = config.civil_time_zone, config.simulated_reference_date
+
+    def of(moment: datetime) -> ReferenceDate:
+        civil = moment.astimezone(zone).date()
+        return ReferenceDate(simulated or civil, civil, simulated)
+
+    return of
 
 
 @dataclass(frozen=True)

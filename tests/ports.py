@@ -102,9 +102,8 @@ class Calendar:
     simulated: date | None
 
     def __call__(self, now: datetime) -> ReferenceDate:
-        if self.simulated is not None:
-            return ReferenceDate(self.simulated, simulated=True)
-        return ReferenceDate(now.astimezone(ZONE).date())
+        civil = civil_day(now)
+        return ReferenceDate(self.simulated or civil, civil, self.simulated)
 
 
 class Store(Protocol):

@@ -79,7 +79,7 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_their_making() -> None:
     ],
 )
 def test_rights_are_judged_on_the_civil_day(gw: Operator, moment: datetime, day: date) -> None:
-    assert wiring.reference_date(gw.config)(moment) == ReferenceDate(day, simulated=False)
+    assert wiring.reference_date(gw.config)(moment) == ReferenceDate(day, day)
 
 
 def test_another_place_has_another_civil_day(gw: Operator) -> None:
@@ -91,8 +91,10 @@ def test_another_place_has_another_civil_day(gw: Operator) -> None:
 def test_a_demonstration_sets_the_day_and_says_so_at_every_moment(gw: Operator) -> None:
     gw.set("demo", "simulated_reference_date", "2023-10-31")
     reference_date = wiring.reference_date(gw.config)
-    for moment in (wiring.now(), datetime(1999, 1, 1, tzinfo=UTC)):
-        assert reference_date(moment) == ReferenceDate(date(2023, 10, 31), simulated=True)
+    for moment in (datetime(2026, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)):
+        told = reference_date(moment)
+        assert told.day == told.simulated == date(2023, 10, 31)
+        assert told.civil == moment.date()
 
 
 def test_the_day_of_a_demonstration_moves_no_clock(gw: Operator) -> None:

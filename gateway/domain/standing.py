@@ -25,7 +25,6 @@ from gateway.domain.duty import (
     OWED_TO_ORIGINATOR,
     DutyKind,
     HandoffDuty,
-    holds_copies,
 )
 from gateway.domain.handoff import (
     ACCEPTING,
@@ -91,11 +90,12 @@ class Standing:
     """How a handoff stands for its originator or its recipient.
 
     ``moves`` are its offer and all that followed, with no document where that was erased. ``case``
-    is the case as it is now; ``duties`` are all of the handoff, of either side. ``retention`` is
-    the one that was not ended; ``has_copy``: something of an erased case is kept for its recipient
-    today. ``newer`` is the change of the case that was announced to its holders. ``read_access``
-    comes from a succession. ``barred`` are the facts of R9 and R15. ``unknown_there`` are the
-    events that the gateway of the other party cannot follow.
+    is the case as it is now, ``is_erased`` once it was erased here; ``duties`` are all of the
+    handoff, of either side. ``holds``: its recipient has copies. ``retention`` is the one that was
+    not ended; ``has_copy``: something of an erased case is kept for its recipient today. ``newer``
+    is the change of the case that was announced to its holders. ``read_access`` comes from a
+    succession. ``barred`` are the facts of R9 and R15. ``unknown_there`` are the events that the
+    gateway of the other party cannot follow.
     """
 
     side: AnswerAuthor
@@ -104,6 +104,8 @@ class Standing:
     handoff: Handoff
     moves: tuple[HandoffAnswer, ...]
     case: Case
+    holds: bool
+    is_erased: bool
     duties: tuple[HandoffDuty, ...] = ()
     recall: Recall | None = None
     measures: tuple[Measure, ...] = ()
@@ -131,16 +133,6 @@ class Standing:
         first."""
         own = (one for one in self.duties if one.arrived and one.organisation == self.organisation)
         return [one for one in own if one.closed_at is None]
-
-    @cached_property
-    def holds(self) -> bool:
-        """Tell whether the recipient has copies."""
-        return holds_copies(self.handoff, self.duties)
-
-    @property
-    def is_erased(self) -> bool:
-        """Tell whether the case was erased here: its handoffs state no conditions."""
-        return not self.handoff.conditions_digest
 
     @property
     def gone(self) -> str | None:

@@ -126,7 +126,7 @@ def record_by_gateway(
         action,
         parties,
         event=event or ports.new_id(),
-        simulated_date=ports.reference_date(ports.now()).simulated_date,
+        simulated_date=ports.reference_date(ports.now()).simulated,
         result=result,
         by=by,
         details=details,

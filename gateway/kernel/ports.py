@@ -293,11 +293,3 @@ class Ports:
     def names(self, work: UnitOfWork) -> GatewayNames:
         """Tell what organisations are called here and in documents, as of a transaction."""
         return GatewayNames(self.issuer, work.organisations.peers())
-
-    def civil_day(self, now: datetime) -> date:
-        """The day in the gateway's civil time zone by which content is erased and kept.
-
-        A simulated date neither hastens nor puts off.
-        """
-        today = self.reference_date(now)
-        return now.date() if today.simulated else today.day

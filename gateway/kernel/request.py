@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
@@ -118,11 +118,6 @@ class RequestContext:
         """Tell what organisations are called here and in documents."""
         return self.ports.names(self.work)
 
-    @property
-    def civil_day(self) -> date:
-        """Today, as content is erased and kept by it: see `Ports.civil_day`."""
-        return self.ports.civil_day(self.now)
-
     def require(self, slug: str) -> Organisation:
         """An organisation as of this transaction, read once; a denial when there is none."""
         found = self.known.get(slug) or self.work.organisations.get(slug)
@@ -178,7 +173,7 @@ class RequestContext:
             action or self.request.action,
             parties,
             event=event or self.event,
-            simulated_date=self.today.simulated_date,
+            simulated_date=self.today.simulated,
             asked_in=self.actor.organisation if isinstance(self.actor, Caller) else actors.GATEWAY,
             by=self.by,
             roles=self.roles,

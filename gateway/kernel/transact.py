@@ -552,7 +552,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: D
                 request.refused_as or request.action,
                 (Party(owner, "actor"),) if asked else events.gateway_and(owner),
                 event=event,
-                simulated_date=ports.reference_date(now).simulated_date,
+                simulated_date=ports.reference_date(now).simulated,
                 result=denial.result,
                 asked_in=owner if asked else actors.GATEWAY,
                 by=actors.signed_in(actor) or request.by if asked else denial.by,

@@ -91,18 +91,16 @@ Reader = Caller | Host
 
 @dataclass(frozen=True)
 class ReferenceDate:
-    """The civil day on which memberships and mandates are judged.
+    """The day of a moment on which memberships and mandates are judged.
 
-    ``simulated`` is true only when a demonstration's configuration set the day.
+    ``civil`` is that of the gateway's civil time zone, by which content is erased and kept: a
+    simulated date neither hastens nor puts that off. ``simulated`` is the day where a
+    demonstration's configuration set it, and then events and marks name it.
     """
 
     day: date
-    simulated: bool = False
-
-    @property
-    def simulated_date(self) -> date | None:
-        """The day that events and marks name when a demonstration set it."""
-        return self.day if self.simulated else None
+    civil: date
+    simulated: date | None = None
 
 
 @dataclass(frozen=True)

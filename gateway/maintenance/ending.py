@@ -73,7 +73,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what the log says of persons after its term, and tell of reviews that were missed."""
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
-        missed = missed_reviews(work.log_terms.holds(), ports.civil_day(now))
+        missed = missed_reviews(work.log_terms.holds(), ports.reference_date(now).civil)
     return TaskReport(missed, more=log_terms.erase_details(ports))
 
 

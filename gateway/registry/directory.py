@@ -73,7 +73,7 @@ def whoami(ports: Ports, caller: Caller) -> results.Whoami:
                 if grant.holds(context.today.day, context.now)
             ],
             reference_date=context.today.day,
-            reference_date_simulated=context.today.simulated,
+            reference_date_simulated=context.today.simulated is not None,
             conformance_passed=context.work.conformance.passed(caller.organisation),
         )
 
@@ -146,7 +146,7 @@ def stated_of(context: RequestContext, organisation: Organisation) -> dict[str, 
         "membership": membership,
         "at": at,
         "ends": _end_of(context, organisation, membership, at),
-        "simulated": context.today.simulated_date,
+        "simulated": context.today.simulated,
     }
 
 

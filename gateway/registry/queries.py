@@ -96,7 +96,7 @@ def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:
     """The log holds in force, and whose review was missed."""
 
     def query(context: RequestContext | OnHost) -> list[results.LogHoldEntry]:
-        today = ports.civil_day(context.now)
+        today = ports.reference_date(context.now).civil
         return [
             shown(
                 results.LogHoldEntry,

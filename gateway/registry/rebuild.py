@@ -59,15 +59,15 @@ class Rebuild:
         details: dict[str, Any] = {one.kind: one.value for one in logged.event.disclosures}
         parties = [one.value for one in logged.event.disclosures if one.kind == event.PARTY]
         now = parse_timestamp(told["time"])
-        simulated = told.get("simulated_date")
-        day = self._civil_day(now) if simulated is None else parse_date(simulated)
+        civil, simulated = self._civil_day(now), told.get("simulated_date")
+        day = civil if simulated is None else parse_date(simulated)
         context = RequestContext(
             ports=self._ports,
             work=work,
             actor=Administrators(tuple(details.get(event.APPROVALS, ()))),
             request=ActionRequest(action),
             now=now,
-            today=ReferenceDate(day),
+            today=ReferenceDate(day, civil),
             event=logged.event.id,
             persons=tuple(details.get("by", ())),
         )

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, PARTIES_ANSWERS, AnswerAuthor
 from gateway.domain.case import CaseState
-from gateway.domain.duty import DutyKind, HandoffDuty, begin, begin_arrival
+from gateway.domain.duty import DutyKind, HandoffDuty, begin, begin_arrival, holds_copies
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.moves import made_of, move
 from gateway.domain.retention import Retention, RetentionGround
@@ -39,6 +39,7 @@ def standing(handoff: Handoff = OFFERED, side=RECIPIENT, *steps, owes=(), **more
         begin(handoff, kind, UUID(int=9), NOW, NOW + hours * HOUR) for kind, hours in owes
     )
     told = {"case": CASE, "now": NOW, "day": NOW.date(), "duties": duties, **more}
+    told |= {"holds": holds_copies(handoff, duties), "is_erased": not handoff.conditions_digest}
     return Standing(side=side, handoff=handoff, moves=tuple(moves), **told)
 
 

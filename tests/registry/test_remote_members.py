@@ -123,7 +123,7 @@ def test_who_is_suspended_there_is_suspended_here_and_comes_back(two):
     assert two.member().status is Status.LEFT
     with two.here.ports.begin(TransactionMode.READ) as work:
         since = left_on(two.here.ports, work, NAME)
-    assert since == two.here.ports.civil_day(two.here.clock())
+    assert since == two.here.ports.reference_date(two.here.clock()).civil
     assert registry_compared(two.here) == SAME
 
 

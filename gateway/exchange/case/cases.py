@@ -140,7 +140,7 @@ def consult(
 
     def act(context: RequestContext) -> results.ContentPresentation:
         found, version = _authorized(context, case, lambda _: {**OWN, **_opened_for(opening)})
-        if cases.erasure_is_due(found, context.civil_day):
+        if cases.erasure_is_due(found, context.today.civil):
             raise refusals.WrongState("the case is past the day of its erasure")
         return record_consultation(context, opening, _opened(context, version))
 
@@ -192,7 +192,7 @@ def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[res
     content, key = version.said.content, (case.originator, case.id)
     standing = CaseStanding(
         case,
-        context.civil_day,
+        context.today.civil,
         tuple(context.work.handoffs.of_case(*key)),
         tuple(context.work.duties.open_of_case(*key)),
         content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content,

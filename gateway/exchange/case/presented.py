@@ -107,7 +107,7 @@ def _authorize(
     facts = facts_of_content(context, content, cleared=presented.cleared)
     authorize(context, resource, facts, "case.submit")
     check_qualifications(context.organisation, content)
-    day = context.civil_day
+    day = context.today.civil
     if date.fromisoformat(content["marking"]["erase_on"]) <= day and not (
         earlier and earlier.early
     ):

@@ -335,7 +335,7 @@ def _check_dates(
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
     longest = longest_days(context.ports.policy.matters, content["matter"])
-    day = context.civil_day
+    day = context.today.civil
     by, terms, before, since = context.caller.organisation, context.ports.embargo_terms, None, day
     if earlier is not None and "embargo" in content["marking"]:
         before = read_version(context.work, earlier.digest).summary.get("embargo")
@@ -343,7 +343,7 @@ def _check_dates(
         set_before = [one for one in beside if (one.kind, one.setter) == (MeasureKind.EMBARGO, by)]
         set_before += versions.stated_embargo(context, earlier)
         chain = [one.since for one in set_before if one.is_renewed(terms, context.now)]
-        since = min(map(context.ports.civil_day, chain), default=day)
+        since = min((context.ports.reference_date(at).civil for at in chain), default=day)
     found = (
         *cases.date_errors(content, context.now, day, planned, longest),
         *marking_errors(content["marking"], before, by, since, terms),

@@ -139,7 +139,7 @@ def follow_retention(given: Answering, moved: Handoff) -> None:
 def check_recall_answer(given: Answering) -> None:
     """Require that its fields fit together."""
     errors = [*misplaced(ANSWERS["recall_answer"].fields, given.fields)]
-    if errors := [*errors, *recall_answer_errors(given.fields, given.context.civil_day)]:
+    if errors := [*errors, *recall_answer_errors(given.fields, given.context.today.civil)]:
         raise refusals.ValidationFailed(errors)
 
 

@@ -69,7 +69,7 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _compared(ports: Ports, work: UnitOfWork, handoff: Handoff) -> DifferingRows:
-    return work.compare_handoff(handoff, ports.civil_day)
+    return work.compare_handoff(handoff, lambda at: ports.reference_date(at).civil)
 
 
 def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> list[str]:

@@ -56,7 +56,7 @@ def set_retention(
     retention, and keeps what was recalled, none is asked. A copy in its days of grace stands from
     now on. Raises ValidationFailed.
     """
-    day = context.civil_day
+    day = context.today.civil
     if errors := tuple(retention_errors(day, until, review_on)):
         raise ValidationFailed(errors)
     made = Retention(
@@ -95,7 +95,7 @@ def wait_for_review(owed: HandoffDuty, now: datetime) -> HandoffDuty:
 
 def apply_registered_retention(context: RequestContext, handoff: Handoff) -> None:
     """Retain what the caller accepts by this request, where a term for its purpose is recorded."""
-    day = context.civil_day
+    day = context.today.civil
     found = registered_retention(context.organisation.retentions, handoff.purpose, day)
     if found is not None:
         set_retention(
@@ -160,7 +160,7 @@ def end_due(ports: Ports) -> bool:
     OutOfService where nothing is left but such. The keys of their copies are doomed by this, and
     destroyed after it.
     """
-    day = ports.civil_day(ports.now())
+    day = ports.reference_date(ports.now()).civil
     with ports.begin(TransactionMode.READ) as work:
         left = [
             holder

@@ -70,7 +70,7 @@ def advance_erasure(
         context.about = EventSubject.of_case(found)
         distinct = {wanted.by, wanted.approved_by, wanted.dpo}
         authorize(context, own_entity(context, found, version), {"persons": len(distinct)})
-        moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
+        moved = cases.advance_erasure(found, context.today.civil, wanted.erase_on)
         own = Party(found.originator, "originator")
         _bring_forward(context, moved, decided, *events.reason(wanted.reason, own))
         return done
@@ -135,7 +135,7 @@ def announce(ports: Ports) -> None:
 
     After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
     """
-    day = ports.civil_day(ports.now())
+    day = ports.reference_date(ports.now()).civil
     for days in DAYS_BEFORE:
         last = day + timedelta(days=days)
         with ports.begin(TransactionMode.READ) as work:

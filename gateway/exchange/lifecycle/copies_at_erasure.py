@@ -33,7 +33,7 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
     CaseKeysUnavailable: then nothing may be erased yet.
     """
     now = ports.now()
-    day = ports.civil_day(now)
+    day = ports.reference_date(now).civil
     kept = {}
     for handoff in work.handoffs.of_case(case.originator, case.id):
         retention = work.retentions.of_handoff(handoff.id)
@@ -66,7 +66,7 @@ def end_unkept(
 ) -> None:
     """End the retentions of a case that is erased for which there is no copy: their time is over,
     or nobody can read the case any more."""
-    day = ports.civil_day(ports.now())
+    day = ports.reference_date(ports.now()).civil
     for retention in work.retentions.of_case(case.originator, case.id):
         handoff = work.handoffs.get(retention.handoff)
         if handoff is not None and handoff.id not in kept:

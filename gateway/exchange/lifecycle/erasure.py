@@ -54,7 +54,7 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     """
     ports, found = context.request.ports, _case(context)
     lost = _is_lost(ports, context.work, found)
-    erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
+    erased = cases.erase(found, ports.reference_date(context.now).civil, lost=lost)
     code = "due" if _is_due(context) else "early"
     if code == "due" and not lost and (names := _differences(ports, context.work, found)):
         ports.differs(found.id, names)
@@ -77,7 +77,7 @@ def _case(context: ChangeContext) -> Case:
 
 
 def _is_due(context: ChangeContext) -> bool:
-    return cases.erasure_is_due(_case(context), context.request.civil_day)
+    return cases.erasure_is_due(_case(context), context.request.today.civil)
 
 
 CHANGE = ChangeType(
@@ -106,7 +106,7 @@ def erase_due(ports: Ports) -> int:
     have to be destroyed, LogFrozen, Busy; and whatever is wrong with those that are left, once
     nothing else is: OutOfService for those that differ.
     """
-    day = ports.civil_day(ports.now())
+    day = ports.reference_date(ports.now()).civil
     left: dict[CaseId, Refusal] = {}
     while True:
         with ports.begin(TransactionMode.READ) as work:
@@ -241,7 +241,7 @@ def erase_restored(ports: Ports) -> int:
     So it is after an older copy of the database was put in place: nothing of them can be read,
     and this says so. Raises CaseKeysUnavailable, LogFrozen.
     """
-    day, after, done = ports.civil_day(ports.now()), None, 0
+    day, after, done = ports.reference_date(ports.now()).civil, None, 0
     while destroyed := ports.keys.destroyed(after, PAGE):
         after = destroyed[-1]
         with ports.begin(TransactionMode.READ) as work:
@@ -358,7 +358,7 @@ def _keep_unheard(ports: Ports, work: UnitOfWork, case: Case, why: str) -> None:
     found = work.cases.current(case.originator, case.id) if remote and why == "due" else None
     if found is not None:
         until = originators_day(work, *found)
-        if ports.civil_day(ports.now()) < until:
+        if ports.reference_date(ports.now()).civil < until:
             work.handoffs.keep_unheard(case.originator, case.id, until)
 
 

@@ -547,7 +547,7 @@ def _record(
         action,
         parties,
         event=answer.event,
-        simulated_date=today.simulated_date,
+        simulated_date=today.simulated,
         rules=rules,
         details=[events.shared(kind, value, parties) for kind, value in told.items()],
         of=EventSubject.of_handoff(handoff),

@@ -416,7 +416,7 @@ def _ends(context: RequestContext) -> Iterator[_Row]:
 
 def _erasures(context: RequestContext) -> Iterator[_Row]:
     """Return how many of one's own cases are erased soon, in one row."""
-    own, last = context.organisation.slug, context.civil_day + ERASED_SOON + timedelta(days=1)
+    own, last = context.organisation.slug, context.today.civil + ERASED_SOON + timedelta(days=1)
     number, first = context.work.cases.ending(own, last, COUNTED)
     if first is not None:
         kind = WaitKind.ERASURE

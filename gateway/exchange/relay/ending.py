@@ -70,7 +70,7 @@ def _drop_unheard(ports: Ports, ended: Sequence[_Ended]) -> None:
     them, or for which there is none any more."""
     gone = {name for one in ended if one.before is None for name in one.members}
     with ports.begin(TransactionMode.READ) as work:
-        due = dict(work.handoffs.over_unheard(ports.civil_day(ports.now())))
+        due = dict(work.handoffs.over_unheard(ports.reference_date(ports.now()).civil))
         for state in work.notifications.states(DeliveryWay.RELAY):
             name = state.cursor.organisation
             due |= work.handoffs.heard(

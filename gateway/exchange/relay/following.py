@@ -194,7 +194,7 @@ def _require_over(context: RequestContext, case: Case) -> None:
 
     Raises InvalidDocument; and Busy on the day before, which is over elsewhere a few hours sooner.
     """
-    day = context.civil_day
+    day = context.today.civil
     if case.state is CaseState.ERASED or erasure_is_due(case, day):
         return
     if erasure_is_due(case, day + timedelta(days=1)):

@@ -110,7 +110,7 @@ def _of_retention(
             yield "retention"
     elif one is not None:  # by an acceptance
         made = by_id.get(one.id)
-        day = ports.civil_day((made and made.at) or one.since)
+        day = ports.reference_date((made and made.at) or one.since).civil
         holder = work.organisations.get(standing.handoff.recipient) if made else None
         terms = holder.retentions if holder else ()
         found = registered_retention(terms, standing.handoff.purpose, day)

@@ -34,7 +34,7 @@ def standing_of(context: RequestContext, handoff: UUID, *, checked: bool = True)
     ``checked``: it is held against its documents and the log (`differences_of`), before anything
     is done by it. Raises OutOfService.
     """
-    work, day = context.work, context.civil_day
+    work, day = context.work, context.today.civil
     found, case = work.handoffs.with_case(handoff) or deny_as_not_found()
     access.require_party(context, found)
     barred = access.barriers(context, found)
@@ -87,14 +87,15 @@ def stored_standing(
     """The standing of a handoff at a moment and its day, from what is stored; ``beside`` is what
     else is known of it. ``checked``: the caller holds it against the log (`differences_of`)."""
     now, day = at
-    duties, is_erased = tuple(work.duties.of(handoff.id)), not handoff.conditions_digest
+    duties = tuple(work.duties.of(handoff.id))
+    holds = holds_copies(handoff, duties)
+    is_erased = not handoff.conditions_digest  # then its handoffs state no conditions
     try:
         moves = tuple(work.handoffs.moves(handoff.id))
     except ValueError:  # one is of another handoff: then it has none, which the log denies
         if not checked:
             raise
         moves = ()
-    is_kept = is_erased or holds_copies(handoff, duties)
     return Standing(
         side=side,
         now=now,
@@ -102,10 +103,12 @@ def stored_standing(
         handoff=handoff,
         moves=moves,
         case=case,
+        holds=holds,
+        is_erased=is_erased,
         duties=duties,
         recall=None if handoff.recall is None else work.cases.recall(handoff.recall),
         measures=tuple(in_force(work, case, now)),
-        retention=work.retentions.of_handoff(handoff.id) if is_kept else None,
+        retention=work.retentions.of_handoff(handoff.id) if is_erased or holds else None,
         has_copy=is_erased and work.retentions.has_copy(handoff.id, day),
         **beside,
     )
@@ -118,7 +121,7 @@ def stored_differences(ports: Ports, work: UnitOfWork, handoff: Handoff) -> Sequ
     if case is None:
         return ("row",)
     now = ports.now()
-    standing = stored_standing(work, handoff, case, (now, ports.civil_day(now)))
+    standing = stored_standing(work, handoff, case, (now, ports.reference_date(now).civil))
     names = differences_of(ports, work, standing)
     copy = work.retentions.copy(handoff.id) if standing.is_erased and not names else None
     if copy is None:

@@ -57,4 +57,4 @@ def _day_of(ports: Ports, logged: LoggedEvent | None, organisation: str) -> date
     else:
         parties = {value["organisation"] for kind, value in shown if kind == event.PARTY}
         is_told = told["type"] == _LEFT and organisation in parties
-    return ports.civil_day(parse_timestamp(told["time"])) if is_told else None
+    return ports.reference_date(parse_timestamp(told["time"])).civil if is_told else None

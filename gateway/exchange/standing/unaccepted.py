@@ -16,7 +16,7 @@ def end_unaccepted(ports: Ports, work: UnitOfWork, handoff: Handoff) -> None:
     holds it any more or may take it: maintenance erases what is due."""
     if OrganisationName(handoff.originator).peer is None or handoff.hears:
         return
-    day = ports.civil_day(ports.now())
+    day = ports.reference_date(ports.now()).civil
     for one in work.handoffs.of_case(handoff.originator, handoff.case):
         found = handoff if one.id == handoff.id else one
         if found.hears or is_holder(work, found):

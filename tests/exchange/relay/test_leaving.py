@@ -102,7 +102,7 @@ def test_a_member_of_a_gateway_that_left_has_left_since_that_day() -> None:
     two = two_gateways()
     assert since(two) is None
     two.be.administer("organisation.leave", FR, reason="it closes")
-    assert since(two) == two.be.ports.civil_day(two.be.clock())
+    assert since(two) == two.be.ports.reference_date(two.be.clock()).civil
 
 
 def since(two: TwoGateways) -> date | None:

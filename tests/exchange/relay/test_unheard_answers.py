@@ -220,7 +220,7 @@ def test_once_a_case_is_over_its_answers_are_followed_by_their_receipts() -> Non
         handoff = declined(two)
         case = two.be.case(two.be.handoff(handoff).case, BE_HOTLINE)
         for gateway in (two.be, two.fr):
-            day = gateway.ports.civil_day(gateway.ports.now())
+            day = gateway.ports.reference_date(gateway.ports.now()).civil
             gateway.clock.advance(case.erase_on - day - timedelta(days=left))
         bare = [dict(one.body) for one in two.outgoing(FR, BE_HOTLINE_THERE)]
         told = [two.post(FR, {n: v for n, v in one.items() if n != "document"}) for one in bare]
