@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -49,7 +50,6 @@ from gateway.store.columns import DIGITS, RecordTable, StorePart, id_end, matchi
 from gateway.store.content_encryption import (
     ERASED,
     CellRef,
-    ContentCipher,
     header_of,
 )
 from gateway.store.log import STEPS_OF, read_steps
@@ -69,7 +69,6 @@ from gateway.store.tables import (
     sent_act,
     taken_handoff,
 )
-from gateway.store.transaction import Transaction
 
 _CASES = RecordTable(
     case_file,
@@ -294,6 +293,7 @@ _sealed = (
 _SEALS = select(or_(*_sealed))
 
 
+@dataclass(eq=False)
 class SqlCases(StorePart):
     """Cases of originators and their versions. ``get`` in a WRITE transaction locks the row.
 
@@ -301,16 +301,9 @@ class SqlCases(StorePart):
     that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
 
-    def __init__(
-        self,
-        transaction: Transaction,
-        cipher: ContentCipher,
-        others: Sequence[AuditEvent] = (),
-    ) -> None:
-        """Work in this transaction; ``others`` of it are yet to be appended to the log."""
-        super().__init__(transaction, cipher)
-        self._others = others
-        self._unrecalled: set[tuple[str, UUID]] = set()
+    _others: Sequence[AuditEvent] = ()
+    """Those of the transaction that are yet to be appended to the log."""
+    _unrecalled: set[tuple[str, UUID]] = field(default_factory=set)
 
     def get(self, originator: str, case: UUID) -> Case | None:
         """The originator's case; in a writing transaction its row is locked until the end."""

@@ -4,6 +4,7 @@ all parts of the store share.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -362,18 +363,17 @@ class RecordTable(Generic[R]):
         return values
 
 
+@dataclass(eq=False)
 class StorePart:
-    """A part of the store in one transaction.
+    """A part of the store in one transaction; its cipher encrypts what cases, answers and contacts
+    say.
 
     ``registry``: what it changes is the registry, for which a transaction has to be of that mode.
     """
 
     registry = False
-
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        """Nothing is read yet; ``cipher`` encrypts what cases, answers and contacts say."""
-        self._transaction = transaction
-        self._cipher = cipher
+    _transaction: Transaction
+    _cipher: ContentCipher
 
     def _one(self, kept: RecordTable[R], query: Executable, **values: Any) -> R | None:
         found = self._all(kept, query, **values)

@@ -7,6 +7,7 @@ the cell (table, row, column), so that no ciphertext can be put into another row
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
 from uuid import UUID
 
@@ -108,15 +109,14 @@ class NoContentKeys:
     random = take = key = keys = _refuse
 
 
+@dataclass(eq=False)
 class ContentCipher:
     """What one transaction encrypts and decrypts."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        """No key is known yet."""
-        self._keyring = keyring
-        self._keys: dict[bytes, bytes] = {}  # by their ids as envelopes have them
-        self.case_keys: dict[tuple[str, UUID], UUID | None] = {}
-        """The key ids of cases that this transaction has read; None for an erased one."""
+    _keyring: Keyring
+    case_keys: dict[tuple[str, UUID], UUID | None] = field(default_factory=dict)
+    """The key ids of cases that this transaction has read; None for an erased one."""
+    _keys: dict[bytes, bytes] = field(default_factory=dict)  # by their ids as envelopes have them
 
     def new_key(self) -> UUID:
         """The key of a new case. Raises CaseKeysUnavailable."""

@@ -1,6 +1,7 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from typing import Any, cast
@@ -65,7 +66,6 @@ from gateway.store.columns import (
 from gateway.store.content_encryption import (
     ERASED,
     CellRef,
-    ContentCipher,
 )
 from gateway.store.duties import FOLLOW_URGENCY
 from gateway.store.references import REFERRED, read_references, reference_cell
@@ -87,7 +87,7 @@ from gateway.store.tables import (
     taken_handoff,
     unheard_answer,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 _NO_ID = UUID(int=0)
 
@@ -391,12 +391,11 @@ _HEARD = select(unheard_answer.c.event, unheard_answer.c.content_key).where(
 _DROP_UNHEARD = delete(unheard_answer).where(matching(unheard_answer, "event", prefix="of_"))
 
 
+@dataclass(eq=False)
 class SqlHandoffs(StorePart):
     """Handoffs, their answers, and the consultations of content."""
 
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        super().__init__(transaction, cipher)
-        self._case_of: dict[UUID, tuple[str, UUID]] = {}
+    _case_of: dict[UUID, tuple[str, UUID]] = field(default_factory=dict)
 
     def get(self, handoff: UUID) -> Handoff | None:
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""

@@ -1,5 +1,6 @@
 """Done once, or so often only: idempotency keys, rate limits, used assertions."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,10 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
 from gateway.store.columns import RecordTable, StorePart, matching
-from gateway.store.content_encryption import ContentCipher
 from gateway.store.database import Begun
 from gateway.store.tables import budget, retry, spent_assertion
-from gateway.store.transaction import Transaction, counted, insert_new
+from gateway.store.transaction import counted, insert_new
 
 _RETRIES = RecordTable(retry, IdempotencyRecord)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
@@ -45,15 +45,12 @@ _USE = insert_new(spent_assertion)
 _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bindparam("until"))
 
 
+@dataclass(eq=False)
 class SqlRetries(StorePart):
     """Idempotency keys, scoped to an organisation."""
 
-    def __init__(
-        self, transaction: Transaction, cipher: ContentCipher, begun: Begun | None = None
-    ) -> None:
-        """``begun`` has looked for the write that used its key."""
-        super().__init__(transaction, cipher)
-        self._begun = begun
+    _begun: Begun | None = None
+    """It has looked for the write that used its key."""
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """The write that used the key."""

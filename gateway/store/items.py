@@ -8,6 +8,7 @@ the erasure of their case (`SqlCases.erase`).
 
 import hmac
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -30,10 +31,10 @@ from gateway.evidence import base64url
 from gateway.kernel.values import IndexedItem
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching
-from gateway.store.content_encryption import KEY_BYTES, CellRef, ContentCipher
+from gateway.store.content_encryption import KEY_BYTES, CellRef
 from gateway.store.registry import MOST_REMEMBERED, Entries
 from gateway.store.tables import case_file, doomed_key, handoff, index_key, indexed_item
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 TOKEN_BYTES = 16
 
@@ -97,14 +98,13 @@ def _any_of(count: int) -> Select[tuple[bytes]]:
     )
 
 
+@dataclass(eq=False)
 class SqlItems(StorePart):
     """By which items an organisation finds its cases, and the handoffs that it received."""
 
-    def __init__(self, transaction: Transaction, cipher: ContentCipher, secrets: Entries) -> None:
-        """Work with the index keys that the process remembers; or the round, where what is read may
-        not be committed yet."""
-        super().__init__(transaction, cipher)
-        self._secrets = secrets
+    _secrets: Entries
+    """The index keys that the process remembers; or the round, where what is read may not be
+    committed yet."""
 
     def put(
         self, organisation: str, of: CaseId, about: UUID, package: int, items: Collection[str]

@@ -262,28 +262,21 @@ _BYTES: Mapping[str, Executable] = {
 }
 
 
+@dataclass(eq=False)
 class SqlLog:
-    """The audit log inside the transaction."""
+    """The audit log inside the transaction, which ``_begun`` found; ``_others`` of it are yet to be
+    appended."""
 
-    def __init__(
-        self,
-        transaction: Transaction,
-        event_header: EventHeader,
-        contents: ContentCipher,
-        begun: Begun,
-        others: Sequence[audit_event.AuditEvent] = (),
-    ) -> None:
-        """Work in this transaction, which ``begun`` found; ``others`` are yet to be appended."""
-        self._transaction = transaction
-        self._event_header = event_header
-        self._contents = contents
-        self._begun = begun
-        self._known = False
-        self._last_tile: dict[int, bytes] = {}
-        self._others = others
-        self.facts: list[audit_event.AuditEvent] = []
-        """What the transaction recorded so far."""
-        self._proofs: tiles.InclusionProofs | None = None
+    _transaction: Transaction
+    _event_header: EventHeader
+    _contents: ContentCipher
+    _begun: Begun
+    _others: Sequence[audit_event.AuditEvent] = ()
+    facts: list[audit_event.AuditEvent] = field(default_factory=list)
+    """What the transaction recorded so far."""
+    _known: bool = False
+    _last_tile: dict[int, bytes] = field(default_factory=dict)
+    _proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: audit_event.AuditEvent) -> None:
         """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""

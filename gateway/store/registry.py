@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -41,7 +41,7 @@ from gateway.domain.staff import StaffEntry, StaffInvitation, StaffPasskey
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import MemberProof
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
-from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.content_encryption import CellRef
 from gateway.store.tables import (
     certificate,
     client_key,
@@ -58,7 +58,7 @@ from gateway.store.tables import (
     staff_invitation,
     system,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 MOST_REMEMBERED = 10_000
 """Entries of the registry that a process remembers at most; a gateway has fewer."""
@@ -204,27 +204,19 @@ class RegistryCache:
         return fresh
 
 
+@dataclass(eq=False)
 class _RegistryPart(StorePart):
     """A part of the registry. Changes need a REGISTRY transaction."""
 
     registry = True
-
-    def __init__(
-        self,
-        transaction: Transaction,
-        cipher: ContentCipher,
-        cache: RegistryCache,
-        version: int,
-    ) -> None:
-        """Work in this transaction, which found ``version``, with what the process remembers."""
-        super().__init__(transaction, cipher)
-        self.version = version
-        self._changes = transaction.mode is TransactionMode.REGISTRY
-        self._entries: Entries = {} if self._changes else cache.at(version)
+    _entries: Entries
+    """What is remembered of the version that the transaction found; who changes the registry is
+    given nothing, keeps nothing, and always looks."""
 
     def _remember(self, key: tuple[str, ...], found: Any) -> None:
-        """Keep what was found at this version; who changes the registry always looks."""
-        if not self._changes and len(self._entries) < MOST_REMEMBERED:
+        """Keep what was found at this version."""
+        changes = self._transaction.mode is TransactionMode.REGISTRY
+        if not changes and len(self._entries) < MOST_REMEMBERED:
             self._entries[key] = found
 
     def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:

@@ -148,7 +148,7 @@ def _empty_registry() -> Iterator[tuple[Transaction, UnitOfWork]]:
         run = Transaction(connection, TransactionMode.REGISTRY)
         cipher = ContentCipher(NoContentKeys())
         parts = SimpleNamespace(
-            organisations=registry.SqlOrganisations(run, cipher, registry.RegistryCache(), 0),
+            organisations=registry.SqlOrganisations(run, cipher, {}),
             invitations=SqlInvitations(run, cipher),
             signing=SqlSigning(run, cipher),
             successions=SqlSuccessions(run, cipher),

@@ -11,6 +11,7 @@ import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -204,27 +205,27 @@ _Asked = tuple[Executable, Sequence[Row], Refusal | None]
 """A statement, the values of each time it is run, and what is raised where it touches no row."""
 
 
+@dataclass(eq=False)
 class Transaction:
     """The connection of one unit of work, from BEGIN to COMMIT or ROLLBACK.
 
-    ``locks_rows`` tells that other transactions write at the same time, so that rows must be
-    locked one by one (PostgreSQL). What runs a statement raises Busy for locks and timeouts,
-    BrokenRule, RuntimeError when the transaction is over.
+    ``locks_rows`` tells that it writes at the same time as others, so that rows must be locked one
+    by one (PostgreSQL). What runs a statement raises Busy for locks and timeouts, BrokenRule,
+    RuntimeError when the transaction is over.
     """
 
-    def __init__(self, driver: Any, mode: TransactionMode, *, locks_rows: bool = False) -> None:
-        """Take a driver's connection on which a transaction has begun."""
-        self.driver = driver
-        self.mode = mode
-        self._open = True
-        self.failed = False  # then only the database knows what is left of the transaction
-        self._later: list[_Asked] = []
-        self.locks_rows = locks_rows and mode is not TransactionMode.READ
-        # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
-        # would make two readers of one case wait for each other.
-        self.shared_cases: set[tuple[str, UUID]] = set()
-        # Those of which it read that they are offered.
-        self.offered_cases: set[tuple[str, UUID]] = set()
+    driver: Any
+    mode: TransactionMode
+    locks_rows: bool = False
+    failed: bool = False
+    """Then only the database knows what is left of the transaction."""
+    shared_cases: set[tuple[str, UUID]] = field(default_factory=set)
+    """Those that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE would
+    make two readers of one case wait for each other."""
+    offered_cases: set[tuple[str, UUID]] = field(default_factory=set)
+    """Those of which it read that they are offered."""
+    _open: bool = True
+    _later: list[_Asked] = field(default_factory=list)
 
     def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""

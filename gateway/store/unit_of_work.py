@@ -205,7 +205,7 @@ class Round:
 
     def _commit(self) -> AppendResult:
         store, driver = self.store, self.opened.driver
-        transaction = Transaction(driver, self.mode, locks_rows=store.database.locks_rows)
+        transaction = Transaction(driver, self.mode, store.database.locks_rows)
         log = SqlLog(transaction, store.event_header, ContentCipher(store.keyring), self.opened)
         try:
             with driver.together():
@@ -238,16 +238,15 @@ class Round:
 # --- One unit of work ---
 
 
+@dataclass(eq=False)
 class SqlUnitOfWork(UnitOfWork):
-    """A unit of work in SQL."""
+    """A unit of work in SQL; nothing happens before its ``with`` block is entered."""
 
-    def __init__(self, store: "Store", mode: TransactionMode, key: RetryKey | None = None) -> None:
-        """Nothing happens before the ``with`` block is entered."""
-        self._store = store
-        self._mode = mode
-        self._key = key
-        self._round: Round | None = None
-        self._reading: Any = None
+    _store: "Store"
+    _mode: TransactionMode
+    _key: RetryKey | None = None
+    _round: Round | None = None
+    _reading: Any = None
 
     def __enter__(self) -> Self:
         store, mode = self._store, self._mode
@@ -267,7 +266,8 @@ class SqlUnitOfWork(UnitOfWork):
 
     def _begin_part(self, begun: Begun) -> None:
         store, mode = self._store, self._mode
-        run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
+        locks_rows = store.database.locks_rows and mode is not TransactionMode.READ
+        run = Transaction(begun.driver, mode, locks_rows)
         cipher = ContentCipher(store.keyring)
         self._transaction = run
         others = () if self._round is None else tuple(self._round.facts)
@@ -276,14 +276,15 @@ class SqlUnitOfWork(UnitOfWork):
         self.confirmations = SqlConfirmations(run, cipher)
         self.witnessed = SqlWitnessed(run, cipher)
         self.health = SqlHealth(run, cipher)
-        self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
-        self.staff = SqlStaff(run, cipher, store.memory, begun.version)
+        remembered = store.memory.at(begun.version)
+        known = {} if mode is TransactionMode.REGISTRY else remembered
+        self.organisations = SqlOrganisations(run, cipher, known)
+        self.staff = SqlStaff(run, cipher, known)
         self.cases = SqlCases(run, cipher, others)
         self.handoffs = SqlHandoffs(run, cipher)
-        keys = store.memory.at(begun.version)
         if self._round is not None and self._round.shared:
-            keys = self._round.index_keys  # what was read may be taken back: with the round
-        self.items = SqlItems(run, cipher, keys)
+            remembered = self._round.index_keys  # what was read may be taken back: with the round
+        self.items = SqlItems(run, cipher, remembered)
         self.duties = SqlDuties(run, cipher)
         self.retentions = SqlRetentions(run, cipher)
         self.successions = procedures.SqlSuccessions(run, cipher)
