@@ -122,7 +122,7 @@ def _server(gateway: Gateway, codes: EntryCodes, folder: Path) -> tuple[BaseWSGI
     origin = f"http://casegate-{secrets.token_hex(8)}.localhost:{server.port}"
     context = ConsoleContext(
         origin=origin,
-        persons=DeskPersons(gateway, check_content),
+        persons=DeskPersons(gateway, now, check_content),
         sessions=Sessions(folder / "console.db", secrets.token_bytes(32), now),
         log=_TerminalLog(),
         now=now,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -20,9 +21,12 @@ from gateway.client.gateway import Gateway
 from gateway.client.sealing import OpenedElement
 from gateway.client.session import NewWrite
 from gateway.console.access import Access, Done, NotDone, Person, Prepared, RefusedOnRecord
-from gateway.console.interface import Interface
+from gateway.console.interface import Interface, faults
 from gateway.domain import refusals
-from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.answers import KIND_OF_ACTION, misplaced
+from gateway.domain.handoff import recall_answer_errors
+from gateway.domain.outcome import outcome_errors
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, RegisterRole, role_errors
 from gateway.domain.steps import STEPS
 from gateway.domain.worklist import WorklistFilter
 from gateway.evidence import sd_jwt
@@ -42,6 +46,16 @@ _PLAIN = frozenset(
 
 _READ = _PLAIN | {"worklist_show", "handoffs_list", "handoffs_show"}
 """What is read here."""
+
+_IN_NO_VIEW = frozenset({"case.end_measure", "handoff.take", "handoff.refer"})
+"""What is done without being an act of a view: about one measure, or for one's own side."""
+
+_SECOND: Mapping[str, frozenset[RegisterRole]] = {
+    "approved_by": APPROVING,
+    "second_assessor": ROLES_OF["case.assess"],
+    "dpo": frozenset({RegisterRole.DPO}),
+}
+"""The roles of those whom an act names beside who does it; an offer's are judged by its preview."""
 
 _DOCUMENT, _HANDOFF = "document", "handoff"
 """The members of what was prepared: the draft of a document, and the handoff of its event."""
@@ -64,6 +78,7 @@ class DeskAccess:
 
     gateway: Gateway
     person: Person
+    now: Callable[[], datetime]
     check: Callable[[Mapping[str, Any]], None] = lambda _: None
     _known: dict[Any, Any] = field(default_factory=dict)
 
@@ -107,6 +122,7 @@ class DeskAccess:
     def prepare(self, endpoint: str, key: str, body: Mapping[str, Any], /, **ids: Any) -> Prepared:
         """Draft what an act would sign, under the ``key`` as its id. Nothing is kept or sent."""
         with _crossing():
+            self._check(endpoint, body, ids)
             new = self._drafted(endpoint, UUID(key), body, ids)
         action, organisation = new.action, self.person.organisation
         if isinstance(new.asked, SdJwt):
@@ -114,6 +130,51 @@ class DeskAccess:
             return Prepared(action, organisation, {_DOCUMENT: new.asked.digest}, draft, "")
         asked = {name: one for name, one in new.asked.items() if one is not None}
         return Prepared(action, organisation, {**asked, **ids}, body, "")
+
+    def _check(self, endpoint: str, body: Mapping[str, Any], ids: Mapping[str, Any]) -> None:
+        """Refuse what is known to be refused before anything is signed: by the fields, by the
+        persons, and by what the view of the case or of the handoff says that one may do now."""
+        action, named = self._action(endpoint), self._named(body)
+        if action == _SUBMIT:
+            self.check(body["content"])
+            return
+        errors = [*faults(self.schema(endpoint), named)] or self._together(action, named)
+        if errors := errors or [*self._person_errors(action, named)]:
+            raise refusals.ValidationFailed(errors)
+        place = next((one for one in (_HANDOFF, "case") if one in ids), None)
+        if place is None or action in _IN_NO_VIEW:
+            return
+        view = self.read(f"{place}s_show", **{place: ids[place]})
+        if all(one["action"] != action for one in view["acts"]):
+            raise refusals.WrongState(
+                "this is not open to you now: the page of the case or handoff shows what is"
+            )
+
+    def _together(self, action: str, named: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return what is wrong with the fields of an answer taken together."""
+        match action:
+            case "handoff.report_outcome":
+                return [*outcome_errors(named, self.now())]
+            case "handoff.answer_recall":
+                day = date.fromisoformat(self.gateway.whoami()["reference_date"])
+                fields = KIND_OF_ACTION[action].fields
+                return [*misplaced(fields, named), *recall_answer_errors(named, day)]
+        return []
+
+    def _person_errors(self, action: str, named: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Return what is wrong with the persons whom an act names, where the register can be
+        read."""
+        try:
+            register = {one["pseudonym"]: one for one in self.gateway.staff() if one["in_force"]}
+        except ClientError:
+            return
+        asked = {"by": ROLES_OF[action], **_SECOND}
+        for name, roles in asked.items():
+            given = named.get(name, ())
+            for one in [given] if isinstance(given, str) else given:
+                entry = register.get(one)
+                held = None if entry is None else frozenset(entry["roles"])
+                yield from role_errors(NamedPerson(f"/{name}", one, roles), held)
 
     def _drafted(
         self, endpoint: str, jti: UUID, body: Mapping[str, Any], ids: Mapping[str, Any]
@@ -124,7 +185,6 @@ class DeskAccess:
         if action == _OFFER:
             return drafting.new_offer(ids["case"], self._named(body))
         if action == _SUBMIT:
-            self.check(fields["content"])
             return drafting.new_version(interface().address(endpoint, ids), by, fields["content"])
         if action == _UPDATE:
             return drafting.new_update(ids[_HANDOFF], self._named(body))
@@ -280,6 +340,7 @@ class DeskPersons:
     """The persons whom the member lets in at its own machine; nobody has a passkey there."""
 
     gateway: Gateway
+    now: Callable[[], datetime]
     check: Callable[[Mapping[str, Any]], None] = lambda _: None
 
     def passkeys(self, _person: Person, /) -> Mapping[str, Passkey]:
@@ -289,7 +350,7 @@ class DeskPersons:
     def access(self, person: Person, _session: str, _kid: str, /) -> Access | None:
         """The interface for a person of the member."""
         own = person.organisation == self.gateway.connection.organisation
-        return DeskAccess(self.gateway, person, self.check) if own else None
+        return DeskAccess(self.gateway, person, self.now, self.check) if own else None
 
     def invitation(self, _token: str, /) -> None:
         """None: who is invited makes a passkey at the gateway's console."""

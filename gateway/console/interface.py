@@ -1,9 +1,11 @@
 """The interface by its own description (OpenAPI): its endpoints, their addresses and bodies."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from gateway.domain import fields
 
 
 class Interface:
@@ -66,3 +68,45 @@ class Interface:
             named = {**self._schemas[place.rpartition("/")[2]], **named}
             return self._resolved(named)
         return {key: self._resolved(one) for key, one in named.items()}
+
+
+def faults(schema: Mapping[str, Any], value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Return what a value breaks of its schema, each as JSON Pointer and sentence, as the gateway
+    would say it. What an object has beside its properties is not judged."""
+    match schema.get("type"), value:
+        case "object", dict():
+            named = schema.get("properties", {})
+            for name in schema.get("required", ()):
+                if name not in value:
+                    yield f"{pointer}/{name}", "is required"
+            for name in value.keys() & named.keys():
+                yield from faults(named[name], value[name], f"{pointer}/{name}")
+        case "array", list():
+            for number, one in enumerate(value):
+                yield from faults(schema.get("items", {}), one, f"{pointer}/{number}")
+        case "integer", _ if type(value) is not int:
+            yield pointer, _DESCRIBED.format(schema.get("description", "a whole number"))
+        case "string", _ if (fault := _of_text(schema).judge(value)) is not None:
+            yield pointer, fault
+
+
+_DESCRIBED = "must be as described: {}"
+
+
+def _of_text(schema: Mapping[str, Any]) -> fields.Validator:
+    """Return how a text is judged that a schema describes."""
+    match schema:
+        case {"enum": words}:
+            return fields.among(words)
+        case {"format": "date"}:
+            return fields.DAY
+        case {"format": "date-time"}:
+            return fields.MOMENT
+        case {"pattern": pattern}:
+            told = _DESCRIBED.format(schema.get("description", pattern))
+            known = (fields.ORGANISATION, fields.NAMED, fields.RELEASED)
+            same = (one for one in known if one.described["pattern"] == pattern)
+            return next(same, fields.like(pattern[1:-1], told))
+        case {"maxLength": longest}:
+            return fields.free(longest)
+    return fields.Validator(lambda _: None)

@@ -20,7 +20,7 @@ class DeskConsole(Console):
         super().__init__(folder, ADDRESS)
         self.person = Person(gateway.connection.organisation, name)
         self.codes = EntryCodes(lambda: self.now)
-        persons: Any = DeskPersons(gateway, *check)
+        persons: Any = DeskPersons(gateway, lambda: self.now, *check)
         self.show(persons=persons, enter=self.codes.enter, new_id=gateway._ids)
 
     def browser(self, person: Person | None = None) -> Browser:

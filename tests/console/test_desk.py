@@ -18,7 +18,7 @@ from tests.console.desk_console import DeskConsole
 from tests.console.test_case_pages import OFFER
 from tests.console.test_content_pages import opened
 from tests.console.test_handoff_pages import checked, read
-from tests.founded_gateway import HOTLINE, OFMIN
+from tests.founded_gateway import HOTLINE, OFMIN, enter_staff
 from tests.log_check import check_log
 from tests.ports import document_key, encryption_key
 from tests.web.listening import listening
@@ -114,7 +114,7 @@ def test_a_double_click_the_back_button_and_a_lost_answer_are_one_act(stage, tmp
     gateway.wire.faults = []
     assert [record(browser, page).status_code for _ in range(2)] == [303, 303]
     again = browser.send(form, path, conditions="true")
-    assert "Another document with this jti was taken before" in read(record(browser, again))
+    assert "This is not open to you now" in read(again)
     kinds = [one["kind"] for one in client(stage).handoff(handoff)["answers"]]
     assert kinds == ["offer", "accept"]
     assert not list((tmp_path / "outbox").glob("*.json"))
@@ -211,6 +211,42 @@ def test_a_refusal_is_told_with_its_places_and_that_it_is_recorded(stage, office
     refused = record(browser, page)
     assert refused.status_code == 409
     assert "Refused" in read(refused)
+
+
+def test_what_is_known_to_be_refused_is_said_before_it_is_signed(stage, tmp_path):
+    gateway = client(stage)
+    handoff = offer(client(stage, HOTLINE), stage)
+    browser = DeskConsole(tmp_path, gateway, "officer-1").signed_in()
+
+    def sent(action, **fields):
+        path = f"/handoffs/{handoff}/{action}"
+        return browser.send(browser.get(path), path, **fields)
+
+    page = sent("handoff.decline", reason="x" * 301)
+    assert page.status_code == 422
+    assert "at most 300 characters" in read(page)
+    assert sent("handoff.decline").status_code == 422
+    gateway.accept(gateway.handoff(handoff), "officer-1")
+    page = sent("handoff.accept", conditions="true")
+    assert page.status_code == 409, read(page)
+    assert "This is not open to you now" in read(page)
+    page = sent("handoff.report_outcome", code="more_needed", what="other")
+    assert page.status_code == 422
+    assert "in words what is needed" in read(page)
+    assert sent("handoff.report_outcome", code="received").status_code == 200
+
+
+def test_a_person_who_may_not_act_reads_that_before_it_is_signed(stage, tmp_path):
+    case = submit(client(stage, HOTLINE), stage)
+    begin = stage.gateway.ports.begin
+    enter_staff(begin, HOTLINE, ("trainee-1",), roles=frozenset({"officer"}))
+    for name, words in (("nobody-1", "staff register"), ("trainee-1", "roles")):
+        (folder := tmp_path / name).mkdir()
+        browser = DeskConsole(folder, client(stage, HOTLINE), name).signed_in()
+        path = f"/cases/{case}/case.recall"
+        page = browser.send(browser.get(path), path, code="inaccurate", reason="a mistake")
+        assert page.status_code == 422, read(page)
+        assert words in read(page)
 
 
 def test_a_gateway_that_does_not_answer_shows_no_empty_worklist(stage, office, monkeypatch):

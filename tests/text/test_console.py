@@ -19,6 +19,7 @@ def test_no_text_of_the_console_is_without_use_and_none_is_missing() -> None:
     for status in app._EXPLAINED:
         used |= {f"problem_{status}", f"problem_{status}_title"}
     used |= {f"{when}_{unit}" for when in ("in", "late") for unit, *_ in wording._UNITS}
+    used |= {f"{one}_here" for one in re.findall(r"say_here\('(\w+)'", written)}
     asked = set(re.findall(r"say\(['\"](\w+)['\"]", written))
     assert asked - TEXTS.keys() == set()
     assert TEXTS.keys() - used == set()
