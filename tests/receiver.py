@@ -4,7 +4,6 @@ import contextlib
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,10 +123,3 @@ def receiving(folder: Path, clients: Path, port: int = 0) -> Iterator[Receiver]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.05)

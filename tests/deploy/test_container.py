@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 import yaml
 
 from gateway.cli import SUBCOMMANDS
+from gateway.cli.demo.environment import free_ports
 from gateway.cli.run import PARTS
 from gateway.serving.tls import openssl_conf
 from tests.postgresql import own_server
@@ -205,18 +205,10 @@ def _environ(image: Path, **more: str) -> dict[str, str]:
     return {"PATH": f"{opt}:/usr/bin:/bin", "OPENSSL_CONF": conf, "LANG": "C.UTF-8", **more}
 
 
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 @pytest.mark.slow
 @pytest.mark.journey
 def test_a_gateway_is_made_and_runs_from_the_wheel_and_its_hashed_packages(image, tmp_path):
-    public, partners = _free_ports(2)
+    public, partners = free_ports()
     gateway, environ = tmp_path / "srv", _environ(image, CASEGATE_HOME=str(tmp_path / "srv"))
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("correct horse battery\n")

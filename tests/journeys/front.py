@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
@@ -15,9 +14,9 @@ from gateway.cli.demo.environment import DemoEnvironment
 from gateway.serving.supervisor import listener_answers
 from gateway.setting_validators import host_and_port
 from tests.programs import require
+from tests.waiting import PATIENCE_SECONDS, until
 
 HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"
-READY_SECONDS = 20.0
 
 
 class Front(StrEnum):
@@ -74,17 +73,14 @@ def haproxy(stage: DemoEnvironment) -> Iterator[None]:
         ]
         try:
             for one in (port, public_port):
-                _wait(config, one, stage.folder / "haproxy.log")
+                _wait(config, one)
             yield
         finally:
             for process in processes:
                 process.terminate()
-                process.wait(timeout=20)
+                process.wait(PATIENCE_SECONDS)
 
 
-def _wait(config: Any, port: int, log: Path) -> None:
-    ends = time.monotonic() + READY_SECONDS
-    root = config.published / "root.pem"
-    while not listener_answers(host_and_port(f"127.0.0.1:{port}"), config.partners_names[0], root):
-        assert time.monotonic() < ends, log.read_text(encoding="utf-8")
-        time.sleep(0.1)
+def _wait(config: Any, port: int) -> None:
+    address, name = host_and_port(f"127.0.0.1:{port}"), config.partners_names[0]
+    until(lambda: listener_answers(address, name, config.published / "root.pem"))

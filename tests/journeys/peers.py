@@ -4,11 +4,10 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pytest_socket import enable_socket
@@ -33,18 +32,9 @@ from tests.journeys.harness import (
 )
 from tests.journeys.line import Line
 from tests.peering import AGREED, APPLICATION, DECISION
+from tests.waiting import until
 
-T = TypeVar("T")
 NAMES = ("be", "fr", "nl")
-
-
-def until(look: Callable[[], T], seconds: float = 60) -> T:
-    """What a look finds, once it finds something."""
-    ends = monotonic() + seconds
-    while not (found := look()):
-        assert monotonic() < ends, "it did not come"
-        sleep(0.2)
-    return found
 
 
 class PeerStage(DemoEnvironment):

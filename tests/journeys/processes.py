@@ -2,12 +2,12 @@
 
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.wiring import load_config
+from tests.waiting import until
 
 
 def workers(*stages: DemoEnvironment) -> list[int]:
@@ -21,11 +21,12 @@ def workers(*stages: DemoEnvironment) -> list[int]:
 def all_workers(stage: DemoEnvironment) -> list[int]:
     """The same of one stage, as soon as all are there: gunicorn starts one after the other."""
     wanted = load_config(stage.operator).workers
-    ends = time.monotonic() + 30
-    while len(found := workers(stage)) < wanted:
-        assert time.monotonic() < ends, f"{len(found)} workers of {wanted}"
-        time.sleep(0.05)
-    return found
+
+    def found() -> list[int]:
+        there = workers(stage)
+        return there if len(there) >= wanted else []
+
+    return until(found)
 
 
 def kill_node(stage: DemoEnvironment) -> int:
@@ -35,25 +36,37 @@ def kill_node(stage: DemoEnvironment) -> int:
     while new := [pid for pid in _of(stage) if pid not in found]:
         _send(new, signal.SIGSTOP)
         found += new
-    _send(found, signal.SIGKILL)
-    return len(found)
+    return kill(found)
 
 
 def kill_process(stage: DemoEnvironment, part: str) -> list[int]:
     """Kill one of the processes that `casegate run` starts, as `deliver`; which it was."""
-    found = [pid for pid in _of(stage) if _command(pid)[-3:-1] == ["--only", part]]
-    _send(found, signal.SIGKILL)
+    found = those_of(stage, part)
+    kill(found)
     return found
+
+
+def those_of(stage: DemoEnvironment, part: str) -> list[int]:
+    """What runs of a part of `casegate run`, as `deliver`."""
+    return [pid for pid in _of(stage) if _command(pid)[-3:-1] == ["--only", part]]
+
+
+def kill(pids: list[int]) -> int:
+    """Kill processes; how many of them were still there."""
+    return _send(pids, signal.SIGKILL)
 
 
 def _of(stage: DemoEnvironment) -> list[int]:
     return [pid for pid in _pids() if str(stage.operator) in _command(pid)]
 
 
-def _send(pids: list[int], number: signal.Signals) -> None:
+def _send(pids: list[int], number: signal.Signals) -> int:
+    sent = 0
     for pid in pids:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # one that ended meanwhile
             os.kill(pid, number)
+            sent += 1
+    return sent
 
 
 def _is_partners(command: list[str], operators: set[str]) -> bool:
@@ -65,11 +78,12 @@ def _pids() -> list[int]:
 
 
 def _parent(pid: int) -> int:
+    """Its parent's; 0 of one that has ended, whether or not its parent took note of it."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(fields[1])
+    return 0 if state in "ZX" else int(parent)
 
 
 def _command(pid: int) -> list[str]:

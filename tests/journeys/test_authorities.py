@@ -2,7 +2,6 @@
 
 import http.client
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, casegate, check_log, config_of, running
 from tests.journeys.processes import all_workers
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("authorities")]
 
@@ -83,10 +83,7 @@ def shakes_hands(stage: DemoEnvironment, home: Path) -> bool:
 
 
 def eventually(stage: DemoEnvironment, home: Path, taken: bool) -> None:
-    ends = time.monotonic() + 15
-    while shakes_hands(stage, home) != taken:
-        assert time.monotonic() < ends, f"the listener did not come to {taken}"
-        time.sleep(0.2)
+    until(lambda: shakes_hands(stage, home) == taken)
 
 
 def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_refused(

@@ -1,9 +1,6 @@
 """Workers die in the middle of work; what was acknowledged is in the log, once, in one tree."""
 
-import os
 import random
-import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +11,8 @@ from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.harness import Listeners, check_log, running
 from tests.journeys.load import CLIENTS, Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
-from tests.journeys.processes import workers
-from tests.store.programs import until
+from tests.journeys.processes import kill, workers
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 KILLS = 30
@@ -40,11 +37,7 @@ def _two_nodes(folder: Path) -> Iterator[list[DemoEnvironment]]:
 
 def _some_workers(nodes: list[DemoEnvironment]) -> list[int]:
     """The workers that live, once there is one: a listener starts others for those that died."""
-    ends = time.monotonic() + 30
-    while not (found := workers(*nodes)):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-    return found
+    return until(lambda: workers(*nodes))
 
 
 @pytest.mark.parametrize("opened", [_one_node, _two_nodes], ids=["sqlite", "two-on-postgresql"])
@@ -58,9 +51,7 @@ def test_workers_killed_thirty_times_under_load_lose_nothing_and_fork_nothing(tm
                 until(lambda enough=enough: load.failures or len(load.acknowledged) >= enough)
                 load.stopped.wait(chance.uniform(0.0, 0.2))
                 found = _some_workers(nodes)
-                for pid in chance.sample(found, min(AT_ONCE, len(found))):
-                    os.kill(pid, signal.SIGKILL)
-                    killed += 1
+                killed += kill(chance.sample(found, min(AT_ONCE, len(found))))
             load.stopped.wait(1.0)
         print(f"{len(load.acknowledged)} acknowledged, {load.moved} attempts failed")
         final = check_acknowledged(nodes[0], load.acknowledged)

@@ -5,9 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from gateway.evidence import bundle, sd_jwt
 from tests.journeys.harness import play
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
@@ -95,7 +94,7 @@ def test_its_gateway_is_kept_up_and_each_of_its_persons_is_invited_to_the_consol
         kept.send_signal(signal.SIGINT)
         kept.communicate(timeout=60)
     assert (kept.returncode, len(invited)) == (0, persons)
-    _wait_until(lambda: not _named(folder))
+    until(lambda: not _named(folder))
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path):
@@ -116,9 +115,9 @@ def test_a_demonstration_imports_nothing_from_where_one_stands_and_killed_leaves
     (tmp_path / "click.py").write_text("raise SystemExit('imported')")
     command = [sys.executable, "-P", "-m", "gateway", "demo", "--out", str(tmp_path / "demo")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as played:
-        _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
+        until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
         played.kill()
-    _wait_until(lambda: not _named(tmp_path))
+    until(lambda: not _named(tmp_path))
 
 
 def _named(folder: Path) -> list[str]:
@@ -128,10 +127,3 @@ def _named(folder: Path) -> list[str]:
         with suppress(OSError):
             found.append(file.read_bytes().decode(errors="replace"))
     return [command for command in found if str(folder) in command]
-
-
-def _wait_until(happened: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < ends
-        time.sleep(0.1)

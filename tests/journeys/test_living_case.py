@@ -9,7 +9,6 @@ import pytest
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import RequestRefused
-from gateway.client.handoffs import OfferTerms
 from gateway.evidence import sd_jwt
 from gateway.verification.report import Code
 from tests.journeys.harness import (
@@ -25,10 +24,8 @@ from tests.journeys.harness import (
     clearance,
     running,
 )
-from tests.receiver import wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
-EMBARGO = timedelta(seconds=10)
 
 
 def connection(stage: DemoEnvironment, slug: str) -> Path:
@@ -182,29 +179,6 @@ def test_a_recall_is_answered_by_each_holder_and_coverage_says_the_same_offline(
         assert opened.content["items"] == content["items"]
         with pytest.raises(RequestRefused):
             abroad.consult(erases, "be-1", "in_proceedings", "for the hearing")
-    check_log(stage)
-
-
-@pytest.mark.slow
-def test_an_embargo_of_the_police_stops_a_removal_until_its_end(stage: DemoEnvironment) -> None:
-    content = case_content()
-    case, handoff = content["case"], accepted(stage, content)
-    removal: OfferTerms = {
-        "organisation": ABROAD,
-        "groups": ["items", "classifications", "subjects", "basis"],
-        "purpose": ["remove"],
-        "country_reason": "the host says that it is in Belgium",
-    }
-    with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
-        until = (wiring.now() + EMBARGO).replace(microsecond=0)
-        asked = {"code": "operation", "until": until.isoformat()}
-        office.step("case.embargo", {"handoff": handoff}, "ofmin-1", **asked)
-        with pytest.raises(RequestRefused) as refused:
-            hotline.offer(case, "pdc-2", **removal)
-        assert refused.value.rules == ("R7.embargo",)
-        wait_until(lambda: wiring.now() >= until)
-        offered = hotline.offer(case, "pdc-2", **removal)
-        assert offered.result["state"] == "offered"
     check_log(stage)
 
 

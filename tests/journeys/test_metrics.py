@@ -1,14 +1,13 @@
 """The operator's numbers of a real gateway: what happened is in them, and nobody's name is."""
 
 import http.client
-import os
 import re
-import signal
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,7 +24,8 @@ from tests.journeys.harness import (
     config_of,
     fetch,
 )
-from tests.journeys.processes import all_workers
+from tests.journeys.processes import all_workers, kill
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
@@ -67,16 +67,13 @@ def handshake_without_certificate(port: int) -> None:
 
 
 def eventually(port: int, name: str, at_least: float, **labels: str) -> Numbers:
-    ends = time.monotonic() + 20
-    while True:
-        try:
+    def look() -> Numbers | None:
+        with suppress(urllib.error.URLError):  # the process that shows them starts last
             numbers = Numbers(port)
-            if numbers.sum(name, **labels) >= at_least:
-                return numbers
-        except urllib.error.URLError:  # the process that shows them starts last
-            pass
-        assert time.monotonic() < ends, f"{name} did not come to {at_least}"
-        time.sleep(0.1)
+            return numbers if numbers.sum(name, **labels) >= at_least else None
+        return None
+
+    return until(look)
 
 
 def port_of(stage: DemoEnvironment) -> int:
@@ -137,8 +134,7 @@ def _says_nothing_of_anybody(numbers: Numbers) -> None:
 def _survives_a_worker(stage: DemoEnvironment, port: int) -> None:
     before = Numbers(port)
     starts = before.sum("casegate_worker_starts_total", process="partners")
-    for pid in (killed := all_workers(stage)):
-        os.kill(pid, signal.SIGKILL)
+    kill(killed := all_workers(stage))
     eventually(port, "casegate_worker_starts_total", starts + len(killed), process="partners")
     with stage.client(HOTLINE) as hotline:
         content = case_content()

@@ -10,7 +10,7 @@ from tests.journeys.harness import HOTLINE, OFMIN, check_log, offered
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
 from tests.journeys.processes import kill_node
-from tests.store.programs import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 SAMPLE = 20

@@ -1,7 +1,5 @@
 """Members hear of what happens: while they wait, at their receiver, and after deliver has died."""
 
-import os
-import signal
 import threading
 from collections.abc import Iterator
 
@@ -19,8 +17,9 @@ from tests.journeys.harness import (
     config_of,
     offered,
 )
-from tests.journeys.processes import _command, _pids
-from tests.receiver import Receiver, hang_up, receiving, refuse, wait_until
+from tests.journeys.processes import kill_process, those_of
+from tests.receiver import Receiver, hang_up, receiving, refuse
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
@@ -69,7 +68,7 @@ def test_who_waits_hears_of_an_offer_and_others_are_served_all_along(
         one.start()
     handoff = offered(direct)
     for one in waiting:
-        one.join(40)
+        one.join(PATIENCE_SECONDS)
     assert {(one.type, str(one.handoff)) for one in heard} == {("handoff.offered", handoff)}
     assert len(heard) == len(waiting)
 
@@ -78,11 +77,11 @@ def test_a_receiver_gets_all_in_order_whatever_it_does_and_its_member_may_collec
     pushed: tuple[DemoEnvironment, Receiver],
 ) -> None:
     stage, receiver = pushed
-    wait_until(lambda: caught_up(stage))
+    until(lambda: caught_up(stage))
     before = head(stage)
     receiver.answers = [hang_up, refuse(), hang_up]
     handoffs = [offered(stage) for _ in range(3)]
-    wait_until(lambda: caught_up(stage))
+    until(lambda: caught_up(stage))
     heard = [number for number in first_times(receiver.numbers()) if number > before]
     assert heard == [before + 2, before + 3], "one was refused"
     connection = stage.folder / OFMIN / "connection.toml"
@@ -91,17 +90,12 @@ def test_a_receiver_gets_all_in_order_whatever_it_does_and_its_member_may_collec
     assert refused["stream_number"] == before + 1
     by = ("--by", "analyst-1", "-c", connection)
     casegate("notification", "replay", refused["event"], *by)
-    wait_until(lambda: before + 1 in receiver.numbers())
-    wait_until(lambda: caught_up(stage))
+    until(lambda: before + 1 in receiver.numbers())
+    until(lambda: caught_up(stage))
     listed = admin(stage, "notification", "list", "--json")["items"]
     (line,) = [one for one in listed if one["organisation"] == OFMIN]
     assert (line["refused"], line["failures"]) == ([], 0)
     assert len(handoffs) == 3
-
-
-def delivering(stage: DemoEnvironment) -> list[int]:
-    words = {"deliver", "--only", str(stage.operator)}
-    return [pid for pid in _pids() if words <= {*_command(pid)}]
 
 
 @pytest.mark.slow
@@ -110,7 +104,7 @@ def test_deliver_killed_in_the_midst_of_a_turn_loses_nothing(
 ) -> None:
     """What it had sent comes again, by the same ids, once its lease is over."""
     stage, receiver = pushed
-    wait_until(lambda: caught_up(stage))
+    until(lambda: caught_up(stage))
     before, taken = head(stage), len(receiver.taken)
     reached, ended = threading.Event(), threading.Event()
 
@@ -120,18 +114,17 @@ def test_deliver_killed_in_the_midst_of_a_turn_loses_nothing(
 
     for _ in range(2):
         offered(stage)
-    wait_until(lambda: caught_up(stage))
+    until(lambda: caught_up(stage))
     receiver.answers = [hang]
     offered(stage)
-    assert reached.wait(20)
-    (pid,) = delivering(stage)
-    os.kill(pid, signal.SIGKILL)
+    assert reached.wait(PATIENCE_SECONDS)
+    (pid,) = kill_process(stage, "deliver")
     ended.set()
     offered(stage)
-    wait_until(lambda: caught_up(stage), 120)
+    until(lambda: caught_up(stage))
     told = first_times(receiver.numbers()[taken:])
     assert told == [*range(before + 1, head(stage) + 1)]
-    (restarted,) = delivering(stage)
+    (restarted,) = those_of(stage, "deliver")
     assert restarted != pid
     with stage.client(HOTLINE) as hotline:
         assert hotline.poll_notifications(most=1).more

@@ -26,9 +26,9 @@ from tests.journeys.peers import (
     parties,
     recall,
     row,
-    until,
     view,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 

@@ -29,10 +29,10 @@ from tests.journeys.peers import (
     recall,
     settle,
     state,
-    until,
     view,
 )
 from tests.journeys.processes import kill_node, kill_process
+from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import time
 from itertools import count
 
 import pytest
@@ -67,10 +66,8 @@ def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(stage
     bearer = {"Authorization": f"Bearer {wires[0].granted()}"}
     assert [wire.ask("GET", LOOK, **bearer).status for wire in wires] == [200] * CONNECTIONS
     revoke(stage, slug)
-    began = time.monotonic()
     found = [wire.ask("GET", LOOK, **bearer).status for wire in wires]
     assert found == [403 if revoke is _suspension else 401] * CONNECTIONS
-    assert time.monotonic() - began < 5
     for wire in wires:
         wire.line.close()
 

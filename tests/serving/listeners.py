@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gateway.cli.demo.environment import free_ports
 from gateway.pki.authority import (
     CertificateAuthority,
     Revoked,
@@ -33,7 +34,7 @@ from gateway.pki.authority import (
 )
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles, listener_environ
-from tests.receiver import wait_until
+from tests.waiting import until
 
 PROGRAM = Path(__file__).with_name("program.py")
 TOP = PROGRAM.parents[2]
@@ -147,11 +148,6 @@ def ask(tls: socket.socket, path: str = "/", headers: str = "") -> dict[str, Any
 CLOSE = "Connection: close\r\n"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def program(folder: Path, bind: str, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
     environ = listener_environ({"PYTHONPATH": str(TOP)}, folder / "openssl.cnf")
@@ -174,7 +170,7 @@ def program(folder: Path, bind: str, **settings: Any) -> Iterator[subprocess.Pop
 def listening(folder: Path, **settings: Any) -> Iterator[Server]:
     make_folder(folder)
     pem, certificate = client_pem(folder, "ocrvp")
-    port = free_port()
+    port, _ = free_ports()
     given = {
         "partners": True,
         "workers": 1,
@@ -185,7 +181,7 @@ def listening(folder: Path, **settings: Any) -> Iterator[Server]:
     }
     with program(folder, f"127.0.0.1:{port}", **given) as process:
         server = Server(folder, port, process, pem, certificate)
-        wait_until(
+        until(
             lambda: listener_answers(
                 ("127.0.0.1", port), "gateway.example", folder / "ca-chain.pem"
             )

@@ -18,7 +18,6 @@ from gateway.pki.authority import make_issuing, make_root, make_server
 from gateway.serving.tls import TlsContexts, TlsFiles, listener_environ, openssl_conf
 from gateway.serving.worker import TlsSocket
 from tests.each import each
-from tests.receiver import wait_until
 from tests.serving.listeners import (
     BEFORE,
     DEADLINE,
@@ -37,6 +36,7 @@ from tests.serving.listeners import (
     revoke,
     unix,
 )
+from tests.waiting import until
 
 journey = pytest.mark.journey
 
@@ -190,7 +190,7 @@ def test_behind_a_proxy_the_header_arrives_over_a_private_socket(tmp_path: Path)
     path = tmp_path / "gateway.sock"
     settings = {"workers": 1, "threads": THREADS, "deadline": DEADLINE}
     with program(tmp_path, f"unix:{path}", **settings):
-        wait_until(path.exists)
+        until(path.exists)
         assert path.stat().st_mode & 0o777 == 0o660
         hostile = [unix(path) for _ in range(2 * THREADS)]
         for connection in hostile:

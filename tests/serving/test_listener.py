@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.demo.environment import free_ports
 from gateway.serving import listener
 from gateway.serving.listener import Listener
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles
 from gateway.web.security_log import LineBudget
-from tests.receiver import wait_until
 from tests.serving.listeners import (
     CLOSE,
     PROGRAM,
     TOP,
     ask,
-    free_port,
     listening,
     make_folder,
     program,
 )
+from tests.waiting import PATIENCE_SECONDS, until
 
 journey = pytest.mark.journey
 
@@ -42,7 +42,7 @@ def test_a_listener_that_stops_ends_its_requests_and_its_workers_clean_up(tmp_pa
         time.sleep(0.3)
         server.process.send_signal(signal.SIGTERM)
         asking.join()
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE_SECONDS) == 0
         assert answers[0]["peer"]
         began = {path.stem for path in tmp_path.glob("*.began")}
         assert {path.stem for path in tmp_path.glob("*.ended")} == began
@@ -54,14 +54,14 @@ def test_a_listener_without_usable_files_does_not_start(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "crl.pem").write_bytes(b"broken")
     settings = {"partners": True, "workers": 1, "threads": 1}
-    with program(tmp_path, f"127.0.0.1:{free_port()}", **settings) as process:
-        assert process.wait(15) != 0
+    with program(tmp_path, f"127.0.0.1:{free_ports()[0]}", **settings) as process:
+        assert process.wait(PATIENCE_SECONDS) != 0
 
 
 @journey
 def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path):
     make_folder(tmp_path)
-    port = free_port()
+    port, _ = free_ports()
     text = (
         "import os, sys\nfrom gateway.serving.supervisor import ProcessSpec, Supervisor\n"
         "Supervisor([ProcessSpec('test', sys.argv[1:])], os.environ).run()\n"
@@ -76,10 +76,10 @@ def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path):
             ("127.0.0.1", port), "gateway.example", tmp_path / "ca-chain.pem", 0.5
         )
 
-    wait_until(answers)
+    until(answers)
     supervisor.kill()
     supervisor.wait()
-    wait_until(lambda: not answers())
+    until(lambda: not answers())
 
 
 def test_a_tcp_listener_without_tls_is_refused():

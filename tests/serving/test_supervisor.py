@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.demo.environment import free_ports
 from gateway.pki.authority import make_root, publish_chain
 from gateway.serving.supervisor import listener_answers
-from tests.receiver import wait_until
-from tests.serving.listeners import BEFORE, TOP, free_port
+from tests.serving.listeners import BEFORE, TOP
+from tests.waiting import PATIENCE_SECONDS, until
 
 journey = pytest.mark.journey
 
@@ -88,7 +89,7 @@ def test_ready_is_said_when_every_process_is(tmp_path):
         assert process.stdout.readline() == "ready\n"
         assert (tmp_path / "late").exists()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert said(process).startswith("stopping")
 
 
@@ -96,26 +97,26 @@ def test_ready_is_said_when_every_process_is(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_processes_after_they_have_drained(tmp_path, number):
     with supervising(tmp_path, DRAIN) as process:
-        wait_until((tmp_path / "stands").exists)
+        until((tmp_path / "stands").exists)
         process.send_signal(number)
         process.send_signal(number)  # a terminal and `make` both tell it
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert (tmp_path / "drained").exists()
 
 
 @journey
 def test_a_process_that_ends_is_started_again(tmp_path):
     with supervising(tmp_path, FAIL_ONCE, pause=0.05) as process:
-        wait_until(lambda: (tmp_path / "once").exists() and (tmp_path / "once").stat().st_size == 2)
+        until(lambda: (tmp_path / "once").exists() and (tmp_path / "once").stat().st_size == 2)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert "p0 ended with code 3; it starts again in 0.05 s" in said(process)
 
 
 @journey
 def test_a_process_that_ends_again_and_again_is_given_up_and_all_stop(tmp_path):
     with supervising(tmp_path, DRAIN, FAIL, pause=0.01) as process:
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE_SECONDS) == 1
         assert (tmp_path / "failed").read_text() == "xxxxx"
         assert (tmp_path / "stands").exists() == (tmp_path / "drained").exists()
         assert "p1 ended 5 times in a minute and is given up" in said(process)
@@ -124,20 +125,20 @@ def test_a_process_that_ends_again_and_again_is_given_up_and_all_stop(tmp_path):
 @journey
 def test_a_process_that_does_not_end_is_killed_when_its_time_is_over(tmp_path):
     with supervising(tmp_path, DEAF, drain=0.3) as process:
-        wait_until((tmp_path / "stands").exists)
+        until((tmp_path / "stands").exists)
         process.terminate()
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE_SECONDS) == 1
         assert "p0 did not end in time and is killed" in said(process)
 
 
 @journey
 def test_a_second_signal_does_not_wait_for_the_drain(tmp_path):
     with supervising(tmp_path, DEAF, drain=60) as process:
-        wait_until((tmp_path / "stands").exists)
+        until((tmp_path / "stands").exists)
         process.terminate()
         time.sleep(1.3)  # within a second it is the same request
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE_SECONDS) == 1
 
 
 # --- Whether a listener answers, asked from outside ---
@@ -148,7 +149,7 @@ def test_a_listener_answers_only_for_its_own_name_and_root(partners):
     address, chain = ("127.0.0.1", partners.port), partners.folder / "ca-chain.pem"
     assert listener_answers(address, "gateway.example", chain)
     assert not listener_answers(address, "other.example", chain)
-    assert not listener_answers(("127.0.0.1", free_port()), "gateway.example", chain)
+    assert not listener_answers(("127.0.0.1", free_ports()[0]), "gateway.example", chain)
     foreign = partners.folder / "foreign"
     publish_chain(foreign, make_root("demo", BEFORE).certificate, [])
     assert not listener_answers(address, "gateway.example", foreign / "ca-chain.pem")

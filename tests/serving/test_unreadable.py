@@ -12,8 +12,8 @@ from gateway.serving import framing
 from gateway.web.problems import LISTENER_STATUSES
 from gateway.web.security_log import failure_place
 from tests.each import each
-from tests.receiver import wait_until
 from tests.serving.listeners import Server, client_pem, is_listened_at, listening, program, unix
+from tests.waiting import until
 
 journey = pytest.mark.journey
 
@@ -78,7 +78,7 @@ def test_it_is_answered_as_every_problem_and_the_connection_ends(
     assert json.loads(body)["status"] == status
     assert b"<" not in answer
     assert SECRET not in answer
-    wait_until(lambda: f", {status}" in log_of(watched)[before:])
+    until(lambda: f", {status}" in log_of(watched)[before:])
     _is_discreet(log_of(watched)[before:])
 
 
@@ -99,7 +99,7 @@ def test_a_refused_handshake_is_told_with_its_reason_and_gets_no_plain_text(
     for pem in (None, expired):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             watched.ask(pem)
-    wait_until(lambda: log_of(watched)[before:].count("handshake-") == 2)
+    until(lambda: log_of(watched)[before:].count("handshake-") == 2)
     lines = log_of(watched)[before:]
     assert "handshake-no-certificate: PEER_DID_NOT_RETURN_A_CERTIFICATE" in lines
     assert "handshake-expired: CERTIFICATE_VERIFY_FAILED (certificate has expired)" in lines
@@ -112,7 +112,7 @@ def test_a_connection_cut_at_its_deadline_is_logged_without_an_address(watched: 
     with watched.connect(watched.pem) as tls:
         tls.sendall(b"GET / HTTP/1.1\r\nHost")
         assert tls.recv(1) == b""
-    wait_until(lambda: "cut at its deadline" in log_of(watched)[before:])
+    until(lambda: "cut at its deadline" in log_of(watched)[before:])
     _is_discreet(log_of(watched)[before:])
 
 
@@ -120,7 +120,7 @@ def test_a_connection_cut_at_its_deadline_is_logged_without_an_address(watched: 
 def test_it_is_the_same_behind_a_proxy(tmp_path: Path) -> None:
     path = tmp_path / "listener.sock"
     with program(tmp_path, f"unix:{path}", workers=1, threads=1, deadline=2.0):
-        wait_until(lambda: is_listened_at(path))
+        until(lambda: is_listened_at(path))
         with unix(path) as connection:
             connection.sendall(b"nonsense\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(65_536), b""))

@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 120
 
 
 class Program:
@@ -55,11 +54,3 @@ class Program:
         self._reader.join()
         self._process.stdin.close()
         self._process.stdout.close()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for progress, however long a busy machine takes for it."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < ends, "there was no progress"
-        time.sleep(0.005)

@@ -14,8 +14,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store.migrations import upgrade
 from tests.postgresql import OwnServer, own_server
 from tests.store.places import Place, check_log
-from tests.store.programs import until
 from tests.store.test_processes import require_all_logged, started
+from tests.waiting import until
 
 
 @contextmanager

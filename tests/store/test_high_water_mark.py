@@ -27,8 +27,9 @@ from tests.postgresql import emptied_database, new_database
 from tests.store import places
 from tests.store.mark_program import SIGNER
 from tests.store.places import Place
-from tests.store.programs import Program, until
+from tests.store.programs import Program
 from tests.store.samples import ORIGIN, fact
+from tests.waiting import until
 
 
 def at(size: int, name: str = "") -> SignedTreeHead:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.domain.refusals import Busy
 from gateway.store.database import FairLimiter, FileLock, _Turn
+from tests.waiting import until
 
 
 def turnstile(places=1, waiters=10, patience=5.0):
@@ -28,10 +29,7 @@ class Queue:
         thread = threading.Thread(target=self._pass, args=(name,))
         self.threads.append(thread)
         thread.start()
-        deadline = time.monotonic() + 60
-        while self.waiting == waiting:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        until(lambda: self.waiting != waiting)
 
     @property
     def waiting(self):

@@ -3,7 +3,6 @@
 import select
 import socket
 import threading
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
@@ -36,6 +35,7 @@ from tests.store.samples import (
     organisation,
     retry,
 )
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class Beside:
         return self._thread.is_alive()
 
     def join(self):
-        self._thread.join(8)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
         return self.outcome
 
@@ -272,7 +272,7 @@ def test_two_that_wait_for_each_other_end_with_one_busy(store, offered):
     def crossing(first, second):
         def act(work):
             work.cases.get("hotline", first)
-            barrier.wait(5)
+            barrier.wait(PATIENCE_SECONDS)
             work.cases.get("hotline", second)
             return "done"
 
@@ -297,13 +297,10 @@ def test_a_lock_that_does_not_come_is_busy(postgresql, monkeypatch):
         work.commit()
 
 
-def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(
-    postgresql, monkeypatch
-):
-    quick = {**database._POSTGRESQL_SETTINGS, "statement_timeout": "50ms"}
-    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
+def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(postgresql):
     store = postgresql.open()
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(Busy):
+        work._transaction.run(text("SET LOCAL statement_timeout = '50ms'"), {})
         work._transaction.run(text("SELECT pg_sleep(5)"), {})
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
@@ -317,10 +314,10 @@ def test_one_writer_too_many_is_busy(postgresql, monkeypatch):
     leave = threading.Event()
 
     def stay(work):
-        return leave.wait(5)
+        return leave.wait(PATIENCE_SECONDS)
 
     inside = [in_work(store, stay) for _ in range(3)]
-    time.sleep(0.1)
+    until(lambda: len(store.database.line._line) == 1)
     assert isinstance(in_work(store, stay).join(), Busy)
     leave.set()
     assert [one.join() for one in inside] == [True] * 3

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.kernel.ports import TransactionMode
 from tests.store.places import check_log
-from tests.store.programs import Program, until
+from tests.store.programs import Program
+from tests.waiting import until
 
 THREADS = 3
 

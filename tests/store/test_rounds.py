@@ -1,7 +1,6 @@
 """Writers in line share one transaction: each keeps its part, nobody leaves before all."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from gateway.store import database, tables, unit_of_work
 from gateway.store.transaction import BrokenRule, Transaction
 from tests.store.places import check_log
 from tests.store.samples import case, fact, organisation, retry
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 class Commits:
@@ -55,7 +55,7 @@ def in_line(store, *parts: Callable[[Any], Any], modes=(), key=None) -> list[Any
         try:
             with store.begin(modes[number] if modes else TransactionMode.SHARED, key) as work:
                 if number == 0:
-                    assert all_wait.wait(5)
+                    assert all_wait.wait(PATIENCE_SECONDS)
                 outcomes[number] = parts[number](work)
         except Exception as error:
             outcomes[number] = error
@@ -65,10 +65,10 @@ def in_line(store, *parts: Callable[[Any], Any], modes=(), key=None) -> list[Any
         thread = threading.Thread(target=write, args=(number,))
         threads.append(thread)
         thread.start()
-        _until(lambda at=number: _inside(store) and _waiting(store) == at)
+        until(lambda at=number: _inside(store) and _waiting(store) == at)
     all_wait.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     return outcomes
 
 
@@ -78,13 +78,6 @@ def _waiting(store) -> int:
 
 def _inside(store) -> bool:
     return bool(store.database.line._inside)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.001)
 
 
 def storing(made) -> Callable[[Any], Any]:

@@ -377,12 +377,18 @@ def run_command(*words: str) -> str:
     return done.stdout
 
 
+_kept: list[socket.socket] = []
+
+
 def free_ports() -> tuple[int, int]:
-    """Two ports of the loopback interface that nobody listens on now."""
-    with socket.socket() as one, socket.socket() as other:
-        for listener in (one, other):
-            listener.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    """Two ports of the loopback interface that nobody listens on, and that are given to nobody else
+    while this process lives: who asks for one by SO_REUSEADDR can listen there all the same."""
+    one, other = socket.socket(), socket.socket()
+    for listener in (one, other):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        _kept.append(listener)
+    return one.getsockname()[1], other.getsockname()[1]
 
 
 # --- A PostgreSQL server for one demonstration, gone with its data at the end ---
