@@ -5,7 +5,7 @@ page leaves out or has repeated.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
@@ -18,6 +18,9 @@ MOST_RADIOS = 7
 
 LONGEST_LINE = 120
 MOST_ROWS = 12
+
+LEAST_ROWS = 4
+"""Objects that a form has places for, all but the first of them folded: no script adds one."""
 
 Sent = Mapping[str, Sequence[str]]
 """A form as it was sent: each name with its values."""
@@ -321,7 +324,11 @@ class BodyForm:
                 continue
             words = wording.listed(pair[0], pair[1], self.language)
             told = wording.say("only_with", self.language, words=words)
-            yield told, any(self.is_filled(one) or self.fault(one) for one in asked), asked
+            yield told, self.is_open(asked), asked
+
+    def is_open(self, questions: Iterable[Question]) -> bool:
+        """Tell whether questions that are folded are shown: something was answered, or is wrong."""
+        return any(self.is_filled(one) or self.fault(one) for one in questions)
 
     def label(self, one: Question) -> str:
         """Return what a field is called; who may leave it out reads so."""
@@ -369,7 +376,7 @@ class BodyForm:
 
     def rows(self, one: Question) -> list[tuple[Question, ...]]:
         """The objects that were sent, and one more that is empty."""
-        number = min(_rows(one, self.sent) + 1, MOST_ROWS)
+        number = min(max(_rows(one, self.sent) + 1, LEAST_ROWS), MOST_ROWS)
         return [one.row(at) for at in range(number)]
 
     def is_filled(self, one: Question) -> bool:

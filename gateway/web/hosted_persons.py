@@ -45,12 +45,18 @@ class HostedPersons:
         return self.endpoints(self.ports, caller, person)
 
     def invitation(self, token: str, /) -> PersonInvitation | None:
-        """The open invitation of a token."""
+        """The open invitation of a token; None, too, while its organisation does not take part, so
+        that nobody's device makes a passkey that is refused."""
         found = staff.open_invitation(self.ports, token)
         if found is None:
             return None
         invited, by = found
-        return PersonInvitation(_invited(invited), by, invited.expires_at)
+        person = _invited(invited)
+        try:
+            authenticate_person(self.ports, person.organisation, _shown(person, token))
+        except NotAuthenticated:
+            return None
+        return PersonInvitation(person, by, invited.expires_at)
 
     def registration(self, person: Person, jwk: Mapping[str, Any], /) -> str:
         """Draft what a new passkey of a person signs about itself."""
@@ -68,10 +74,9 @@ class HostedPersons:
         found = staff.open_invitation(self.ports, token)
         if found is None:
             raise InvalidInvitation(_NONE)
-        person, digest = _invited(found[0]), base64url.digest(token.encode())
-        shown = PersonCredentials("", "", person.name, digest)
+        person = _invited(found[0])
         try:
-            caller = authenticate_person(self.ports, person.organisation, shown)
+            caller = authenticate_person(self.ports, person.organisation, _shown(person, token))
             made = staff.NewPasskey(person.name, token, jwk, statement)
             staff.register_passkey(self.ports, caller, key, person.name, made)
         except NotAuthenticated:
@@ -85,3 +90,8 @@ _NONE = "no open invitation has this token"
 
 def _invited(one: StaffInvitation) -> Person:
     return Person(one.organisation, one.pseudonym)
+
+
+def _shown(person: Person, token: str) -> PersonCredentials:
+    """Return what an invited person shows: their token alone."""
+    return PersonCredentials("", "", person.name, base64url.digest(token.encode()))

@@ -203,13 +203,14 @@ def test_what_goes_with_a_word_is_shown_once_it_is_filled_or_wrong() -> None:
     assert shown(errors=[("/reference", "is required")])[1][1]
 
 
-def test_several_objects_are_asked_for_with_one_more_than_were_sent() -> None:
-    made = form(sent={"contacts.0.name": ["A"]})
-    question = next(one for one in made.questions if one.widget is Widget.ROWS)
-    assert [one.pointer for row in made.rows(question) for one in row] == [
-        "/contacts/0/name",
-        "/contacts/1/name",
-    ]
+def test_a_form_has_places_for_several_objects_and_one_more_than_were_sent() -> None:
+    def places(last: int) -> list[str]:
+        made = form(sent={f"contacts.{last}.name": ["A"]})
+        question = next(one for one in made.questions if one.widget is Widget.ROWS)
+        return [one.pointer for row in made.rows(question) for one in row]
+
+    assert places(0) == [f"/contacts/{at}/name" for at in range(4)]
+    assert places(4)[-1] == "/contacts/5/name"
 
 
 def test_only_what_the_page_knows_may_be_chosen() -> None:

@@ -28,6 +28,7 @@ from tests.journeys.harness import (
     offered,
     running,
 )
+from tests.journeys.keyboard import press, reach, write
 from tests.journeys.test_living_case import corrected
 
 if TYPE_CHECKING:  # installed for the slow suites alone
@@ -192,38 +193,58 @@ def test_two_administrators_change_an_entry_in_two_browsers_and_the_receipt_veri
         page.context.close()
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_an_auditor_reads_a_month_and_the_file_for_the_court_verifies_offline(
-    console: tuple[DemoEnvironment, str], chromium: "Browser", tmp_path: Path, language: str
+def test_an_auditor_reads_by_the_keyboard_alone_and_the_file_for_the_court_verifies_offline(
+    console: tuple[DemoEnvironment, str], chromium: "Browser", tmp_path: Path
 ) -> None:
     stage, address = console
+    handoff = offered(stage)
     term = {"from": "2026-01-01", "until": "2026-02-01", "decision_ref": "board 2026-01"}
     stage.administer("audit_access.grant", OFMIN, {"coverage": "all", **term})
-    context = chromium.new_context(locale=language, viewport={"width": 360, "height": 740})
+    context = chromium.new_context(locale="fr", viewport={"width": 360, "height": 740})
     page = entered(context, address, invited(stage, OFMIN, OFFICER, KEEPER))
     seen = _Listener(page)
-    page.goto(f"{address}/audit/months")
-    page.locator("[name=reason_code]").first.check()
-    page.locator("[name=reason]").fill("yearly check")
-    page.locator("main button.main").click()
+    press(page, 'nav a[href="/me"]')
+    press(page, 'main a[href="/audit"]')
+    press(page, 'main a[href="/audit/months"]')
+    _give_reason(page)
     page.wait_for_url(f"{address}/audit/searches/*/month")
     assert page.locator("main section").count() == 6
-    assert not browser.scrolls_sideways(page)
-    with page.expect_download() as saved:
-        page.locator("main a[href$='file.zip']").click()
-    archive = tmp_path / saved.value.suggested_filename
-    saved.value.save_as(archive)
-    with zipfile.ZipFile(archive) as zipped:
+    file = _saved(page, "main a[href$='file.zip']", tmp_path)
+    with zipfile.ZipFile(file) as zipped:
         zipped.extractall(tmp_path)
     trust = stage.folder / OFMIN / "connection.toml"
-    report = casegate("verify", tmp_path / archive.stem, "--trust", trust, "--json", status=18)
+    report = casegate("verify", tmp_path / file.stem, "--trust", trust, "--json", status=18)
     assert "searched" in {one["fact"] for one in report["proved"]}
-    page.locator("main a[href*='topic=members']").click()
-    page.locator("main table a").first.click()
+    press(page, "main a[href*='topic=members']")
+    press(page, "main table a")
     page.locator("main h3").nth(2).wait_for()  # the report of the gateway's own check
+    page.goto(f"{address}/audit/handoffs/{handoff}")
+    _give_reason(page)
+    press(page, "main table a")
+    press(page, "main a[href^='/audit/cases/']")
+    _give_reason(page)
+    press(page, "main table a")
+    casegate("verify", _saved(page, "main a.button", tmp_path), "--trust", trust, status=18)
     assert seen.silent()
     check_log(stage)
     context.close()
+
+
+def _give_reason(page: "Page") -> None:
+    press(page, "[name=reason_code]", "Space")
+    if not page.locator("[name=reason]").input_value():
+        write(page, "reason", "yearly check")
+    press(page, "main button.main")
+
+
+def _saved(page: "Page", selector: str, folder: Path) -> Path:
+    """Return what a link saves."""
+    reach(page, selector)
+    with page.expect_download() as saved:
+        page.keyboard.press("Enter")
+    file = folder / saved.value.suggested_filename
+    saved.value.save_as(file)
+    return file
 
 
 def _administrator(stage: DemoEnvironment, chromium: "Browser", address: str, name: str) -> "Page":

@@ -82,3 +82,12 @@ def test_who_is_invited_registers_a_passkey_and_signs_in_with_it(gateway):
     assert persons.invitation(TOKEN) is None
     with pytest.raises(InvalidInvitation):
         persons.register(TOKEN, key.jwk, signed, "a-key")
+
+
+def test_an_invitation_opens_nothing_once_its_organisation_takes_no_part(gateway):
+    enter(gateway)
+    invite(gateway)
+    persons = HostedPersons(gateway.ports, HostedAccess)
+    assert persons.invitation(TOKEN) is not None
+    gateway.administer("organisation.leave", HOTLINE, reason="test")
+    assert persons.invitation(TOKEN) is None

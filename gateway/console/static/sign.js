@@ -19,6 +19,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       form.submit();
     } catch {
       button.disabled = false;
+      button.focus(); // it lost it when it was disabled
       status.textContent = status.dataset.failed;
     }
   });
