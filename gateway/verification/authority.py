@@ -125,7 +125,11 @@ def trace_keys(
         )
     ]
     unrevoked = {name for log in logged for name in _unrevoked(log, histories)}
-    own = [fact for log in logged for fact in _own_keys(bundle, log, trust)]
+    own = list[Fact]()
+    for log in logged:
+        moved = (s for s in log.documents.moved if s.attested and log.of(s) and log.has(s))
+        attested = {one.kid: log.record_of(one).index for one in moved}
+        own += gateway_keys.facts(bundle.own_keys, attested, log.log, trust)
     keys = KeyHistory(documents, origins, revoked, undated, unrevoked, own)
     return keys, keys.describe()
 
@@ -137,12 +141,6 @@ def _unrevoked(log: Receipts, histories: Histories) -> Iterable[tuple[str, str]]
     for one in histories.statuses:
         if one.size > last and (one.gateway, one.log) == (log.gateway, log.log):
             yield from ((s.author, s.kid) for s in filter(one.of, log.documents.authored))
-
-
-def _own_keys(bundle: Bundle, log: Receipts, trust: TrustAnchors) -> Iterable[Fact]:
-    moved = [one for one in log.documents.moved if one.attested and log.of(one) and log.has(one)]
-    attested = {one.kid: log.record_of(one).index for one in moved}
-    yield from gateway_keys.facts(bundle.own_keys, attested, log.log, trust)
 
 
 @step("No attested document breaks a requirement to sign")

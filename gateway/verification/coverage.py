@@ -73,26 +73,22 @@ class _Coverage(StreamVerification):
         recalled = [
             one for one in events if one.type == RECALLED and one.subject().get("case") == case
         ]
-        facts = [fact for one in recalled for fact in self._facts(one, events)]
+        facts = list[Fact]()
+        for recall in recalled:
+            handoff = recall.event["handoff"]
+            told = [one for one in events if one.event.get("handoff") == handoff]
+            later = [one for one in told if one.index > recall.index]
+            said = {"handoff": handoff}  # a stream names no party but its own
+            facts.append(Fact("coverage.recalled", {**said, "entry": recall.index}))
+            # Who gave the final answer acknowledged the recall by it.
+            answered = _given(later, _ANSWER.event)
+            acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
+            for owed, given in ((_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)):
+                facts.append(self._fact(recall, later, said, owed, given))
+            if finals := [one for one in later if one.type == _ANSWER.event]:
+                facts.append(self._declared(handoff, finals[-1]))
         none = [] if recalled else [Fact("coverage.none", {"case": case})]
         return Conclusion([*whole.facts, *facts, *none])
-
-    def _facts(self, recall: VerifiedReceipt, events: Sequence[VerifiedReceipt]) -> list[Fact]:
-        handoff = recall.event["handoff"]
-        later = [
-            one
-            for one in events
-            if one.event.get("handoff") == handoff and one.index > recall.index
-        ]
-        said = {"handoff": handoff}  # a stream names no party but its own
-        told = Fact("coverage.recalled", {**said, "entry": recall.index})
-        # Who gave the final answer acknowledged the recall by it.
-        answered = _given(later, _ANSWER.event)
-        acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
-        found = [(_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)]
-        given = [one for one in later if one.type == _ANSWER.event]
-        declared = [self._declared(handoff, given[-1])] if given else []
-        return [told, *(self._fact(recall, later, said, *one) for one in found), *declared]
 
     def _declared(self, handoff: str, given: VerifiedReceipt) -> Fact:
         """Return what a holder declared by its last final answer: whether it is so, nothing

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.domain.organisation import read_organisation_uri
 from gateway.evidence import sd_jwt
 from gateway.evidence.receipt import NotInLog, UnknownLog
-from gateway.evidence.sd_jwt import DocumentError, UnknownKey, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
 from gateway.verification.trust import TrustAnchors
 
@@ -50,9 +50,19 @@ def read_dated(text: str, typ: str, trust: TrustAnchors) -> DatedStatement:
     at = _number(verified.claims, "iat")
     if at > _LATEST:
         raise DocumentError("the time of the statement is after the year 9999")
+    audience, origin = verified.claims.get("aud"), note.partition("\n")[0]
+    named = read_organisation_uri(audience) if isinstance(audience, str) else None
+    if named is None or named[0] != verified.claims.get("iss"):
+        raise DocumentError("the statement names no organisation of the gateway that signed it")
+    if origin not in anchors.origins:
+        raise UnknownLog(f"the log of the checkpoint is not trusted: {ascii(origin)[:200]}")
+    try:
+        checkpoint = open_checkpoint(note, anchors.log_keys, origin)
+    except NoteError as error:
+        raise NotInLog(f"the log did not sign the checkpoint: {error}") from None
     return DatedStatement(
-        organisation=_organisation(verified),
-        checkpoint=_checkpoint(note, anchors),
+        organisation=named[1],
+        checkpoint=checkpoint,
         note=note,
         at=datetime.fromtimestamp(at, UTC),
         kid=str(verified.header["kid"]),
@@ -60,26 +70,8 @@ def read_dated(text: str, typ: str, trust: TrustAnchors) -> DatedStatement:
     )
 
 
-def _organisation(verified: VerifiedSdJwt) -> str:
-    issuer, audience = verified.claims.get("iss"), verified.claims.get("aud")
-    named = read_organisation_uri(audience) if isinstance(audience, str) else None
-    if named is None or named[0] != issuer:
-        raise DocumentError("the statement names no organisation of the gateway that signed it")
-    return named[1]
-
-
 def _number(claims: Mapping[str, Any], name: str) -> int:
     value = claims.get(name)
     if type(value) is not int or value < 0:
         raise DocumentError(f"{name} of the statement is not a number")
     return value
-
-
-def _checkpoint(note: str, trust: TrustAnchors) -> Checkpoint:
-    origin = note.partition("\n")[0]
-    if origin not in trust.origins:
-        raise UnknownLog(f"the log of the checkpoint is not trusted: {ascii(origin)[:200]}")
-    try:
-        return open_checkpoint(note, trust.log_keys, origin)
-    except NoteError as error:
-        raise NotInLog(f"the log did not sign the checkpoint: {error}") from None

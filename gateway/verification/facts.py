@@ -67,18 +67,19 @@ class BundleFacts:
         that the recipient took, or of the ``version`` that the verifier asks for."""
         acts = sorted(self.documents.acts, key=self._place)
         shown = self._shown(version)
+        statuses, authored = self.histories.statuses, self.documents.authored
         return Conclusion(
             [
                 *(fact for one in acts for fact in self._act(one)),
                 *self._counts(acts, shown),
                 *self._recorded(),
                 *self._recorded_elsewhere(),
-                *self._decided_elsewhere(),
                 *self.compared,
                 *self._mandate_facts(),
                 *self._history_facts(),
                 *self._reissue_facts(),
-                *self._key_facts(),
+                *(one.fact() for one in key_history.newest_status(statuses, authored)),
+                *self.rights.keys.facts(),
                 *self._claims(),
                 *self._dates(acts),
                 *self._missing_packages(),
@@ -178,15 +179,12 @@ class BundleFacts:
         if self.handed.recall is not None and HandoffState.WITHDRAWN in states:
             states = {*states - {str(HandoffState.WITHDRAWN)}, "recalled"}
         state = {"entry": self.receipts.moving[-1].index, "states": sorted(states)}
-        yield Fact("state", state, given=self._source_of_moves())
-
-    def _source_of_moves(self) -> Source:
-        """PARTY where the parties' own documents, in this file, show every move."""
+        # The parties show it where every move has a document of their own in this file.
         by_digest = {one.document.digest: one for one in self.documents.moved}
         moved = [by_digest.get(one.document) for one in self.receipts.moving]
         sources = {Source.OPERATOR if one is None else self._source(one) for one in moved}
         whole = sources == {Source.PARTY} and not self.histories.unjoined
-        return Source.PARTY if whole else Source.OPERATOR
+        yield Fact("state", state, given=Source.PARTY if whole else Source.OPERATOR)
 
     def _recorded(self) -> Iterable[Fact]:
         """Return what the gateway recorded beside the documents of this file."""
@@ -219,9 +217,7 @@ class BundleFacts:
                     yield Fact("attempt", {**values, "result": one.event["result"]})
                 elif not (one.type in MOVING or sent or one.details(ORIGINAL)):
                     yield Fact("event", values)
-
-    def _decided_elsewhere(self) -> Iterable[Fact]:
-        """How many persons decided at another gateway, as that told the one that took it in."""
+        # How many persons decided at another gateway, as that told the one that took it in.
         for one in (one for log in (self.receipts, *self.following) for one in log.confirmed):
             for count, of in zip(one.details("peer_persons"), one.details(ORIGINAL), strict=False):
                 yield Fact("peer.persons", {"count": count, "log": of[0], "entry": one.index})
@@ -232,21 +228,19 @@ class BundleFacts:
         place = next((n for n, o in enumerate(links) if o.offer.case_digest == digest), None)
         if place is None:
             return False
-        since = (self._replaced_at(link) for link in links[place + 1 :])
-        return any(index is not None and index < one.index for index in since)
-
-    def _replaced_at(self, link: Link) -> int | None:
-        """The entry from which a package replaced an older one: that of its update, for an
-        addition that of the acknowledgement; None where that is not shown."""
-        update = self.receipts.record_of(link.offered).index
-        if link.offer.change is not ChangeKind.ADDITION:
-            return update
-        agreed = (
-            self.receipts.record_of(one.signed).index
-            for one in self.documents.answers.values()
-            if ANSWERS[one.claims.kind].agrees
-        )
-        return min((index for index in agreed if index > update), default=None)
+        agreed = [
+            self.receipts.record_of(given.signed).index
+            for given in self.documents.answers.values()
+            if ANSWERS[given.claims.kind].agrees
+        ]
+        for link in links[place + 1 :]:
+            # An addition replaces what was there once it is acknowledged, all else at once.
+            since = self.receipts.record_of(link.offered).index
+            if link.offer.change is ChangeKind.ADDITION:
+                since = min((at for at in agreed if at > since), default=one.index)
+            if since < one.index:
+                return True
+        return False
 
     def _mandate_facts(self) -> Iterable[Fact]:
         offer, mandate = self.documents.offer, self.rights.mandate
@@ -302,11 +296,6 @@ class BundleFacts:
         source = self._source(before)
         yield Fact("reissued_from.original", {"by": before.author}, given=source)
         yield signature_fact(before, None, source)
-
-    def _key_facts(self) -> Iterable[Fact]:
-        statuses, documents = self.histories.statuses, self.documents.authored
-        yield from (one.fact() for one in key_history.newest_status(statuses, documents))
-        yield from self.rights.keys.facts()
 
     def _claims(self) -> Iterable[Fact]:
         """Return what the parties say that law or an agreement asks of them: nobody checked it."""

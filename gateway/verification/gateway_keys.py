@@ -70,25 +70,15 @@ def learn(trust: TrustAnchors, data: bytes) -> TrustAnchors:
                         _follow(log_keys, str(key.get("public")), told.event["log"])
                         entries.setdefault(str(key.get("public")), told.index)
                         named[str(key.get("key"))] = str(key.get("public"))
-    log_keys = _ended(log_keys, named, read_each(data, growing))
+    ends = {
+        named.get(str(key.get("key"))): event.index
+        for event, key in read_each(data, growing)
+        if event.type == WITHDRAWN
+    }
+    log_keys = [replace(one, until=ends.get(str(one))) for one in log_keys]
     log_keys.sort(key=lambda one: entries.get(str(one), -1))
     places = {**dict.fromkeys((*map(str, log_keys), *attesting), KEY_EVENTS), **trust.origin_of}
     return replace(trust, log_keys=log_keys, gateway_keys=attesting, origin_of=places)
-
-
-def _ended(
-    log_keys: Iterable[VerificationKey],
-    named: Mapping[str, str],
-    told: Iterable[tuple[VerifiedReceipt, Any]],
-) -> list[VerificationKey]:
-    """The keys, each until the entry that withdrew it; ``named`` are they by what events call
-    them."""
-    ends = {
-        named.get(str(key.get("key"))): event.index
-        for event, key in told
-        if event.type == WITHDRAWN
-    }
-    return [replace(one, until=ends.get(str(one))) for one in log_keys]
 
 
 def _follow(log_keys: list[VerificationKey], public: str, log: str) -> None:

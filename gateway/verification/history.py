@@ -180,16 +180,13 @@ class LogHistory:
                         other,
                         one,
                     )
-            self._check_time(one)
-
-    def _check_time(self, one: VerifiedReceipt) -> None:
-        known = self._events.setdefault(one.checkpoint.origin, [])
-        place = bisect(known, one.index, key=attrgetter("index"))
-        known.insert(place, one)
-        for first, second in pairwise(known[max(place - 1, 0) : place + 2]):
-            if first.time > second.time:
-                found = f"the gateway dates entry {second.index} before entry {first.index}"
-                raise contradiction(found, first, second)
+            known = self._events.setdefault(origin, [])
+            place = bisect(known, one.index, key=attrgetter("index"))
+            known.insert(place, one)
+            for before, after in pairwise(known[max(place - 1, 0) : place + 2]):
+                if before.time > after.time:
+                    found = f"the gateway dates entry {after.index} before entry {before.index}"
+                    raise contradiction(found, before, after)
 
     def continues(self, origin: str, size: int, later: int) -> bool:
         """Tell whether the tree of ``size`` is shown to be the beginning of that of ``later``."""

@@ -73,27 +73,22 @@ def read_measures(confirmed: Sequence[VerifiedReceipt]) -> list[LoggedMeasure]:
     """The measures whose events are shown, in the order of the log; one that says nothing of its
     kind is none."""
     allowed = [one for one in confirmed if one.allowed]
-    return [
-        found for one in allowed if one.type in SETTING for found in _read_measure(one, allowed)
-    ]
-
-
-def _read_measure(
-    start: VerifiedReceipt, events: Iterable[VerifiedReceipt]
-) -> Iterable[LoggedMeasure]:
-    said = start.subject()
-    name, elements, until, before = map(said.get, ("measure", "elements", "until", "before"))
-    if said.get("kind") not in [*MeasureKind]:
-        return
-    ends = (one for one in events if one.type == _ENDED and one.subject().get("measure") == name)
-    yield LoggedMeasure(
-        MeasureKind(said["kind"]),
-        frozenset(map(str, elements)) if isinstance(elements, list) else None,
-        before if isinstance(before, int) else None,
-        datetime.fromisoformat(until) if isinstance(until, str) else None,
-        start,
-        next(ends, None),
-    )
+    ends = [one for one in allowed if one.type == _ENDED]
+    found = list[LoggedMeasure]()
+    for start in (one for one in allowed if one.type in SETTING):
+        said = start.subject()
+        name, elements, until, before = map(said.get, ("measure", "elements", "until", "before"))
+        if said.get("kind") in [*MeasureKind]:
+            made = LoggedMeasure(
+                MeasureKind(said["kind"]),
+                frozenset(map(str, elements)) if isinstance(elements, list) else None,
+                before if isinstance(before, int) else None,
+                datetime.fromisoformat(until) if isinstance(until, str) else None,
+                start,
+                next((one for one in ends if one.subject().get("measure") == name), None),
+            )
+            found.append(made)
+    return found
 
 
 def may_have_ended(measure: LoggedMeasure, confirmed: Iterable[VerifiedReceipt]) -> bool:
@@ -183,7 +178,13 @@ def check_order(receipts: Receipts) -> tuple[Handed, str]:
     if any(one.type == OFFERED for one in moves):
         raise Mismatch("a handoff that was there is offered again")
     found = follow([_moves(one, receipts.documents) for one in moves])
-    _check_answers(receipts)
+    # Each answer is of the newest package, or notice, of its time in the log. A notice that is not
+    # in the file is no failure: the facts say so.
+    documents: list[Link | VerifiedAnswer] = [
+        *receipts.documents.links,
+        *receipts.documents.answers.values(),
+    ]
+    chain.check_order(sorted(documents, key=lambda one: receipts.recording(one.digest).index))
     recall = _check_recall(receipts)
     lacking = _count_lacking(receipts.moving)
     without = [one for one in moves if not one.details("sequence")]
@@ -198,16 +199,6 @@ def _moves(one: VerifiedReceipt, documents: Documents) -> Collection[HandoffActi
     if answer is not None and answer.claims.groups is not None:
         return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
     return MOVES_OF_EVENTS[one.type]
-
-
-def _check_answers(receipts: Receipts) -> None:
-    """Each answer is of the newest package, or notice, of its time in the log. A notice that is not
-    in the file is no failure: the facts say so."""
-    documents: list[Link | VerifiedAnswer] = [
-        *receipts.documents.links,
-        *receipts.documents.answers.values(),
-    ]
-    chain.check_order(sorted(documents, key=lambda one: receipts.recording(one.digest).index))
 
 
 def _check_recall(receipts: Receipts) -> LoggedRecall | None:
@@ -279,7 +270,10 @@ class _Closed:
             code = reason_code(one)
             link = documents.by_case.get(str(one.event.get("case_digest")))
             if link is not None:
-                self._refuse_closed(one, link, self._shown_by(one), code)
+                shown = None  # where that is not in the file
+                if self.receipts.is_of_this_presentation(one):
+                    shown = {part.digest for part in documents.case.verified.placed}
+                self._refuse_closed(one, link, shown, code)
             self._refuse_recalled(one, code)
 
     def _refuse_closed(
@@ -332,12 +326,6 @@ class _Closed:
             return False
         shown = {number for one in receipts.confirmed for number in receipts.numbers_of(one, by)}
         return shown.issuperset(range(first[0], last[0]))
-
-    def _shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
-        """The digests of what a consultation showed; None where they are not in the file."""
-        if not self.receipts.is_of_this_presentation(consulted):
-            return None
-        return {placed.digest for placed in self.receipts.documents.case.verified.placed}
 
 
 def count_withheld(logged: Sequence[Receipts]) -> dict[str, int]:

@@ -6,7 +6,6 @@ what came under it.
 """
 
 from dataclasses import replace
-from typing import Any
 
 from gateway.evidence import canonical, receipt
 from gateway.evidence.receipt import Receipt
@@ -49,7 +48,10 @@ def _read(one: Receipt, trust: TrustAnchors) -> TrustAnchors:
         raise Mismatch("the keys of a peer gateway are of another log")
     said = require_subject(confirmed)
     try:
-        keys = _attesting(said["attestation_keys"])
+        told = said["attestation_keys"]  # each as JSON or as text of it
+        told = told["keys"] if isinstance(told, dict) else told
+        read = [canonical.decode(key.encode()) if isinstance(key, str) else key for key in told]
+        keys = public_keys({"keys": read})
         logs = [VerificationKey.parse(str(key)) for key in said["log_keys"]]
         issuer, alias = str(said["issuer"]), str(said["organisation"])
     except (KeyError, TypeError):
@@ -63,13 +65,6 @@ def _read(one: Receipt, trust: TrustAnchors) -> TrustAnchors:
         alias=alias,
         origin_of=places,
     )
-
-
-def _attesting(value: Any) -> dict[str, Any]:
-    """Attestation keys, each as JSON or as text of it."""
-    keys = value["keys"] if isinstance(value, dict) else value
-    read = [canonical.decode(one.encode()) if isinstance(one, str) else one for one in keys]
-    return dict(public_keys({"keys": read}))
 
 
 def _both(before: TrustAnchors, after: TrustAnchors) -> TrustAnchors:

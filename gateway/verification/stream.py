@@ -145,7 +145,12 @@ class StreamVerification:
                     f"and {after.stream_number} among {second}",
                 )
         more = f"; the newest of {len(self._heads)} stream heads" if len(self._heads) > 1 else ""
-        return f"{_end(self.head)}, key {self.head.kid}{more}"
+        end, size = self.head, pluralise(self.head.checkpoint.size, "entry")
+        return (
+            f"number {end.stream_number} is the last of {end.organisation} at "
+            f"{format_timestamp(end.at)}, with {size} in the log {end.checkpoint.origin}, "
+            f"key {end.kid}{more}"
+        )
 
     def read_receipts(self) -> str:
         for part in self._receipts:
@@ -305,11 +310,3 @@ def _listed(numbers: Iterable[int]) -> str:
     first = list(islice(numbers, _NAMED_AT_MOST + 1))
     listed = ", ".join(str(number) for number in first[:_NAMED_AT_MOST])
     return f"{listed} and more" if len(first) > _NAMED_AT_MOST else listed
-
-
-def _end(head: StreamHead) -> str:
-    at = format_timestamp(head.at)
-    return (
-        f"number {head.stream_number} is the last of {head.organisation} at {at}, with "
-        f"{pluralise(head.checkpoint.size, 'entry')} in the log {head.checkpoint.origin}"
-    )
