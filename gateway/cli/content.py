@@ -39,12 +39,9 @@ def show_opened(
     if options["open_sealed"]:
         more["unsealed"] = []
         for one in unsealed:
-            part, held = one.part, one.contents
-            told: dict[str, Any] = {"fault": one.fault}
-            if held is not None:
-                told = {"type": held.type, "category": held.category, "value": dict(held.value)}
+            part = one.part
             named = {"id": part.id, "group": part.group, "sealed_to": part.sealed_to}
-            more["unsealed"].append({**named, **told})
+            more["unsealed"].append({**named, **one.to_json()})
     if before is not None:
         written = before.written
         more["was"] = {"result": written.result, "receipt": receipts.to_json(written.receipt)}

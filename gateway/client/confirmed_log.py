@@ -109,7 +109,10 @@ class ConfirmedLog:
         missing = [self._unwitnessed] if self._trust.witnesses else []
         for look in missing + ([self._unstamped] if self._trust.authorities else []):
             try:
-                if why := look(self._grown_to(), now - within):
+                # What the log's public page shows may be older than what was answered.
+                shown, known = self._sizes([self._tile(CHECKPOINT).decode()]), self._newest()
+                size = max(*shown, known.size if known else 0)
+                if why := look(size, now - within):
                     key, numbers = why
                     hours = within // timedelta(hours=1)
                     told = catalogue.phrase("screens", key, language, hours=hours, **numbers)
@@ -164,11 +167,6 @@ class ConfirmedLog:
             )
             return None
         return tuple(path)
-
-    def _grown_to(self) -> int:
-        """The size of the log: what its public page shows may be older than what was answered."""
-        known = self._newest()
-        return max(*self._sizes([self._tile(CHECKPOINT).decode()]), known.size if known else 0)
 
     def _sizes(self, notes: Iterable[str]) -> dict[int, str]:
         """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""

@@ -18,7 +18,6 @@ from uuid import UUID
 
 from gateway.client.errors import ClientError, InvalidCase, RequestRefused
 from gateway.client.gateway import Gateway
-from gateway.client.sealing import OpenedElement
 from gateway.client.session import NewWrite
 from gateway.console.access import Access, Done, NotDone, Person, Prepared, RefusedOnRecord
 from gateway.console.interface import Interface, faults
@@ -209,7 +208,7 @@ class DeskAccess:
         with _crossing():
             if endpoint == _CONSULT:
                 opened = self.gateway.consult(ids[_HANDOFF], self.person.name, **body)
-                unsealed = {one.part.id: _unsealed(one) for one in self.gateway.unseal(opened)}
+                unsealed = {one.part.id: one.to_json() for one in self.gateway.unseal(opened)}
                 result = {**opened.written.result, "unsealed": unsealed}
                 return Done(result, opened.written.receipt)
             action, address = self._action(endpoint), interface().address(endpoint, ids)
@@ -285,14 +284,6 @@ def _page(rows: Sequence[Any], query: Mapping[str, Any]) -> dict[str, Any]:
     first = int(after) if re.fullmatch("[0-9]{1,9}", after, re.ASCII) else 0
     following = f"?after={first + limit}" if first + limit < len(rows) else None
     return {"items": rows[first : first + limit], "next": following}
-
-
-def _unsealed(one: OpenedElement) -> dict[str, Any]:
-    """Return what stood in a seal, or why that is not shown."""
-    if one.contents is None:
-        return {"fault": one.fault}
-    kind, category = one.contents.type, one.contents.category
-    return {"type": kind, "category": category, "value": dict(one.contents.value)}
 
 
 # --- Refusals as they cross to the console ---

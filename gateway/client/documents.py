@@ -18,8 +18,8 @@ from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
-from gateway.domain.course import Course, fold
-from gateway.domain.handoff import RETURNED, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.course import fold
+from gateway.domain.handoff import RETURNED, HandoffAction, RecallAnswer
 from gateway.domain.mandate import format_competence
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
@@ -265,7 +265,8 @@ def check_update_preview(
 def _previewed(
     found: Mapping[str, Any], case: str, purpose: Sequence[str], connection: PartnerConnection
 ) -> Previewed:
-    """Return what a preview names, once it is of this own case."""
+    """Return what a preview names, once it is of this own case, under the conditions that the case
+    states."""
     document = open_ours(found.get("routing"), handoff_documents.CASE_TYP, connection)
     require(document.author == connection.organisation, "the case previewed is not our own")
     require(document.verified.claims.get("case") == case, "the preview is of another case")
@@ -274,29 +275,18 @@ def _previewed(
     permitted: Any = found.get("permitted_disclosures")
     listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
     require(listed and bool(permitted), "the preview does not list what it would give")
-    tool = _previewed_tool(found, document, permitted, purpose)
+    unnamed = {p.name for p in document.verified.placed if p.digest not in permitted}
+    require(unnamed <= {"embargo_source"}, "the preview leaves out a condition of use")
+    content = {n: v for n, v in document.verified.content.items() if n not in unnamed}
+    shown: Any = found.get("conditions")
+    tool = shown.get("transfer_tool") if isinstance(shown, dict) else None  # the gateway's word
+    stated = conditions(content, purpose, tool)
+    require(shown == stated, "the conditions previewed are not those that the case states")
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
     audience = connection.home(str(to.get("organisation")))
     return Previewed(
         document.document.digest, to, tuple(permitted), withheld, tool, audience=audience
     )
-
-
-def _previewed_tool(
-    found: Mapping[str, Any],
-    case: AuthoredDocument,
-    permitted_disclosures: Sequence[str],
-    purpose: Sequence[str],
-) -> str | None:
-    """The transfer tool of a preview, once its conditions are those that the case states."""
-    unnamed = {p.name for p in case.verified.placed if p.digest not in permitted_disclosures}
-    require(unnamed <= {"embargo_source"}, "the preview leaves out a condition of use")
-    content = {n: v for n, v in case.verified.content.items() if n not in unnamed}
-    shown: Any = found.get("conditions")
-    tool = shown.get("transfer_tool") if isinstance(shown, dict) else None  # the gateway's word
-    stated = conditions(content, purpose, tool)
-    require(shown == stated, "the conditions previewed are not those that the case states")
-    return tool
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
@@ -367,14 +357,6 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
     return offers
 
 
-def _ends(view: Mapping[str, Any], course: Course) -> Sequence[HandoffState]:
-    """Where a handoff may stand whose answers lead there: the other gateway may have refused its
-    offer, or left, of which an event tells, and no answer."""
-    if all("@" not in str(view.get(party)) for party in ("originator", "recipient")):
-        return (course.state,)
-    return course.state, RETURNED.get(course.state, course.state)
-
-
 def _check_answers(
     view: Mapping[str, Any], links: Sequence[Link], connection: PartnerConnection
 ) -> None:
@@ -399,9 +381,12 @@ def _check_course(view: Mapping[str, Any], recall: str | None) -> None:
     with _compared():
         made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
         course = fold(made)
+    ends = [course.state]
+    # The other gateway may have refused its offer, or left, of which an event tells, and no answer.
+    if any("@" in str(view.get(party)) for party in ("originator", "recipient")):
+        ends.append(RETURNED.get(course.state, course.state))
     require(
-        view.get("state") in _ends(view, course),
-        "the handoff is shown in another state than its answers lead to",
+        view.get("state") in ends, "the handoff is shown in another state than its answers lead to"
     )
     groups = course.accepted_groups and sorted(course.accepted_groups)
     # A recall stands, too, on what was opened before an acceptance.

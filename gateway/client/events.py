@@ -395,35 +395,32 @@ class Exports(CaseClient, Directory, HandoffClient):
         made: list[Receipt] = []
         confirmed: list[ConfirmedCheckpoint] = []
         for origin, of in by_log.items():
-            own = origin == self.connection.log_key.name
-            log = self._log if own else self._log_of(origin)
-            try:
-                receipts, others = log.under_one_checkpoint(of)
-            except (errors.GatewayUnavailable, errors.TlsNotTrusted) as error:
-                if own:
-                    raise
-                raise errors.PeerLogMissing(self._where_it_is(origin, error)) from None
+            if origin == self.connection.log_key.name:
+                receipts, others = self._log.under_one_checkpoint(of)
+            else:
+                receipts, others = self._under_one_of_peer(origin, of)
             made += receipts
             confirmed += others
         return made, confirmed
 
-    def _where_it_is(self, origin: str, error: errors.ClientError) -> str:
-        """Say what lets this computer read the public log of a peer gateway."""
-        peer = self.connection.trust.of_log(origin)
-        root = self.connection.ca.with_name("peers") / f"{peer.alias}.pem"
-        return (
-            f"the public log of {peer.alias} is not read ({Exception.__str__(error)}): let this "
-            f"computer reach {peer.issuer}, where that certificate is of its own authority put its "
-            f"root, which your gateway's operator has, into {root}, and export again"
-        )
-
-    def _log_of(self, origin: str) -> ConfirmedLog:
-        """The public log of a peer gateway."""
+    def _under_one_of_peer(self, origin: str, given: Sequence[Receipt]) -> bundle.Joined:
+        """The receipts of a peer gateway's log, which this computer reads too; PeerLogMissing says
+        what lets it."""
         trust = self.connection.trust
         peer = trust.of_log(origin)
         believed = replace(peer, witnesses=trust.witnesses, authorities=trust.authorities)
         tile = self._peer_tile and self._peer_tile(peer.issuer)
-        return ConfirmedLog(believed, tile, lambda: None, lambda *_: None)
+        log = ConfirmedLog(believed, tile, lambda: None, lambda *_: None)
+        try:
+            return log.under_one_checkpoint(given)
+        except (errors.GatewayUnavailable, errors.TlsNotTrusted) as error:
+            root = self.connection.ca.with_name("peers") / f"{peer.alias}.pem"
+            raise errors.PeerLogMissing(
+                f"the public log of {peer.alias} is not read ({Exception.__str__(error)}): let "
+                f"this computer reach {peer.issuer}, where that certificate is of its own "
+                f"authority put its root, which your gateway's operator has, into {root}, and "
+                "export again"
+            ) from None
 
     def _own_keys(self, texts: Sequence[str]) -> tuple[Receipt, ...]:
         """Return what published the keys by which the gateway attested these documents, and those

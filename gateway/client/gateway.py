@@ -26,7 +26,7 @@ from gateway import files
 from gateway.client import errors
 from gateway.client.administration import Administration
 from gateway.client.connection import FETCHED, PartnerConnection, with_remote_members
-from gateway.client.directory import MemberKeys, StaffClient, SuccessionClient
+from gateway.client.directory import StaffClient, SuccessionClient
 from gateway.client.enrolment import Runs
 from gateway.client.events import Auditing, Exports, NotificationClient
 from gateway.client.handoffs import Offers
@@ -223,7 +223,15 @@ class Gateway(
                 "organisation_keys of this connection"
             ) from refused
         fetched(organisation, {one.kid: one.key for one in found.origins})
-        _keep(found, self.connection.organisation_keys)
+        if (folder := self.connection.organisation_keys) is None:
+            return
+        # There the next command and `casegate verify` find them.
+        file = folder / FETCHED / f"{found.organisation}.json"
+        with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.replace(file, json.dumps(found.to_json(), indent=1).encode())
+        for one in found.origins:
+            logger.warning("Fetched into %s, compared by nobody: %s.", file, one.describe())
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -343,15 +351,3 @@ def _keep_receipts(file: Path | None, data: bytes) -> None:
     if file is not None:
         with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
             files.replace(file, data, mode=0o644)
-
-
-def _keep(found: MemberKeys, folder: Path | None) -> None:
-    """Put fetched keys where the next command and `casegate verify` find them."""
-    if folder is None:
-        return
-    file = folder / FETCHED / f"{found.organisation}.json"
-    with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.replace(file, json.dumps(found.to_json(), indent=1).encode())
-    for one in found.origins:
-        logger.warning("Fetched into %s, compared by nobody: %s.", file, one.describe())

@@ -41,6 +41,13 @@ class OpenedElement:
     contents: SealedContent | None
     fault: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return type, category and value of what stood in it, or the fault."""
+        if self.contents is None:
+            return {"fault": self.fault}
+        kind, category = self.contents.type, self.contents.category
+        return {"type": kind, "category": category, "value": dict(self.contents.value)}
+
 
 class Sealing(CaseClient, Directory):
     """Sealing elements of one's own cases, and opening what was sealed to this member."""

@@ -302,7 +302,13 @@ class Session:
             else:
                 self._forget(write)
             if refused.status == HTTPStatus.NOT_FOUND and write.action in read_only.EVENTS:
-                raise _ended(write, refused) from refused
+                # An earlier version of the gateway may have answered it.
+                why = (
+                    f"nobody can do {write.action} any more (CHANGELOG.md, Upgrade): nothing was "
+                    "done now, and it is not sent again; whether it was done before, `casegate "
+                    "event list` shows"
+                )
+                raise errors.RequestRefused(replace(refused.problem, detail=why)) from refused
             raise
         except (errors.ClientError, KeyboardInterrupt) as error:
             self._leave(error, [write])
@@ -379,17 +385,6 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
-
-
-def _ended(
-    write: local_state.PendingWrite, refused: errors.RequestRefused
-) -> errors.RequestRefused:
-    """The refusal of a write that an earlier version of the gateway may have answered."""
-    why = (
-        f"nobody can do {write.action} any more (CHANGELOG.md, Upgrade): nothing was done now, and "
-        "it is not sent again; whether it was done before, `casegate event list` shows"
-    )
-    return errors.RequestRefused(replace(refused.problem, detail=why))
 
 
 def _batches(

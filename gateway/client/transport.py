@@ -141,8 +141,7 @@ class HttpTransport:
                 reply = self._attempt(make())
             except httpx.TransportError as error:
                 causes = list(_causes(error))
-                _refuse_untrusted(causes, self._now())
-                _refuse_unknown_host(causes, self.address)
+                _refuse_lasting(causes, self._now(), self.address)
                 reached |= not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if pause is None:
                     raise errors.GatewayUnavailable(
@@ -188,20 +187,18 @@ class HttpTransport:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise errors.UnexpectedAnswer("the gateway compresses an answer that must be plain")
             self.heard = True
-            body = b"".join(self._bounded(response.iter_bytes()))
-            return HttpResponse(response.status_code, dict(response.headers), body)
-
-    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        size, began = 0, self._now()
-        for chunk in chunks:
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise errors.UnexpectedAnswer(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-            if (self._now() - began).total_seconds() > LONGEST_ANSWER:
-                raise errors.UnexpectedAnswer(
-                    f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds"
-                )
-            yield chunk
+            body, began = bytearray(), self._now()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise errors.UnexpectedAnswer(
+                        f"the answer is longer than {MAX_ANSWER_BYTES} bytes"
+                    )
+                if (self._now() - began).total_seconds() > LONGEST_ANSWER:
+                    raise errors.UnexpectedAnswer(
+                        f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds"
+                    )
+            return HttpResponse(response.status_code, dict(response.headers), bytes(body))
 
 
 def _title(reply: HttpResponse) -> str:
@@ -241,8 +238,9 @@ _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _TOO_EARLY = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 
 
-def _refuse_untrusted(causes: Sequence[BaseException], now: datetime) -> None:
-    """Tell a handshake that one side refused from a connection that broke."""
+def _refuse_lasting(causes: Sequence[BaseException], now: datetime, address: str) -> None:
+    """Tell a handshake that one side refused, and a name that nobody has, from a connection that
+    broke: they are the same an hour later."""
     error = causes[0]
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -262,16 +260,11 @@ def _refuse_untrusted(causes: Sequence[BaseException], now: datetime) -> None:
                 f"the gateway refuses the connection ({alert}): check that this system's "
                 "certificate is in force and from this gateway"
             ) from error
-
-
-def _refuse_unknown_host(causes: Sequence[BaseException], address: str) -> None:
-    """A name that nobody has is no outage: it is the same an hour later."""
-    for cause in causes:
         if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
             raise errors.SettingsError(
                 f"nobody knows a host of the name in {address}: check the address in the "
                 "connection file, and this host's DNS"
-            ) from causes[0]
+            ) from error
 
 
 _WORDS: Sequence[tuple[type[BaseException], str]] = (
