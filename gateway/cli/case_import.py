@@ -75,23 +75,20 @@ def read(
             with file.open("rb") as opened:
                 data = opened.read(MAX_TABLE_BYTES + 1)
             for where, made in read_reports(file.name, data, settings):
-                place = f"{file}, {where}" if where else str(file)
-                yield _checked(replace(whole, place=place), made, check)
+                report = replace(whole, place=f"{file}, {where}" if where else str(file))
+                if isinstance(made, ImportRefused):
+                    yield replace(report, why=str(made))
+                    continue
+                try:
+                    check(made.case)
+                except InvalidCase as invalid:
+                    faults = (f"{at} {why}" for at, why in invalid.errors)
+                    yield replace(report, why="; ".join(faults))
+                else:
+                    yield replace(report, imported=made, outcome="valid")
         except (ImportRefused, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             yield replace(whole, why=f"{why}")
-
-
-def _checked(
-    report: Report, made: Imported | ImportRefused, check: Callable[[Mapping[str, Any]], None]
-) -> Report:
-    if isinstance(made, ImportRefused):
-        return replace(report, why=str(made))
-    try:
-        check(made.case)
-    except InvalidCase as invalid:
-        return replace(report, why="; ".join(f"{at} {why}" for at, why in invalid.errors))
-    return replace(report, imported=made, outcome="valid")
 
 
 def send(gateway: Gateway, reports: Iterator[Report], by: str) -> Iterator[Report]:

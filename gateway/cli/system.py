@@ -229,8 +229,18 @@ def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     the output says so.
     """
     aside = _set_aside(gateway, skipped)
-    ended: list[Resent] = []
-    failure = _resend(gateway, ended)
+    ended, failure = list[Resent](), None
+    try:
+        for one in gateway.resume():
+            ended.append(one)
+            if not output.for_machines():
+                done = one.written and f"done, event {one.written.confirmed.event['id']}"
+                end = done or f"refused: {one.refused}"
+                output.say(f"{partner_command.named(one.write)}: {end}")
+                for line in partner_command.reasons(one.refused) if one.refused else ():
+                    output.say(f"  {line}")
+    except ClientError as error:
+        failure = error
     resent = [
         {
             **partner_command.pending_json(one.write),
@@ -264,22 +274,6 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]
         if not output.for_machines():
             output.say(f"{partner_command.named(write)}: set aside, not sent")
     return aside
-
-
-def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
-    """Send what waits, and tell of each; what stopped it, if anything did."""
-    try:
-        for one in gateway.resume():
-            ended.append(one)
-            if not output.for_machines():
-                done = one.written and f"done, event {one.written.confirmed.event['id']}"
-                end = done or f"refused: {one.refused}"
-                output.say(f"{partner_command.named(one.write)}: {end}")
-                for line in partner_command.reasons(one.refused) if one.refused else ():
-                    output.say(f"  {line}")
-    except ClientError as error:
-        return error
-    return None
 
 
 # --- `casegate key`: keys of the organisation, created on its own host ---

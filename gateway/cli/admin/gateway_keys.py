@@ -288,8 +288,9 @@ def _take_step(
     authority: StoredAuthority | CertificateAuthority,
     now: datetime,
 ) -> None:
-    """Publish a new authority, use it, or retire the previous one."""
-    issuing = gateway.config.issuing
+    """Publish a new authority, use it, or retire the previous one; then wait until listeners can
+    see it: by `maintain` when it runs, else by our own hand."""
+    config, issuing = gateway.config, gateway.config.issuing
     if isinstance(authority, CertificateAuthority):
         rotation.publish(issuing, authority, now)
     elif step is RotationStep.ACTIVATE:
@@ -297,7 +298,19 @@ def _take_step(
     else:
         registry_keys.withdraw_key(gateway.ports, "issuing", authority.id)
         rotation.retire(issuing, authority, now)
-    _see_published(gateway)
+    try:
+        with holding(config), suppress(AuthorityEnded):  # its successor signs later
+            Maintenance(gateway, wiring.IssuingAuthority(config), TIMETABLE).start()
+    except AlreadyRunning:
+        pass
+    ends = time.monotonic() + WAIT_SECONDS
+    while not _is_published(config):
+        if time.monotonic() > ends:
+            raise click.ClickException(
+                "the step is recorded and taken, but maintenance did not publish it yet: see its "
+                "log; do not take the next step before `casegate doctor` is content"
+            )
+        time.sleep(0.1)
 
 
 @ca.command("rotate")
@@ -398,24 +411,6 @@ def _load_root(config: Config, folder: Path, passphrase_file: Path | None) -> Ce
     if root.certificate != x509.load_pem_x509_certificate(known):
         raise AuthorityError(f"{certificate} is not the root of this gateway")
     return root
-
-
-def _see_published(gateway: wiring.GatewayRuntime) -> None:
-    """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
-    config = gateway.config
-    try:
-        with holding(config), suppress(AuthorityEnded):  # its successor signs later
-            Maintenance(gateway, wiring.IssuingAuthority(config), TIMETABLE).start()
-    except AlreadyRunning:
-        pass
-    ends = time.monotonic() + WAIT_SECONDS
-    while not _is_published(config):
-        if time.monotonic() > ends:
-            raise click.ClickException(
-                "the step is recorded and taken, but maintenance did not publish it yet: see its "
-                "log; do not take the next step before `casegate doctor` is content"
-            )
-        time.sleep(0.1)
 
 
 def _is_published(config: Config) -> bool:

@@ -53,14 +53,10 @@ def show_organisation(session: AdminSession, slug: str, at: date | None) -> None
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
     with registry(session, reads=True) as reached:
-        found = reached.organisation(slug, at.isoformat() if at else None)
-    if not output.reply(found):
-        _print(found)
-
-
-def _print(entry: Mapping[str, Any]) -> None:
-    """Fields, then the application, then a table for each list; the certificates of all systems in
-    one of their own."""
+        entry = reached.organisation(slug, at.isoformat() if at else None)
+    if output.reply(entry):
+        return
+    # Fields, then the application, then a table for each list; of certificates one for all systems.
     systems = entry["systems"]
     certificates = [{"system": s["system"], **c} for s in systems for c in s["certificates"]]
     lists = {

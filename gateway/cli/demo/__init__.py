@@ -4,7 +4,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.errors import raising
 from gateway.evidence import bundle, receipt
 from gateway.evidence import event as events
-from gateway.evidence.receipt import Receipt
 from gateway.maintenance.process import holding
 from gateway.verification import verifier
 from gateway.verification.trust import TrustAnchors
@@ -100,8 +99,7 @@ def demo(folder: Path, database: str, again: bool) -> None:
         story = Scenario(stage, abroad)
         story.tell()
         trust = PartnerConnection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
-    files = _save(folder, story.receipts)
-    _verify(files, {folder / f"{n}.bundle.json": data for n, data in story.bundles.items()}, trust)
+    _verify(folder, story, trust)
     click.echo(f"\nEverything is in {folder}: keys, receipts, bundles. Try next:")
     click.echo(f"  {program()} {shlex.join(['verify', str(folder / 'handoff.bundle.json')])} \\")
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
@@ -139,29 +137,23 @@ def _prepare(folder: Path) -> None:
     (folder / MARKER).write_text("made by casegate demo; replaced by the next one\n")
 
 
-def _save(folder: Path, receipts: Sequence[Receipt]) -> list[Path]:
-    """Keep every receipt as a file of its own, as a party would."""
+def _verify(folder: Path, story: Scenario, trust: TrustAnchors) -> None:
+    """Keep receipts and bundles as files, as a party would, and verify them from files and public
+    keys alone; the gateway is down."""
+    click.echo()
+    click.secho("10. Both gateways are stopped: what the files prove", bold=True)
     kept = folder / "receipts"
     kept.mkdir()
-    files = []
-    for number, one in enumerate(receipts, start=1):
+    for number, one in enumerate(story.receipts, start=1):
         event = events.read(one.document)
         file = kept / f"{number:02d}-{event['type']}-{event['result']}.json"
         file.write_text(json.dumps(receipt.to_json(one), indent=1), encoding="utf-8")
-        files.append(file)
-    return files
-
-
-def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
-    """Verify what was kept, from files and public keys alone; the gateway is down."""
-    click.echo()
-    click.secho("10. Both gateways are stopped: what the files prove", bold=True)
-    for file in files:
         found = verifier.verify(file.read_bytes(), trust)
         if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
-    say(f"{len(files)} receipts verified offline", "+", "green")
-    for file, data in bundles.items():
+    say(f"{len(story.receipts)} receipts verified offline", "+", "green")
+    for name, data in story.bundles.items():
+        file = folder / f"{name}.bundle.json"
         file.write_bytes(data)
         found = verifier.verify(data, trust)
         if not found.passed:
