@@ -151,7 +151,10 @@ class Deliverer:
     def _send(self, organisation: str, delivery: Delivery, report: DeliveryReport) -> None:
         if delivery.cursor.way is DeliveryWay.MAIL:
             for one in delivery.pending:
-                if self.stopping.is_set() or not self._may_mail(delivery):
+                # A mail that begins now ends before another process may have the turn.
+                until = delivery.cursor.leased_until
+                ends = self.gateway.ports.now() + timedelta(seconds=MAIL_SECONDS)
+                if self.stopping.is_set() or until is None or ends >= until:
                     return
                 if one.event in delivery.for_mail:
                     roles = delivery.for_mail[one.event]
@@ -168,12 +171,6 @@ class Deliverer:
                     report.taken.append(one)
                 else:
                     report.refused[one] = refused
-
-    def _may_mail(self, delivery: Delivery) -> bool:
-        """Tell whether a mail that begins now ends before another process may have the turn."""
-        until = delivery.cursor.leased_until
-        longest = timedelta(seconds=MAIL_SECONDS)
-        return until is not None and self.gateway.ports.now() + longest < until
 
     def _tell(self, receiver: Receiver | None, failure: str | None) -> None:
         """Say once what fails, and once that it goes on again."""

@@ -366,7 +366,9 @@ def load_secret(path: Path) -> bytes:
 
 
 def _signing_key(purpose: KeyPurpose, private: Any) -> SigningKey:
-    alg = _algorithm(private)
+    alg = ED25519 if isinstance(private, ed25519.Ed25519PrivateKey) else None
+    if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name == "secp256r1":
+        alg = ES256
     if alg not in ALGORITHMS[purpose]:
         raise ValueError(f"a {purpose} key is {_either(purpose)}, this one is {alg or 'another'}")
     return SigningKey(purpose, alg, thumbprint(jwk_of(private.public_key())), private)
@@ -374,13 +376,6 @@ def _signing_key(purpose: KeyPurpose, private: Any) -> SigningKey:
 
 def _encryption_key(private: Any) -> DecryptionKey:
     return DecryptionKey(_signing_key(KeyPurpose.ENCRYPTION, private), private)
-
-
-def _algorithm(private: Any) -> str | None:
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return ED25519
-    on_p256 = isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name == "secp256r1"
-    return ES256 if on_p256 else None
 
 
 def _either(purpose: KeyPurpose) -> str:

@@ -31,24 +31,20 @@ def conditions(told: Part, language: str) -> list[tuple[str, str]]:
     for name, value in told.items():
         if name == "force":
             continue
-        text = _condition(name, value, language)
+        codes = value if isinstance(value, list) else [value]
+        if not isinstance(value, Mapping) and any(
+            catalogue.word("meanings", str(one), language) != str(one) for one in codes
+        ):
+            words = (wording.option(name, str(one), language) for one in codes)
+            text = wording.screen("and", language).join(words)
+        else:
+            text = text_of(name, value, language)
         if stated := told.get("force", {}).get(name):
             force, by = wording.code("force", stated["force"], language), stated["reference"]
             obliged = wording.screen("named", language, name=force, value=defang_text(by))
             text = wording.screen("and", language).join((text, obliged))
         lines.append((wording.label(name, language), text))
     return lines
-
-
-def _condition(name: str, value: Any, language: str) -> str:
-    codes = value if isinstance(value, list) else [value]
-    if not isinstance(value, Mapping) and any(
-        catalogue.word("meanings", str(one), language) != str(one) for one in codes
-    ):
-        return wording.screen("and", language).join(
-            wording.option(name, str(one), language) for one in codes
-        )
-    return text_of(name, value, language)
 
 
 def worded(values: Mapping[str, Any], language: str) -> list[tuple[str, str]]:

@@ -25,23 +25,21 @@ def certificates(gateway: Examined) -> Findings:
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in authority.alarms(gateway.config.published, gateway.now)
     ]
+    mend = "see that maintenance runs, which renews it, unless the issuing authority has ended"
     for name in (PUBLIC_CERTIFICATE, PARTNERS_CERTIFICATE, wiring.DELIVERY_CERTIFICATE):
-        findings += _listener_certificate(gateway.config.server / name, gateway.now)
+        file = gateway.config.server / name
+        if not file.exists():
+            missing = f"{file} is missing: maintenance makes it when it starts"
+            findings.append((Level.WARNING, missing))
+            continue
+        ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+        if gateway.now >= ends:
+            findings.append((Level.ERROR, f"{file} ended on {ends:%Y-%m-%d}: {mend}"))
+        elif gateway.now > ends - SOON:
+            findings.append((Level.WARNING, f"{file} ends on {ends:%Y-%m-%d}: {mend}"))
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")
     ]
-
-
-def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
-    if not file.exists():
-        return [(Level.WARNING, f"{file} is missing: maintenance makes it when it starts")]
-    ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    mend = "see that maintenance runs, which renews it, unless the issuing authority has ended"
-    if now >= ends:
-        return [(Level.ERROR, f"{file} ended on {ends:%Y-%m-%d}: {mend}")]
-    if now > ends - SOON:
-        return [(Level.WARNING, f"{file} ends on {ends:%Y-%m-%d}: {mend}")]
-    return []
 
 
 def console(gateway: Examined) -> Findings:

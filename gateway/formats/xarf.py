@@ -348,7 +348,12 @@ class XarfImporter(CaseDraft):
         scheme = next(
             (s for s in ("interpol_baseline", "ncmec_ab") if code in vocabulary.CODES[s]), None
         )
-        method = self._method()
+        detection = self.need("detection_method")
+        method = _METHODS.get(detection)
+        by_hand = self.get("verification_method", str) == "manual"
+        if detection == "user_report" and by_hand:  # counts only once somebody verified it
+            self.note("/detection_method", "a user reported it, the sender verified it")
+            method = vocabulary.ClassificationMethod.HUMAN
         if scheme is None or method is None:
             why = "its code is of no known scheme" if method else "nobody is said to have made it"
             self.drop("/classification", f"{why}: a person must classify")
@@ -362,15 +367,6 @@ class XarfImporter(CaseDraft):
         made = {"id": self.new_id(), "about": self.items[0]["id"], "scheme": scheme, "code": code}
         made |= {"assessor_role": self.profile.role, "assessed_at": self.seen_at}
         return [{**made, "method": method.value, **self._confidence()}]
-
-    def _method(self) -> vocabulary.ClassificationMethod | None:
-        """Return what the classification rests on; a user's report only if somebody verified it."""
-        detection = self.need("detection_method")
-        by_hand = self.get("verification_method", str) == "manual"
-        if detection == "user_report" and by_hand:
-            self.note("/detection_method", "a user reported it, the sender verified it")
-            return vocabulary.ClassificationMethod.HUMAN
-        return _METHODS.get(detection)
 
     def _confidence(self) -> dict[str, int]:
         value = self.report.get("confidence")
@@ -428,7 +424,12 @@ class XarfImporter(CaseDraft):
             if name == "account_id" and isinstance(value, str):
                 self._add_account(pointer, value)
             elif name == "ip_addresses" and isinstance(value, list):
-                self._add_addresses(pointer, value)
+                for index, address in enumerate(value):
+                    ip = _ip(address) if isinstance(address, str) else None
+                    if ip is None:
+                        raise report_file.ImportRefused(f"{pointer}/{index}: must be an IP address")
+                    self.add_item("ip_event", ip)
+                    self.map(f"{pointer}/{index}", self.last_item())
             elif name == "pattern_of_behavior" and isinstance(value, str):
                 self.add_text(
                     "assessment",
@@ -439,14 +440,6 @@ class XarfImporter(CaseDraft):
                 )
             else:
                 self.drop(pointer, "the importer does not know it")
-
-    def _add_addresses(self, pointer: str, values: list[Any]) -> None:
-        for index, value in enumerate(values):
-            address = _ip(value) if isinstance(value, str) else None
-            if address is None:
-                raise report_file.ImportRefused(f"{pointer}/{index}: must be an IP address")
-            self.add_item("ip_event", address)
-            self.map(f"{pointer}/{index}", self.last_item())
 
     # Evidence
 

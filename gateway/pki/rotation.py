@@ -92,19 +92,17 @@ def kept(folder: Path) -> tuple[StoredAuthority, ...]:
 
 
 def _read(folder: Path, place: AuthorityStage) -> list[StoredAuthority]:
-    return [_kept(file, place) for file in sorted(folder.glob("*.pem"))]
-
-
-def _kept(file: Path, place: AuthorityStage) -> StoredAuthority:
-    try:
-        certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    except ValueError as error:
-        raise authority.AuthorityError(
-            f"{file} is not a certificate. Restore it from its backup."
-        ) from error
-    return StoredAuthority(
-        certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file
-    )
+    found = []
+    for file in sorted(folder.glob("*.pem")):
+        try:
+            certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        except ValueError as error:
+            raise authority.AuthorityError(
+                f"{file} is not a certificate. Restore it from its backup."
+            ) from error
+        since = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        found.append(StoredAuthority(certificate, place, since, file))
+    return found
 
 
 def _age(one: StoredAuthority) -> tuple[datetime, datetime]:

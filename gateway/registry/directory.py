@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from uuid import UUID
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.mandate import Mandate
-from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
+from gateway.domain.organisation import DUTY_CONTACT, MemberKey, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
 from gateway.evidence import membership_attestation
@@ -141,29 +141,20 @@ def stated_of(context: RequestContext, organisation: Organisation) -> dict[str, 
     if membership is None:
         raise WrongState("the organisation has no membership on this day: no status is stated")
     at = context.now.replace(microsecond=0)
-    return {
-        "status": str(organisation.status),
-        "membership": membership,
-        "at": at,
-        "ends": _end_of(context, organisation, membership, at),
-        "simulated": context.today.simulated,
-    }
-
-
-def _end_of(
-    context: RequestContext,
-    organisation: Organisation,
-    membership: MembershipClass,
-    at: datetime,
-) -> datetime:
-    """A day later, or whole minutes earlier when the membership ends before; at least a minute."""
+    # A day later, or whole minutes earlier when the membership ends before; at least a minute.
     ends = at + membership_attestation.LIFETIME
     while (
         ends > at + MINUTE
         and organisation.membership_on(context.ports.reference_date(ends).day) is not membership
     ):
         ends -= MINUTE
-    return ends
+    return {
+        "status": str(organisation.status),
+        "membership": membership,
+        "at": at,
+        "ends": ends,
+        "simulated": context.today.simulated,
+    }
 
 
 def look_up_key(

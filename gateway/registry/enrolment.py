@@ -382,7 +382,14 @@ def remind(ports: Ports) -> int:
         due = _due(work, now)
         for certificate, days in due:
             work.organisations.save_certificate(replace(certificate, reminded=days))
-            _record_expiry(ports, work, certificate, days, now)
+            said = {
+                "system": certificate.system,
+                "thumbprint": certificate.thumbprint,
+                "not_after": certificate.not_after.isoformat(timespec="seconds"),
+                "days": days,
+            }
+            parties = events.gateway_and(certificate.organisation)
+            events.record_by_gateway(ports, work, "certificate.warn", parties, said=said, at=now)
         work.commit()
     return len(due)
 
@@ -406,16 +413,3 @@ def _is_needed(work: UnitOfWork, certificate: Certificate) -> bool:
     others = work.organisations.certificates(certificate.organisation, certificate.system)
     follows = any(c.revoked_at is None and c.not_after > certificate.not_after for c in others)
     return system is not None and system.enabled and not follows
-
-
-def _record_expiry(
-    ports: Ports, work: UnitOfWork, certificate: Certificate, days: int, now: datetime
-) -> None:
-    said = {
-        "system": certificate.system,
-        "thumbprint": certificate.thumbprint,
-        "not_after": certificate.not_after.isoformat(timespec="seconds"),
-        "days": days,
-    }
-    parties = events.gateway_and(certificate.organisation)
-    events.record_by_gateway(ports, work, "certificate.warn", parties, said=said, at=now)

@@ -78,10 +78,25 @@ def _keys(jwks: Collection[MemberDocumentKey]) -> dict[str, signature.PublicKey]
 
 
 def register_key(context: ChangeContext) -> Mapping[str, Any]:
-    """Register a document key, or an encryption key: the key's own ``use`` tells which."""
-    if context.values["jwk"].get("use") == "enc":
-        return _register_encryption_key(context, context.organisation)
-    return register_document_key(context)
+    """Register a document key, or an encryption key: the key's own ``use`` tells which.
+
+    An encryption key proves possession, and a document key says whose it is.
+    """
+    if context.values["jwk"].get("use") != "enc":
+        return register_document_key(context)
+    organisation = context.organisation
+    kid, key = context.read("jwk", signature.read_encryption_key)
+    _refuse_known(organisation, kid)
+    _word(context, "proof", declarations.ENCRYPTION, kid, {kid: key})
+    signers, vouched = _valid_keys(context, organisation), None
+    if signers:
+        _word(context, "countersignature", declarations.ENCRYPTION, kid, _keys(signers))
+        vouched = str(context.values["countersignature"])
+    made = MemberEncryptionKey(
+        kid, _kept_jwk(context), context.now, context.event, countersignature=vouched
+    )
+    context.save(replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
+    return {"organisation": organisation.slug, "kid": kid}
 
 
 def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
@@ -95,24 +110,6 @@ def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
         _word(context, "countersignature", declarations.KEY_SUCCESSION, kid, _keys(before))
     made = MemberDocumentKey(kid, _kept_jwk(context), context.now, context.event)
     context.save(replace(organisation, document_keys=(*organisation.document_keys, made)))
-    return {"organisation": organisation.slug, "kid": kid}
-
-
-def _register_encryption_key(
-    context: ChangeContext, organisation: Organisation
-) -> Mapping[str, Any]:
-    """An encryption key proves possession, and a document key says whose it is."""
-    kid, key = context.read("jwk", signature.read_encryption_key)
-    _refuse_known(organisation, kid)
-    _word(context, "proof", declarations.ENCRYPTION, kid, {kid: key})
-    signers, vouched = _valid_keys(context, organisation), None
-    if signers:
-        _word(context, "countersignature", declarations.ENCRYPTION, kid, _keys(signers))
-        vouched = str(context.values["countersignature"])
-    made = MemberEncryptionKey(
-        kid, _kept_jwk(context), context.now, context.event, countersignature=vouched
-    )
-    context.save(replace(organisation, encryption_keys=(*organisation.encryption_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}
 
 

@@ -56,17 +56,13 @@ class TlsContexts:
             except OSError as error:
                 versions = str(error)
             if versions != self._versions or self._context is None:
-                self._context = self._renewed()
+                try:
+                    self._context = _server_context(self._files)
+                except OSError as error:  # ssl.SSLError is one
+                    if self._context is None:
+                        raise
+                    self._alarm(f"TLS files cannot be used, the former stay in force: {error}")
                 self._versions = versions
-            return self._context
-
-    def _renewed(self) -> ssl.SSLContext:
-        try:
-            return _server_context(self._files)
-        except OSError as error:  # ssl.SSLError is one
-            if self._context is None:
-                raise
-            self._alarm(f"TLS files cannot be used, the former stay in force: {error}")
             return self._context
 
 

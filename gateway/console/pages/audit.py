@@ -75,17 +75,12 @@ def _form(without: Sequence[str], errors: Sequence[tuple[str, str]] = ()) -> Bod
         told = _summary(search)  # the same purpose and reason, as they may be sent again
         given = {name: [told[name]] for name in ("reason_code", "reason")}
     if "events" not in request.args and "filters.actions" not in request.form:
-        schema = _without_actions(schema)
+        # There are too many actions for most searches.
+        fields = schema["properties"]
+        filters = {**fields["filters"], "properties": {**fields["filters"]["properties"]}}
+        del filters["properties"]["actions"]
+        schema = {**schema, "properties": {**fields, "filters": filters}}
     return BodyForm.of(schema, g.language, sent=given, errors=errors, without=without)
-
-
-def _without_actions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body of a search less the actions, of which there are too many for most searches."""
-    fields = schema["properties"]
-    filters = dict(fields["filters"]["properties"])
-    del filters["actions"]
-    pruned = {**fields["filters"], "properties": filters}
-    return {**schema, "properties": {**fields, "filters": pruned}}
 
 
 @pages.route("/audit", methods=("GET", "POST"))

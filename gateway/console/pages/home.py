@@ -1,6 +1,6 @@
 """What waits for a person's organisation, the most urgent first; and what is a danger now."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -112,7 +112,10 @@ def dangers() -> Sequence[Danger] | None:
         found = signed_in().access.read(
             "worklist_show", {"urgency": str(Urgency.IMMINENT_DANGER), "limit": "20"}
         )
-        return [_danger(one) for one in [*_first_of_each(found["items"])][:MOST_DANGERS]]
+        first = dict[str, Waiting]()  # of each handoff, or case
+        for row in found["items"]:
+            first.setdefault(row["handoff"] or row["case"], Waiting(row))
+        return [_danger(one) for one in [*first.values()][:MOST_DANGERS]]
     except UNANSWERED:
         return None
 
@@ -123,13 +126,3 @@ def _danger(row: Waiting) -> Danger:
     view = signed_in().access.read("handoffs_show", handoff=UUID(row.handoff))
     may_call = any(one["action"] == "handoff.call" for one in view["acts"])
     return Danger(row, view.get("telephone"), may_call)
-
-
-def _first_of_each(rows: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
-    """A row of each handoff, or case."""
-    met = set[Any]()
-    for row in rows:
-        about = row["handoff"] or row["case"]
-        if about not in met:
-            met.add(about)
-            yield Waiting(row)
