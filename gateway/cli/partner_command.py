@@ -106,11 +106,10 @@ def _why(error: ClientError) -> list[str]:
     if wording.language() == catalogue.ENGLISH:
         return [sentence(error)]
     kind = wording.code("refusal", _kind(error))
-    if isinstance(error, RequestRefused) and not error.unanswered:
-        told = catalogue.why(error.detail, wording.language())
-        if told or not error.detail:
-            return [told or kind]
-    return [kind, sentence(error)]
+    if isinstance(error, RequestRefused) and not error.unanswered and not error.detail:
+        return [kind]
+    told = [catalogue.why(one, wording.language()) for one in error.sentences]
+    return [*filter(None, told)] if all(told) else [kind, sentence(error)]
 
 
 _OPENINGS = {REFUSED: "refused", FALSE_EVIDENCE: "false_evidence"}

@@ -304,14 +304,14 @@ def _crossing() -> Iterator[None]:
     except RequestRefused as refused:
         refusal = None if refused.unanswered else _refusal(refused)
         if refusal is None:  # it was not heard, and is kept; or its kind has no name here
-            raise NotDone(str(refused), refusals.slug_of(type(refused))) from refused
+            raise NotDone(refusals.slug_of(type(refused)), *refused.sentences) from refused
         if refused.receipt is None:
             raise refusal from refused
         raise RefusedOnRecord(refusal, refused.receipt) from refused
     except InvalidCase as invalid:
         raise refusals.ValidationFailed(invalid.errors or (("", str(invalid)),)) from invalid
     except ClientError as error:
-        raise NotDone(str(error), refusals.slug_of(type(error))) from error
+        raise NotDone(refusals.slug_of(type(error)), *error.sentences) from error
 
 
 def _refusal(refused: RequestRefused) -> refusals.Refusal | None:

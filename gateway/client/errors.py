@@ -49,17 +49,31 @@ class UnconfirmedWrite:
     def advice(self) -> str:
         """Return what to do about it: whoever asked anew would ask under another key, for a second
         one."""
-        more = f", and so are {self.others} more" if self.others else ""
+        key, others = self.key, self.others
+        if self.kept and others:
+            return (
+                f"the write is kept under the key {key}, and so are {others} more: casegate outbox "
+                "resend sends them again; do not repeat them"
+            )
         if self.kept:
             return (
-                f"the write is kept under the key {self.key}{more}: casegate outbox resend sends "
-                f"{'them' if more else 'it'} again; do not repeat {'them' if more else 'it'}"
+                f"the write is kept under the key {key}: casegate outbox resend sends it again; "
+                "do not repeat it"
             )
-        more = f", nor of {self.others} more" if self.others else ""
-        unknown = f"whether it was done is not known (idempotency key {self.key}){more}"
         if self.reads:
-            return f"{unknown}: asking again is another event"
-        return f"{unknown}, and nothing is kept without an outbox: look before you repeat it"
+            return (
+                f"whether it was done is not known (idempotency key {key}): asking again is "
+                "another event"
+            )
+        if others:
+            return (
+                f"whether it was done is not known (idempotency key {key}), nor of {others} more, "
+                "and nothing is kept without an outbox: look before you repeat it"
+            )
+        return (
+            f"whether it was done is not known (idempotency key {key}), and nothing is kept "
+            "without an outbox: look before you repeat it"
+        )
 
 
 class ClientError(Exception):
@@ -74,11 +88,16 @@ class ClientError(Exception):
 
     unanswered: UnconfirmedWrite | None = None
 
-    def __str__(self) -> str:
-        """Return what went wrong, then what to do."""
+    @property
+    def sentences(self) -> list[str]:
+        """Return what went wrong, then what to do, where that is more."""
         advice = self.unanswered.advice if self.unanswered else self.advice
-        message = super().__str__()
-        return f"{message.removesuffix('.')}; {advice}" if advice else message
+        return [super().__str__(), advice] if advice else [super().__str__()]
+
+    def __str__(self) -> str:
+        """Return both in one."""
+        message, *advice = self.sentences
+        return "; ".join([message.removesuffix("."), *advice]) if advice else message
 
 
 class SettingsError(ClientError):

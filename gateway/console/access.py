@@ -67,12 +67,13 @@ class RefusedOnRecord(Exception):
 
 
 class NotDone(Exception):
-    """What a member's own system could not do, or does not believe; ``slug`` names its error."""
+    """What a member's own system could not do, or does not believe, and what to do about it, in
+    ``sentences``; ``slug`` names its error."""
 
-    def __init__(self, detail: str, slug: str) -> None:
-        """Keep the name with the sentence."""
-        super().__init__(detail)
-        self.detail, self.slug = detail, slug
+    def __init__(self, slug: str, *sentences: str) -> None:
+        """Keep the name with the sentences."""
+        super().__init__("; ".join(sentences))
+        self.slug, self.sentences = slug, sentences
 
 
 UNANSWERED = (Refusal, RefusedOnRecord, NotDone)

@@ -237,7 +237,7 @@ def _answer_error(error: Exception) -> tuple[str, int]:
         case TooLarge():
             return _problem(413)
         case NotDone():
-            return _refused_page(error.slug, error.detail), 409
+            return _refused_page(error.slug, *error.sentences), 409
         case HTTPException():
             return _problem(error.code or 500)
     console().log.fail("console-failure", error, request=g.request_id, endpoint=request.endpoint)
@@ -251,17 +251,18 @@ def _refusal(refusal: refusals.Refusal, *, recorded: bool) -> tuple[str, int]:
     faults = refusal.errors if isinstance(refusal, refusals.ValidationFailed) else ()
     told = [(wording.label(at.rpartition("/")[2], g.language), why) for at, why in faults]
     slug = refusals.slug_of(type(refusal))
-    return _refused_page(slug, refusal.detail, told, recorded=recorded), status
+    return _refused_page(slug, refusal.detail, faults=told, recorded=recorded), status
 
 
 def _refused_page(
-    slug: str, detail: str, faults: Sequence[tuple[str, str]] = (), *, recorded: bool = False
+    slug: str, *sentences: str, faults: Sequence[tuple[str, str]] = (), recorded: bool = False
 ) -> str:
+    told = [wording.refusal(one, g.language) for one in sentences]
     return render_template(
         "refused.html",
-        told=wording.refusal(detail, g.language),
+        told=told if all(told) else [],
         kind=wording.refused(slug, g.language),
-        detail=detail,
+        detail="; ".join(sentences),
         faults=[(name, wording.fault(why, g.language)) for name, why in faults],
         recorded=recorded,
     )

@@ -301,7 +301,7 @@ def test_a_refusal_is_told_in_the_language_that_was_asked_for(desks: Desks) -> N
     assert first.endswith("est proposée")
     assert any(one.startswith("  inscrit au journal\u00a0: événement ") for one in others)
     unknown = desks.run("handoff", "show", "000000", "--lang", "fr", at=OFMIN)
-    assert unknown.stderr.startswith("Erreur\u00a0: Aucun dossier ni aucune transmission")
+    assert unknown.stderr.startswith("Erreur\u00a0: 000000 n’est ni l’une de vos références")
 
 
 # --- `casegate notification`: events are seen when they happen; none is acknowledged unseen ---

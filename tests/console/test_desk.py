@@ -110,7 +110,9 @@ def test_a_double_click_the_back_button_and_a_lost_answer_are_one_act(stage, tmp
     form = browser.get(path)
     page = browser.send(form, path, conditions="true")
     gateway.wire.faults = [lose_answer] * 9
-    assert "casegate outbox resend" in read(record(browser, page))
+    refused = record(browser, page)
+    assert "casegate outbox resend" in read(refused)
+    assert "lang" not in refused.text.partition("<main")[2]
     gateway.wire.faults = []
     assert [record(browser, page).status_code for _ in range(2)] == [303, 303]
     again = browser.send(form, path, conditions="true")
@@ -201,6 +203,12 @@ def test_what_does_not_verify_is_not_shown(stage, office):
     page = browser.get(f"/handoffs/{handoff}")
     assert page.status_code == 409
     assert "do not rely on this answer" in read(page)
+    browser.client.set_cookie(
+        "__Host-casegate-language", "fr", domain=office.context.host, secure=True
+    )
+    page = browser.get(f"/handoffs/{handoff}")
+    assert "ne vous fiez pas à cette réponse" in read(page)
+    assert 'lang="en">' not in page.text.partition("<main")[2]
 
 
 def test_a_refusal_is_told_with_its_places_and_that_it_is_recorded(stage, office):

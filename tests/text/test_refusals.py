@@ -5,10 +5,12 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from string import Formatter
 
 from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
+from gateway.client import errors as client_errors
 from gateway.domain import refusals
 from gateway.text import catalogue
 from gateway.web import problems
@@ -93,11 +95,67 @@ def _of(node: ast.AST) -> list[str]:
     return said.texts(node, None) if isinstance(node, ast.Constant) else []
 
 
+CLIENT_KINDS = {
+    name
+    for name, one in vars(client_errors).items()
+    if isinstance(one, type) and issubclass(one, client_errors.ClientError)
+} - {"TokenRefused"}
+"""The classes of what goes wrong between a member and its gateway; that one words its code."""
+
+ELSEWHERE = ("confirmed_log", "enrolment", "events", "mirror", "sealing")
+"""Modules of the client of which a desk shows nothing: enrolment, exports, copies of the log."""
+
+NOT_OF_A_DESK = {"otherwise", "problem", "replace(refused.problem, detail=why)"}
+"""What a check was given, and what a gateway said."""
+
+
+@cache
+def of_client() -> frozenset[str]:
+    found = set[str]()
+    for file in (one for one in said.sources() if one.startswith("client/")):
+        if Path(file).stem in ELSEWHERE:
+            continue
+        for node, owner in said.nodes(file):
+            kinds = {"KeyNotHeld"} if file == "client/connection.py" else CLIENT_KINDS
+            found |= {said.numbered(one) for one in _of_client(node, owner, kinds)}
+    return frozenset(found)
+
+
+def _of_client(node: ast.AST, owner: ast.AST | None, kinds: set[str]) -> Iterator[str]:
+    """What a node of the client says goes wrong; what is caught in `raising` follows a colon."""
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[given, *_]) if (
+            name in kinds
+        ):
+            yield from said.texts(given, owner) or [f"{UNTOLD}{ast.unparse(given)}"]
+        case ast.Call(func=ast.Name(id="require"), args=[_, given]) if kinds is CLIENT_KINDS:
+            yield from said.texts(given, owner) or [f"{UNTOLD}{ast.unparse(given)}"]
+        case (
+            ast.Call(func=ast.Name(id="raising") | ast.Attribute(attr="raising"), args=[_, one, *_])
+            | ast.Call(func=ast.Name(id="partial"), args=[ast.Name(id="raising"), _, one])
+        ) if kinds is CLIENT_KINDS:
+            yield from (f"{text}: {said.PLACE}" for text in said.texts(one, owner))
+        case ast.Yield(value=ast.Tuple(elts=[_, given])) if kinds is CLIENT_KINDS:
+            yield from said.texts(given, owner)
+        case ast.Call(func=ast.Attribute(attr="__init__"), args=[given]):
+            yield from said.texts(given, owner)
+        case ast.Assign(
+            targets=[ast.Name(id="advice") | ast.Attribute(attr="advice")], value=given
+        ):
+            yield from filter(None, said.texts(given, owner))
+        case ast.FunctionDef(name="advice"):
+            returns = (one for one in ast.walk(node) if isinstance(one, ast.Return))
+            yield from (text for one in returns for text in said.texts(one.value, node))
+
+
 def test_every_refusal_and_every_policy_has_its_french_and_no_french_is_without_one() -> None:
     untold = {one.removeprefix(UNTOLD) for one in of_code() if one.startswith(UNTOLD)}
     assert untold - OTHERWISE_NAMED == set()
     kinds = (one for one in problems.all_problems().values() if not one.show_detail)
     can_be_said = {f"{one.title}. {one.remedy}" for one in kinds}
+    untold = {one.removeprefix(UNTOLD) for one in of_client() if one.startswith(UNTOLD)}
+    assert untold - NOT_OF_A_DESK == set()
+    can_be_said |= {one for one in of_client() if not one.startswith(UNTOLD)}
     can_be_said |= of_policies() | {one for one in of_code() if not one.startswith(UNTOLD)}
     assert can_be_said - REFUSALS.keys() == set()
     assert REFUSALS.keys() - can_be_said == set()
