@@ -49,7 +49,7 @@ from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase, open_database
 from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import require_newest_key
-from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
+from gateway.store.keyring import SqlKeyring, open_keyring
 from gateway.store.log import EventHeader
 from gateway.store.unit_of_work import Store, ignore
 
@@ -302,7 +302,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         )
         store = Store(database, event_header, keyring, ignore if counts is None else counts.took)
         opened.callback(store.close)
-        require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
+        keyring.require()
         keyring.guard(partial(require_newest_key, store, keyring))
         _require_time_zone(config, store)
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)

@@ -11,7 +11,7 @@ from gateway.domain import refusals
 from gateway.domain.health import Level
 from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
 from gateway.store.key_inventory import KeyInventory, take_inventory
-from gateway.store.keyring import SqlKeyring, require_keys
+from gateway.store.keyring import SqlKeyring
 
 LISTENERS = ("public", "partners", "console")
 
@@ -84,11 +84,11 @@ def _user(uid: int) -> str:
 def case_keys(gateway: Examined) -> Findings:
     """Tell whether every case has its key, what was erased has none, and the keys can be opened."""
     config = gateway.config
-    require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
     file = config.keys_file
-    if file is not None and file.stat().st_mode & 0o007:
-        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
     with closing(wiring.connect_keyring(config)) as keyring:
+        keyring.require()
+        if file is not None and file.stat().st_mode & 0o007:
+            yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
         try:
             yield from _key_encryption(config, keyring)
             with gateway.read() as work:

@@ -34,7 +34,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    inspect,
     not_,
     null,
     or_,
@@ -187,7 +186,7 @@ class SqlKeyring:
     def __init__(
         self,
         connections: database.ConnectionPool,
-        lock: database.FileLock | None,
+        file: Path | None,
         origin: str,
         kek: KeyEncryptionProvider,
         *,
@@ -195,9 +194,9 @@ class SqlKeyring:
         new_id: Callable[[], UUID],
         random: Callable[[int], bytes],
     ) -> None:
-        """``lock`` is the file before which processes queue that write in SQLite."""
-        self._connections = connections
-        self._lock = lock
+        """``file`` is SQLite's, beside which processes queue that write, None with PostgreSQL."""
+        self._connections, self._file = connections, file
+        self._lock = file and database.FileLock(file.with_name(file.name + ".lock"))
         self._origin = origin
         self._kek = kek
         self._now = now
@@ -208,6 +207,28 @@ class SqlKeyring:
         self._stock: deque[_Made] = deque()
         self._used = False
         self._restocked_from = now()
+
+    def require(self) -> None:
+        """Require that there is a keys database of this log.
+
+        Nothing is made: new keys instead of lost ones would hide the loss. Raises
+        UnsuitableDatabase, which says what to do.
+        """
+        if self._file is not None and not self._file.exists():
+            raise database.UnsuitableDatabase(
+                f"the keys of cases are missing ({self._file}): {_BRING_BACK}"
+            )
+        unreadable: tuple[type[Exception], ...] = (*driver_errors(), Busy)
+        try:
+            with self._connections.lent() as driver:
+                reading = Transaction(driver, TransactionMode.READ)
+                found = reading.first(_RING, {"origin": self._origin})
+        except unreadable as error:
+            raise _unopened(error) from error
+        if found is None:
+            raise database.UnsuitableDatabase(
+                f"the keys database has no keys of this gateway: {_BRING_BACK}"
+            )
 
     def guard(self, check: Callable[[], None]) -> None:
         """Have ``check`` run before keys are made: CaseKeysUnavailable when none may be."""
@@ -465,35 +486,12 @@ def open_keyring(
     new_id: Callable[[], UUID],
     random: Callable[[int], bytes],
 ) -> SqlKeyring:
-    """The keys of the log ``origin`` in the database of a SQLAlchemy URL: see `require_keys` first.
+    """The keys of the log ``origin`` in the database of a SQLAlchemy URL: `require` them first.
 
     ``file`` is SQLite's, None with PostgreSQL. Nothing is connected before it is used.
     """
-    lock = None if file is None else database.FileLock(file.with_name(file.name + ".lock"))
     connections = database.ConnectionPool(url)
-    return SqlKeyring(connections, lock, origin, kek, now=now, new_id=new_id, random=random)
-
-
-def require_keys(url: str, *, file: Path | None, origin: str) -> None:
-    """Require that there is a keys database of this log.
-
-    Nothing is made: new keys instead of lost ones would hide the loss. Raises UnsuitableDatabase,
-    which says what to do.
-    """
-    if file is not None and not file.exists():
-        raise database.UnsuitableDatabase(f"the keys of cases are missing ({file}): {_BRING_BACK}")
-    engine = database.writing_engine(url)
-    try:
-        with engine.connect() as connection:
-            there = inspect(connection).has_table(key_ring.name)
-            if not there or connection.execute(_RING, {"origin": origin}).first() is None:
-                raise database.UnsuitableDatabase(
-                    f"the keys database has no keys of this gateway: {_BRING_BACK}"
-                )
-    except DBAPIError as error:
-        raise _unopened(error) from error
-    finally:
-        engine.dispose()
+    return SqlKeyring(connections, file, origin, kek, now=now, new_id=new_id, random=random)
 
 
 _BRING_BACK = "is [case_keys] url right? Bring the newest copy back"

@@ -12,7 +12,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, DiskFull
 from gateway.store import database
 from gateway.store import keyring as keyrings
 from gateway.store.database import UnsuitableDatabase
-from gateway.store.keyring import make_keyring, require_keys
+from gateway.store.keyring import make_keyring
 from tests.postgresql import emptied_database
 from tests.store import places
 from tests.store.places import key_encryption
@@ -174,7 +174,7 @@ def test_another_gateways_keys_are_not_touched(sqlite, tmp_path):
     ring, url = sqlite.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"
     id_, _ = ring.take()
     with pytest.raises(UnsuitableDatabase, match="no keys of this gateway"):
-        require_keys(url, file=tmp_path / "keys.db", origin="other.example/log")
+        sqlite.keyring(origin="other.example/log").require()
     make_keyring(url, file=tmp_path / "keys.db", origin="other.example/log", kek="0" * 16)
     other = sqlite.keyring(origin="other.example/log")
     other.destroy([new_id()])
@@ -197,11 +197,19 @@ def test_keys_are_begun_anew_only_where_nothing_was_wrapped(sqlite, tmp_path):
     assert (ring.key_encryption().current, ring.key(id_)) == (named, key)
 
 
-def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
-    file = tmp_path / "keys.db"
+def test_a_keys_database_that_is_gone_is_not_made_anew(sqlite, tmp_path):
+    ring, file = sqlite.keyring(), tmp_path / "keys.db"
+    file.unlink()
     with pytest.raises(UnsuitableDatabase, match="missing"):
-        require_keys(f"sqlite:///{file}", file=file, origin=ORIGIN)
+        ring.require()
     assert not file.exists()
+
+
+def test_a_database_without_keys_cannot_be_opened_as_that_of_a_gateway(sqlite, tmp_path):
+    ring = sqlite.keyring()
+    (tmp_path / "keys.db").write_bytes(b"")
+    with pytest.raises(UnsuitableDatabase, match=r"no such table.*\[case_keys\] url"):
+        ring.require()
 
 
 def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):

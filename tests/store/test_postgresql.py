@@ -18,7 +18,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store import database
 from gateway.store.database import ConnectionPool, UnsuitableDatabase, reading_engine
 from gateway.store.high_water_mark import open_mark
-from gateway.store.keyring import make_keyring, require_keys
+from gateway.store.keyring import make_keyring
 from gateway.store.postgresql_connection import BoundedConnection
 from gateway.store.tables import spent_assertion
 from gateway.store.transaction import Transaction, translated
@@ -99,7 +99,7 @@ def test_a_server_that_may_lose_what_was_committed_is_unfit(postgresql, monkeypa
     for open_it in (
         postgresql.open,
         lambda: open_mark(made, **keys),
-        lambda: require_keys(made, **keys),
+        lambda: postgresql.keyring(url=made).require(),
         lambda: make_keyring(new_database(), **keys, kek="0" * 16),
     ):
         with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
