@@ -26,6 +26,7 @@ from gateway.domain.organisation import OrganisationName
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, evidence_file, handoff_documents, sd_jwt, security_event
 from gateway.evidence.bundle import Bundle, BundlePackage
+from gateway.evidence.event import APPROVALS
 from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
@@ -347,7 +348,7 @@ class Exports(CaseClient, Directory, HandoffClient):
         whole = Bundle(
             tuple(map(BundlePackage, cases, offers)),
             tuple(answers),
-            (*receipts, *consultations, *(one.receipt for one in theirs)),
+            (*receipts, *consultations, *(one.receipt for one in theirs), *self._confirming(view)),
             registrations=tuple(one.registration for one in keys),
             revocations=tuple(end for one in keys for end in one.revocations),
             predecessor_offer=before,
@@ -364,6 +365,24 @@ class Exports(CaseClient, Directory, HandoffClient):
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data
+
+    def _confirming(self, view: Mapping[str, Any]) -> Iterator[Receipt]:
+        """Read what one's own persons signed of the case and of its recall, where that is of a version
+        in the file: the events of both are none of the handoff's moves. Nothing else of them is
+        shown."""
+        if view["originator"] != self.connection.organisation:
+            return
+        with suppress(errors.RequestRefused):
+            versions = [one["case_digest"] for one in view["packages"]]
+            listed = self.coverage(view["case"])["handoffs"]
+            recalls = (one["recall"] for one in listed if one["handoff"] == view["handoff"])
+            recalled = [one["recall"] for one in recalls if one is not None]
+            for event in (self.case(view["case"])["event"], *recalled):
+                found, confirmed = self._proved(event)
+                of_version = confirmed.event.get("case_digest") in versions
+                if of_version and confirmed.details(APPROVALS):
+                    told = {read_disclosure(one).name: one for one in found.disclosures}
+                    yield replace(found, disclosures=(told["by"], told[APPROVALS]))
 
     def _peer_receipts(self, view: Mapping[str, Any]) -> Iterator[VerifiedReceipt]:
         """Read what the other gateway recorded of a handoff between two, held against its log."""

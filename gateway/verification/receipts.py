@@ -31,7 +31,7 @@ from gateway.verification.trust import (
 )
 
 OFFERED, _UPDATED = TYPES[None], TYPES[HandoffAction.UPDATE]
-ERASED = "case.erased"
+ERASED, _RECALLING = "case.erased", "case.recalled"
 MOVES_OF_EVENTS = {
     typ: frozenset(move for move, told in TYPES.items() if told == typ and move is not None)
     for typ in MOVING - {OFFERED}
@@ -300,6 +300,8 @@ def _match(
     if expected is None:
         if one.type == OFFERED and one.allowed and documents.starts_here:
             raise Mismatch(f"{one.type} records another offer")
+    elif (one.type, expected) == (_RECALLING, recalls.RECALLED):
+        return  # the decision, which is one for all of a case's handoffs
     elif one.type not in (expected, SENT):
         raise Mismatch(f"{one.type} records a document of another kind")
     elif not receipts.decides and (digest not in packages or one.type == SENT):

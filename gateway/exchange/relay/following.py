@@ -114,13 +114,15 @@ def _stored(
     context: RequestContext, incoming: TakenEvent, moved: Handoff, found: _Followed
 ) -> HandoffAnswer:
     """The answer as it is kept: of one's own act, whether its event here has what a person signed
-    of it."""
+    of it; of a recall, which may be of several handoffs, its own."""
     at, act = incoming.told.time, found.act
     made = moves.made_of(moved, found.step, found.document, at, context.event)
     if act is None:
         code = incoming.message.shown.get("code")
         return replace(made, shown=code if isinstance(code, str) else None)
-    logged = context.work.log.logged(act.event)
+    recalls = context.work.cases.recalls(moved.originator, moved.case)
+    own = next((one.id for one in recalls if one.digest == act.digest), act.event)
+    logged = context.work.log.logged(own)
     details = () if logged is None else logged.event.disclosures
     return replace(made, confirmed=any(one.kind == APPROVALS for one in details))
 
