@@ -367,9 +367,9 @@ class Exports(CaseClient, Directory, HandoffClient):
         return data
 
     def _confirming(self, view: Mapping[str, Any]) -> Iterator[Receipt]:
-        """Read what one's own persons signed of the case and of its recall, where that is of a version
-        in the file: the events of both are none of the handoff's moves. Nothing else of them is
-        shown."""
+        """Read what one's own persons signed of the case and of its recall, where that is of a
+        version in the file: the events of both are none of the handoff's moves. Nothing else of
+        them is shown."""
         if view["originator"] != self.connection.organisation:
             return
         with suppress(errors.RequestRefused):
