@@ -87,7 +87,7 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True)
 class Standing:
-    """How a handoff stands for its originator or its recipient.
+    """How a handoff stands for its originator or its recipient, the ``organisation`` of that side.
 
     ``moves`` are its offer and all that followed, with no document where that was erased. ``case``
     is the case as it is now, ``is_erased`` once it was erased here; ``duties`` are all of the
@@ -99,6 +99,7 @@ class Standing:
     """
 
     side: AnswerAuthor
+    organisation: str
     now: datetime
     day: date
     handoff: Handoff
@@ -115,11 +116,6 @@ class Standing:
     read_access: bool = False
     barred: Mapping[str, Value] = field(default_factory=dict)
     unknown_there: frozenset[str] = frozenset()
-
-    @property
-    def organisation(self) -> str:
-        """Whose side it is."""
-        return self.side.of(self.handoff.originator, self.handoff.recipient)
 
     @cached_property
     def owed(self) -> Mapping[DutyKind, HandoffDuty]:

@@ -15,7 +15,7 @@ read in this order, a mark that lies beyond the head is no race.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from math import inf
 
@@ -52,15 +52,24 @@ class LogContinuity:
         self.seen: SignedTreeHead | None = None
         """The mark as this process saw it last: it may have moved on."""
 
-    def begin(
-        self, mode: TransactionMode, key: RetryKey | None = None
-    ) -> AbstractContextManager[UnitOfWork]:
+    @contextmanager
+    def begin(self, mode: TransactionMode, key: RetryKey | None = None) -> Iterator[UnitOfWork]:
         """Begin a transaction; one that may write is refused when the log is frozen.
 
         Raises LogFrozen and HighWaterMarkUnavailable, besides what the store raises.
         """
-        reads = mode is TransactionMode.READ
-        return self._begin(mode) if reads else self._begin_writing(mode, key)
+        writes = mode is not TransactionMode.READ
+        if writes:
+            self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
+        with self._begin(mode, key) as work:
+            # A look at the head for each write, and now and then at all that it stands on. Who goes
+            # on in a transaction goes on from the same head.
+            if writes and work.first:
+                if self._seconds() < self._checked + CHECKED_EVERY:
+                    _require_reached(work.log.head(), _known(seen).head)
+                else:
+                    self._compare(work, seen, ())
+            yield work
 
     @contextmanager
     def newest(self) -> Iterator[UnitOfWork]:
@@ -82,18 +91,6 @@ class LogContinuity:
         """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
         with self._begin(TransactionMode.READ) as work:
             self._compare(work, seen, heads)
-
-    @contextmanager
-    def _begin_writing(self, mode: TransactionMode, key: RetryKey | None) -> Iterator[UnitOfWork]:
-        self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
-        with self._begin(mode, key) as work:
-            # A look at the head for each write, and now and then at all that it stands on. Who goes
-            # on in a transaction goes on from the same head.
-            if work.first and self._seconds() < self._checked + CHECKED_EVERY:
-                _require_reached(work.log.head(), _known(seen).head)
-            elif work.first:
-                self._compare(work, seen, ())
-            yield work
 
     def _compare(
         self, work: UnitOfWork, seen: SignedTreeHead | None, heads: Collection[TreeHead]

@@ -21,7 +21,7 @@ from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.handoff import Handoff
 from gateway.domain.matters import MatterTerms
 from gateway.domain.measure import EMBARGO, Terms
-from gateway.domain.organisation import Certificate, GatewayNames
+from gateway.domain.organisation import Certificate
 from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Matter, Urgency
@@ -289,7 +289,3 @@ class Ports:
     differs: Callable[[UUID, Sequence[str]], None] = lambda _handoff, _names: None
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     log_terms: LogTerms = field(default_factory=LogTerms)
-
-    def names(self, work: UnitOfWork) -> GatewayNames:
-        """Tell what organisations are called here and in documents, as of a transaction."""
-        return GatewayNames(self.issuer, work.organisations.peers())

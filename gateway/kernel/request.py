@@ -116,7 +116,7 @@ class RequestContext:
     @property
     def names(self) -> GatewayNames:
         """Tell what organisations are called here and in documents."""
-        return self.ports.names(self.work)
+        return GatewayNames(self.ports.issuer, self.work.organisations.peers())
 
     def require(self, slug: str) -> Organisation:
         """An organisation as of this transaction, read once; a denial when there is none."""

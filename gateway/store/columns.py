@@ -44,7 +44,7 @@ from sqlalchemy.types import TypeDecorator
 
 from gateway.domain.handoff import NEVER
 from gateway.domain.json_values import types_of
-from gateway.domain.refusals import AlreadyExists, EditConflict, Refusal
+from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS
 from gateway.evidence import canonical
 from gateway.store.content_encryption import ContentCipher
@@ -407,8 +407,3 @@ class StorePart:
         else:
             self._transaction.require_writing()
         return bool(self._transaction.run(statement, values).rowcount)
-
-    def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
-        """Run one that tells nothing; if it touches no row, ``otherwise`` ends the transaction."""
-        self._transaction.require_writing()
-        self._transaction.defer(statement, values, refusal=otherwise)

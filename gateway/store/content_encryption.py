@@ -6,7 +6,7 @@ the cell (table, row, column), so that no ciphertext can be put into another row
 (NIST SP 800-38D 5.2.1). Keys in clear live as long as the transaction, and no longer.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
 from uuid import UUID
@@ -47,30 +47,6 @@ class CellRef(NamedTuple):
 def header_of(key_id: UUID) -> bytes:
     """Return how an envelope begins that a key seals."""
     return _VERSION + key_id.bytes
-
-
-def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> bytes:
-    """Put a text into an envelope; ``nonce`` is 12 random bytes, never used twice with a key."""
-    header = _VERSION + key_id.bytes
-    return header + nonce + AESGCM(key).encrypt(nonce, text.encode(), _associated(header, cell))
-
-
-def unseal(envelope: bytes, key_of: Callable[[bytes], bytes], cell: CellRef) -> str:
-    """The text in an envelope; ``key_of`` has the key of an id's 16 bytes.
-
-    Raises EnvelopeError for another form, key or cell, or damage.
-    """
-    header, nonce = envelope[:KEY_ID_END], envelope[KEY_ID_END:_NONCE_END]
-    if header[: len(_VERSION)] != _VERSION:
-        raise EnvelopeError("the envelope is of a form that this version does not know")
-    if len(envelope) < _NONCE_END + TAG_BYTES:
-        raise EnvelopeError("the envelope is cut short")
-    key = key_of(header[len(_VERSION) :])
-    try:
-        text = AESGCM(key).decrypt(nonce, envelope[_NONCE_END:], _associated(header, cell))
-        return text.decode()
-    except (InvalidTag, UnicodeDecodeError) as error:
-        raise EnvelopeError("the envelope is not of this key and cell, or is damaged") from error
 
 
 def _associated(header: bytes, cell: CellRef) -> bytes:
@@ -143,23 +119,38 @@ class ContentCipher:
         return {text for text, id_ in ids.items() if id_ in self._keys}
 
     def encrypt(self, text: str, key: UUID | None, cell: CellRef) -> bytes:
-        """A text as it is stored in a cell; ``key`` is its case's, None when that was erased.
+        """The envelope of a text as it is stored in a cell; ``key`` is its case's, None when that
+        was erased.
 
         Raises CaseErased, CaseKeysUnavailable.
         """
         if key is None:
             raise CaseErased(GONE)
-        return seal(text, key, self._key(key.bytes), cell, self._keyring.random(NONCE_BYTES))
+        header, secret = _VERSION + key.bytes, self._key(key.bytes)
+        nonce = self._keyring.random(NONCE_BYTES)  # never used twice with a key
+        about = _associated(header, cell)
+        return header + nonce + AESGCM(secret).encrypt(nonce, text.encode(), about)
 
     def decrypt(self, stored: bytes, cell: CellRef) -> str:
-        """The text that is stored in a cell.
+        """The text in the envelope that is stored in a cell.
 
-        Raises CaseErased, CaseKeysUnavailable; EnvelopeError when the cell holds what was not put
-        there.
+        Raises CaseErased, CaseKeysUnavailable; EnvelopeError for another form, key or cell, or
+        damage.
         """
         if stored == ERASED:
             raise CaseErased(GONE)
-        return unseal(stored, self._key, cell)
+        header, nonce = stored[:KEY_ID_END], stored[KEY_ID_END:_NONCE_END]
+        if header[: len(_VERSION)] != _VERSION:
+            raise EnvelopeError("the envelope is of a form that this version does not know")
+        if len(stored) < _NONCE_END + TAG_BYTES:
+            raise EnvelopeError("the envelope is cut short")
+        key, about = self._key(header[len(_VERSION) :]), _associated(header, cell)
+        try:
+            return AESGCM(key).decrypt(nonce, stored[_NONCE_END:], about).decode()
+        except (InvalidTag, UnicodeDecodeError) as error:
+            raise EnvelopeError(
+                "the envelope is not of this key and cell, or is damaged"
+            ) from error
 
     def _key(self, id_: bytes) -> bytes:
         if id_ not in self._keys:

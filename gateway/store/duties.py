@@ -157,14 +157,14 @@ class SqlDuties(StorePart):
         The due time of its handoff ``follows``, unless that was stored with the handoff.
         """
         row, taken = {**vars(duty), "of_id": duty.handoff}, "this duty is recorded already"
-        self._write_later(_DUTIES.insert, row, AlreadyExists(taken))
+        self._transaction.defer(_DUTIES.insert, row, refusal=AlreadyExists(taken))
         if follows:
             self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty, *, follows: bool = True) -> None:
         """Replace the stored one, which must be open (else EditConflict); ``follows`` as above."""
         changed = EditConflict("the duty has changed: read it again")
-        self._write_later(_SAVE, _DUTIES.changes(duty), changed)
+        self._transaction.defer(_SAVE, _DUTIES.changes(duty), refusal=changed)
         if follows:
             self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 

@@ -64,7 +64,7 @@ class SqlRetries(StorePart):
         waits for it here."""
         self._begun = None
         faster = "another request with this idempotency key was faster: repeat this one"
-        self._write_later(_RETRIES.insert, vars(retry), EditConflict(faster))
+        self._transaction.defer(_RETRIES.insert, vars(retry), refusal=EditConflict(faster))
 
     def prune(self, until: datetime) -> None:
         """Delete the requests older than ``until``; what may never be repeated stays."""

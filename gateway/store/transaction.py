@@ -263,14 +263,13 @@ class Transaction:
         return self._send((statement, each, None))[0] if each else None
 
     def defer(self, statement: Executable, *each: Row, refusal: Refusal | None = None) -> None:
-        """Run one, for each of some values, whose result nobody reads: the database hears of it
-        with the next statement.
+        """Write by one, for each of some values, whose result nobody reads: the database hears of
+        it with the next statement.
 
         Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
         Then the unit of work cannot be committed any more.
         """
-        if not self._open:
-            self.require_open()
+        self.require_writing()
         self._later.append((statement, each, refusal))
 
     def flush(self) -> None:

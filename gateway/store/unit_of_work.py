@@ -83,7 +83,8 @@ def leave_unsigned(_base: TreeHead, _head: TreeHead) -> None:
 class Round:
     """One open transaction, the facts of those who are done in it, and its result.
 
-    ``started`` is a time of the monotonic clock; ``writers`` counts the parts of all who came in.
+    ``started`` is a time of the monotonic clock; ``writers`` counts the parts of all who came in,
+    ``shared`` says that it has more than one.
     ``index_keys`` are those that its parts read; what one part makes it remembers for itself alone.
     ``kept`` says that somebody's part has to be committed, ``broken`` that the transaction cannot
     be trusted, ``last`` that nobody else may come in: what a change of the registry says is
@@ -95,6 +96,7 @@ class Round:
     mode: TransactionMode
     started: float
     writers: int = 1
+    shared: bool = False
     kept: bool = False
     broken: bool = False
     last: bool = False
@@ -132,15 +134,9 @@ class Round:
 
     def begin_part(self, key: RetryKey | None) -> None:
         """Begin a part that can be taken back alone: another writer's, or the next of the same."""
-        self.writers += 1
-        limit = self.store.database.limit_row_wait
-        before = limit if self.writers == 2 else ("RELEASE part",)
+        before = ("RELEASE part",) if self.shared else self.store.database.limit_row_wait
+        self.writers, self.shared = self.writers + 1, True
         self.opened = run_first(self.opened.driver, *before, "SAVEPOINT part", key=key)
-
-    @property
-    def shared(self) -> bool:
-        """Tell whether it has more than one part."""
-        return self.writers > 1
 
     def keep(self, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
         """Let a writer's part stand, with its facts; returns once that is durable.

@@ -39,6 +39,7 @@ def standing(handoff: Handoff = OFFERED, side=RECIPIENT, *steps, owes=(), **more
         begin(handoff, kind, UUID(int=9), NOW, NOW + hours * HOUR) for kind, hours in owes
     )
     told = {"case": CASE, "now": NOW, "day": NOW.date(), "duties": duties, **more}
+    told["organisation"] = side.of(handoff.originator, handoff.recipient)
     told |= {"holds": holds_copies(handoff, duties), "is_erased": not handoff.conditions_digest}
     return Standing(side=side, handoff=handoff, moves=tuple(moves), **told)
 
@@ -236,7 +237,7 @@ def test_what_arrived_is_owed_by_nobody_and_may_be_marked_as_seen_by_its_side():
     found = standing(ACCEPTED, ORIGINATOR, HandoffAction.ACCEPT, duties=(news,))
     assert (found.arrived, found.owed) == ([news], {})
     assert "handoff.mark_seen" in actions(found)
-    other = replace(found, side=RECIPIENT)
+    other = standing(ACCEPTED, RECIPIENT, HandoffAction.ACCEPT, duties=(news,))
     assert other.arrived == []
     assert "handoff.mark_seen" not in actions(other)
     assert replace(found, duties=(news.close(NOW),)).arrived == []

@@ -15,7 +15,7 @@ from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
 from gateway.domain.measure import check_persons
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import GatewayNames, Organisation
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
@@ -404,10 +404,11 @@ def facts_of_offer(
     """Collect what policy reads of a case version and a recipient wherever the one is offered to
     the other, also by the gateway, to a successor."""
     content, named = version.said.content, f"{version.originator}/{version.case}"
+    names = GatewayNames(ports.issuer, work.organisations.peers())
     return {
         "basis": cases.regimes_of(content),
         "attribution": content.get("attribution", ""),
-        "released": is_released(ports.names(work), content, version.originator, recipient.slug),
+        "released": is_released(names, content, version.originator, recipient.slug),
         "conflict": has_conflict_of_interest(recipient, day, named, content),
         "third_country": recipient.is_transfer_barred_on(day),
         "addressable": work.organisations.has_system(recipient.slug)

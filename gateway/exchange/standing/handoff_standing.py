@@ -98,6 +98,7 @@ def stored_standing(
         moves = ()
     return Standing(
         side=side,
+        organisation=side.of(handoff.originator, handoff.recipient),
         now=now,
         day=day,
         handoff=handoff,
