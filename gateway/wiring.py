@@ -51,7 +51,7 @@ from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring
 from gateway.store.log import EventHeader
-from gateway.store.unit_of_work import Store, ignore
+from gateway.store.unit_of_work import Store
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts
@@ -300,7 +300,9 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         database = open_database(
             config.database_url, lock_path=config.database_lock, waiters=config.waiters
         )
-        store = Store(database, event_header, keyring, ignore if counts is None else counts.took)
+        store = Store(database, event_header, keyring)
+        if counts is not None:
+            store.took = counts.took
         opened.callback(store.close)
         keyring.require()
         keyring.guard(partial(require_newest_key, store, keyring))

@@ -8,7 +8,8 @@ from uuid import UUID
 
 
 class Refusal(Exception):
-    """An expected "no". ``detail`` is one sentence that tells the caller what to do.
+    """An expected "no". ``detail`` is one sentence that tells the caller what to do; nothing in it
+    may come from another organisation's data.
 
     ``recorded`` is an event that was recorded all the same; only its receipt is unavailable now.
     ``help`` are values that tell the caller what else it can do, by name.
@@ -17,10 +18,10 @@ class Refusal(Exception):
     recorded: UUID | None = None
     help: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, detail: str = "") -> None:
-        """Keep the sentence; nothing in it may come from another organisation's data."""
-        super().__init__(detail)
-        self.detail = detail
+    @property
+    def detail(self) -> str:
+        """The sentence."""
+        return str(self)
 
 
 def slug_of(kind: type[Exception]) -> str:

@@ -74,11 +74,13 @@ class StrictString(_Strict, fields.String):
     def __init__(self, validator: Validator, *, required: bool = True) -> None:
         """``validator`` also says what the API's description tells about the field."""
         super().__init__(required=required, metadata=dict(validator.described))
-        self.fault, self.judge = validator.fault, validator.judge
+        self.fault = validator.fault
 
     def read(self, value: Any) -> Any:
         """The text itself; ValidationError."""
-        if fault := self.judge(value):
+        if not isinstance(value, str):
+            raise ValidationError("must be text")
+        if fault := self.fault(value):
             raise ValidationError(fault)
         return value
 

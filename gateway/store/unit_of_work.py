@@ -67,10 +67,6 @@ Took = Callable[[str, float], None]
 """Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
 
 
-def ignore(_step: str, _seconds: float) -> None:
-    """Let go of what nobody measures."""
-
-
 Sign = Callable[[TreeHead, TreeHead], str | None]
 """Makes the checkpoint of the second head, which a commit has just made of the first one."""
 
@@ -385,15 +381,13 @@ _ORIGIN: Select[str | None] = select(log_head.c.origin)
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
-    def __init__(
-        self, database: Database, event_header: EventHeader, keyring: Keyring, took: Took = ignore
-    ) -> None:
+    def __init__(self, database: Database, event_header: EventHeader, keyring: Keyring) -> None:
         """Check that the database was set up, and for this log. Raises UnsuitableDatabase.
 
-        ``event_header`` is what every event has in common; ``keyring`` has the keys of cases;
+        ``event_header`` is what every event has in common; ``keyring`` has the keys of cases. Its
         ``took`` hears how long writers wait and commit.
         """
-        self.took = took
+        self.took: Took = lambda _step, _seconds: None
         self.keyring = keyring
         self.database = database
         self.event_header = event_header

@@ -50,10 +50,6 @@ class _Rule(Rule):
 class _Flask(Flask):
     url_rule_class = _Rule
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """All functions are plain ones: Flask would look at each, on each request."""
-        return func
-
     def wsgi_app(self, environ: Any, start_response: Any) -> Any:
         """Every answer has the security headers, and is not to be stored unless it says how long
         it keeps."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from gateway.domain import refusals
 from gateway.domain.answers import AnswerKind, FieldType
-from gateway.domain.handoff import HandoffAction, HandoffAnswer
+from gateway.domain.handoff import HandoffAction
 from gateway.domain.moves import made_of
 from gateway.domain.organisation import OrganisationName
 from gateway.domain.standing import Standing
@@ -55,7 +55,9 @@ def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
     sent = None if stored else context.work.handoffs.sent_by(logged.event.id)
     if sent is not None and (found := context.work.handoffs.get(sent.handoff)):
         return Answered(found.id, found.state, found.sequence, sent.at, sent.document)
-    return deny_as_not_found() if stored is None else _answered(stored)
+    if stored is None:
+        deny_as_not_found()
+    return Answered(stored.handoff, stored.state, stored.sequence, stored.at, stored.document)
 
 
 def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
@@ -73,22 +75,21 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     if kind.author is not standing.side:
         party = kind.author.of(one.originator, one.recipient)
         other = f"only the handoff's {kind.author}, {party}, can do that"
-    facts = {
-        "assurance": signed_requests.assurance(request.signed, context.caller),
-        **steps.facts(fields),
-    }
-    entity, facts = access.entity_of(context, one), {**facts, **standing.barred}
+    assurance = signed_requests.assurance(request.signed, context.caller)
+    facts = {"assurance": assurance, **steps.facts(fields), **standing.barred}
+    entity = access.entity_of(context, one)
     authorize(context, entity, facts, otherwise=other, visible=lambda: access.reads(context, one))
     if why := standing.why_not(kind):
         raise refusals.WrongState(why)
     if request.signed is not None:
         signed_requests.require_not_older(request.signed, _recorded_at(standing))
     moved, document = steps.move(given), _document(context, given, binds)
+    text = document.compact()
     if OrganisationName(one.recipient).peer:
         send(context, one, kind.action, document)
-        return Answered(one.id, one.state, one.sequence, context.now, document.compact())
-    made = moved, given.step, document.compact(), context.now, context.event
-    stored = made_of(*made, confirmed=facts["assurance"] == signed_requests.CONFIRMED)
+        return Answered(one.id, one.state, one.sequence, context.now, text)
+    made = moved, given.step, text, context.now, context.event
+    stored = made_of(*made, confirmed=assurance == signed_requests.CONFIRMED)
     read = arriving(context, standing, kind, fields) if kind.arrives else fields
     duties.store_answer(context.ports, context.work, moved, stored, standing.duties, fields=read)
     steps.follow(given, moved)
@@ -97,7 +98,7 @@ def give(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answ
     sequence = events.shared("sequence", str(moved.sequence), parties)
     package, sha256 = moved.package_digest, document.digest
     context.record(parties, sequence, package_digest=package, document_sha256=sha256)
-    return _answered(stored)
+    return Answered(moved.id, moved.state, moved.sequence, context.now, text)
 
 
 def _recorded_at(standing: Standing) -> datetime:
@@ -172,7 +173,3 @@ def _refuse_late(given: Answering) -> None:
     why = "is left out: the case was erased, write no text"
     if errors := tuple((f"/{one.name}", why) for one in texts):
         raise refusals.ValidationFailed(errors)
-
-
-def _answered(answer: HandoffAnswer) -> Answered:
-    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)

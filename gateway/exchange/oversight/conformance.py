@@ -34,11 +34,9 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.request import ActionRequest, RequestContext, authorize, deny_as_not_found
 from gateway.kernel.results import encode, shown
 from gateway.kernel.transact import WriteResult, read, transact
-from gateway.kernel.values import Caller, LoggedEvent
-from gateway.ledger import proof, tiles
+from gateway.kernel.values import Caller, LoggedEvent, TreeHead
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
-from gateway.ledger.proof import TlogProof
-from gateway.ledger.tree import entry_commitment, leaf_hash
+from gateway.ledger.tree import entry_commitment, grow, leaf_hash
 
 # --- What a run works on: a test case, two test offers, receipts of a log of its own ---
 #
@@ -236,21 +234,11 @@ def _log(
 def _receipts(ports: Ports, organisation: str, log: str, signer: NoteSigner) -> Sequence[Receipt]:
     events = [_event(ports, organisation, log, place) for place in range(1, _EVENTS + 1)]
     leaves = [leaf_hash(entry_commitment(one.document, one.nonce)) for one in events]
-    stored, root = tiles.append(lambda level, n: b"", 0, leaves)
-    note = sign_checkpoint(Checkpoint(log, _EVENTS, root), signer)
-
-    def read(level: int, n: int) -> bytes:
-        return stored.get((level, n), b"")
-
+    grown = grow(b"", 0, leaves)
+    head = TreeHead(_EVENTS, grown.root)
+    note = sign_checkpoint(Checkpoint(log, _EVENTS, grown.root), signer)
     return [
-        Receipt(
-            one.document,
-            one.nonce,
-            one.shown_to(organisation),
-            proof.encode(
-                TlogProof(index, tuple(tiles.inclusion_proof(read, index, _EVENTS)), note)
-            ),
-        )
+        LoggedEvent(one, index, grown.inclusion_proof(index), head).receipt(note, organisation)
         for index, one in enumerate(events)
     ]
 
