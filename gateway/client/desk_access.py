@@ -29,6 +29,7 @@ from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, RegisterRole,
 from gateway.domain.steps import STEPS
 from gateway.domain.worklist import WorklistFilter
 from gateway.evidence import sd_jwt
+from gateway.evidence.declarations import ApprovalKey
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import SdJwt
 
@@ -245,6 +246,10 @@ class DeskAccess:
     def log_keys(self) -> Sequence[str]:
         """The verifier keys of the gateway's log, which the member brought."""
         return [str(one) for one in self.gateway.connection.trust.log_keys]
+
+    def approval_keys(self, person: Person, /) -> Mapping[str, ApprovalKey]:
+        """None: a member's own system reads no log of others."""
+        return {}
 
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """No member proposes a change of the registry."""

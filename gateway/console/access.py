@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from gateway.domain.refusals import Refusal
+from gateway.evidence.declarations import ApprovalKey
 from gateway.evidence.passkey import Passkey
 from gateway.evidence.receipt import Receipt
 
@@ -133,6 +134,10 @@ class Access(Protocol):
 
     def log_keys(self) -> Sequence[str]:
         """The verifier keys of the gateway's log, as it publishes them."""
+
+    def approval_keys(self, person: Person, /) -> Mapping[str, ApprovalKey]:
+        """All keys by which a person signs approvals, or did, by their ids; none of an unknown
+        one."""
 
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""

@@ -24,6 +24,7 @@ from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import Refusal
 from gateway.domain.staff import scopes_of
 from gateway.evidence import base64url, canonical, declarations, signature
+from gateway.evidence.declarations import ApprovalKey
 from gateway.evidence.passkey import ORIGIN, Passkey, read_passkey
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -277,6 +278,22 @@ def passkeys_in(
     if _scopes(ports, work, organisation, person) is None:
         return {}
     return dict(map(read_passkey, _passkeys(work, organisation, person)))
+
+
+def approval_keys_of(ports: Ports, organisation: str, person: str) -> Mapping[str, ApprovalKey]:
+    """All keys by which a person signs approvals, or did, by their ids; none of an unknown one.
+
+    ``organisation`` is `GATEWAY` for an administrator.
+    """
+    with ports.begin(TransactionMode.READ) as work:
+        if organisation != GATEWAY:
+            kept = work.staff.passkeys(organisation, person)
+            return dict(read_passkey(canonical.decode(one.jwk.encode())) for one in kept)
+        administrator = work.organisations.person(person)
+    if administrator is None:
+        return {}
+    recorded = canonical.decode(administrator.public_key.encode())
+    return declarations.read_approval_keys(recorded, revoked=True)
 
 
 def _console_of(

@@ -14,11 +14,12 @@ from gateway.console.access import Done, Person, Prepared, RefusedOnRecord
 from gateway.console.interface import Interface
 from gateway.domain import refusals
 from gateway.evidence import sd_jwt
-from gateway.evidence.declarations import change_digest, planned
+from gateway.evidence.declarations import ApprovalKey, change_digest, planned
 from gateway.exchange.signed_requests import DRAFT, SUCCESSION
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.approvals import draft_approval
+from gateway.kernel.authentication import approval_keys_of
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, TransactionMode
@@ -216,6 +217,10 @@ class HostedAccess:
     def log_keys(self) -> Sequence[str]:
         """The verifier keys of the gateway's log, as it publishes them."""
         return self.ports.checkpoint_signer.verifier_keys
+
+    def approval_keys(self, person: Person, /) -> Mapping[str, ApprovalKey]:
+        """All keys by which a person signs approvals, or did, by their ids."""
+        return approval_keys_of(self.ports, person.organisation or GATEWAY, person.name)
 
     def changes(self, *, of_gateway: bool) -> Sequence[str]:
         """The actions that administrators propose, about the gateway or about an organisation."""

@@ -13,12 +13,14 @@ from gateway.exchange.oversight import audit
 from gateway.ledger.note import VerificationKey
 from gateway.verification import listing, verifier
 from gateway.verification.trust import TrustAnchors
+from gateway.web.hosted_access import HostedAccess
 from tests.casework import accepted, submitted
 from tests.console.browsing import cookie
 from tests.console.test_handoff_pages import read
 from tests.exchange.oversight.test_audit import AUDITOR, grant
 from tests.exchange.oversight.test_audit_topics import happened
 from tests.exchange.oversight.test_witnesses import NAME, cosigned, witness
+from tests.ports import document_key
 
 SEARCH = {"reason_code": "lawfulness", "reason": "yearly check"}
 
@@ -228,6 +230,29 @@ def test_an_event_has_the_report_of_the_gateways_own_check_and_leads_to_its_hand
     told = read(auditor.get(done.headers["Location"]))
     assert told.index("offer") < told.index("acceptance")
     assert "officer-1" in told
+
+
+SIGNED = ("administrator", "Signed for", "Grant an audit access")
+
+
+KNOWN = {
+    "It verifies with a key of this person.": dict,
+    "It cannot be checked here": lambda keys: {},
+    "It does not verify.": lambda keys: dict.fromkeys(keys, document_key("other").public_key),
+}
+
+
+@pytest.mark.parametrize("state", KNOWN)
+def test_who_signed_an_event_is_told_in_words_and_if_it_verifies(auditor, monkeypatch, state):
+    page = found(auditor, **{"filters.actions": "audit_access.grant"})
+    path = re.search(r'href="(/audit/searches/[^"]+/[^"]+)"', page.text)[1]
+    keys_of, known = HostedAccess.approval_keys, KNOWN[state]
+    monkeypatch.setattr(HostedAccess, "approval_keys", lambda me, who: known(keys_of(me, who)))
+    event = auditor.get(path)
+    told = read(event)
+    assert [one for one in SIGNED if one not in told] == [], told
+    assert told.count(state) == 2
+    assert "eyJ" not in re.sub(r"<pre.*?</pre>", "", event.text)
 
 
 def test_pages_of_an_audit_are_small(hosted, auditor):

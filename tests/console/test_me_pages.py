@@ -12,6 +12,7 @@ from tests.casework import accepted
 from tests.console.browsing import OFFICER
 from tests.console.hosted import HostedConsole
 from tests.console.test_admin_pages import read
+from tests.console.test_handoff_pages import checked, offer, sign
 from tests.founded_gateway import ABROAD, OFMIN
 from tests.founding import founded
 
@@ -121,3 +122,10 @@ def test_a_person_reads_what_was_done_in_their_name(tmp_path):
     (tmp_path / "other").mkdir()
     other = HostedConsole(tmp_path / "other", gateway).signed_in(ABROAD, "auditor-1")
     assert "Nothing in your name" in read(other.get("/me/acts"))
+
+
+def test_an_act_that_a_passkey_signed_is_told_with_the_key(hosted):
+    officer = hosted.signed_in()
+    sign(officer, checked(officer, offer(hosted), conditions="yes"))
+    (kid,) = hosted.register.passkeys(Person(OFMIN, "officer-1"))
+    assert kid in officer.get("/me/acts").text

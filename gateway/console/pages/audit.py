@@ -14,7 +14,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
-from gateway.console import sections, wording
+from gateway.console import approvals, sections, wording
 from gateway.console.context import console, say, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.pages import acts
@@ -176,14 +176,22 @@ class _FoundEvent:
         """Each detail that is shown, in words."""
         language = g.language
         return [
-            (wording.label(kind, language), _text_of(kind, value)) for kind, value in self.shown
+            (wording.label(kind, language), _text_of(kind, value))
+            for kind, value in self.shown
+            if kind != "approvals"
         ]
+
+    @property
+    def approvals(self) -> list[approvals.ShownApproval]:
+        """What persons signed of it."""
+        signed = next((value for kind, value in self.shown if kind == "approvals"), ())
+        return list(approvals.shown(signed, self.said))
 
 
 def _text_of(kind: str, value: Any) -> str:
-    """A detail in words; what an event is about, or what persons signed, is JSON in it."""
+    """A detail in words; what an event is about is JSON in it."""
     with suppress(TypeError, ValueError):
-        value = json.loads(value) if kind in ("subject", "approvals") else value
+        value = json.loads(value) if kind == "subject" else value
     if kind == "subject" and isinstance(value, dict):
         value = {name: one for name, one in value.items() if name not in ("pages", "topics")}
     return sections.text_of(kind, value, g.language)

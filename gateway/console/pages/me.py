@@ -1,8 +1,6 @@
 """What a person has here: passkeys, sessions, what they did, their numbers, and when they rest."""
 
-import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,10 +16,11 @@ from flask import (
 )
 
 from gateway.console import passkeys
+from gateway.console.approvals import signing_key
 from gateway.console.context import console, sent, signed_in
 from gateway.console.pages.contents import LIVE, STRONG
 from gateway.console.session import Rest
-from gateway.evidence import base64url, event, receipt
+from gateway.evidence import event, receipt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.text import catalogue
 
@@ -163,8 +162,9 @@ class _OwnAct(NamedTuple):
         told = receipt.from_json(entry["receipt"])
         opened = event.open_disclosures(told.document, told.disclosures)
         said, shown = opened.said, dict(opened.shown)
-        own = [one for one in _signed_by(shown.get("approvals", "[]")) if one in keys]
-        if shown.get("by") != signed_in().person.name and not own:
+        own = [one for one in map(signing_key, shown.get("approvals", ())) if one in keys]
+        by = shown.get("by", ())
+        if signed_in().person.name not in ([by] if isinstance(by, str) else by) and not own:
             return None
         return cls(
             entry["stream_number"],
@@ -173,10 +173,3 @@ class _OwnAct(NamedTuple):
             catalogue.word("results", said["result"], g.language),
             ", ".join(own),
         )
-
-
-def _signed_by(approvals: Any) -> Iterator[str]:
-    """Return the ids of the keys that signed an event, as it tells them."""
-    with suppress(TypeError, ValueError, LookupError):
-        for text in json.loads(approvals):
-            yield json.loads(base64url.decode(text.partition(".")[0]))["kid"]
