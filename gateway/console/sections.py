@@ -52,7 +52,7 @@ def worded(values: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     return [
         (wording.label(name, language), text_of(name, value, language))
         for name, value in values.items()
-        if value not in (None, [], {})
+        if value not in (None, "", [], {})
     ]
 
 

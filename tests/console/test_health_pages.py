@@ -1,12 +1,14 @@
 """How the gateway is, in a browser: what is wrong and what to do, for who operates it."""
 
 import re
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from gateway.console.context import LANGUAGE_COOKIE
-from gateway.domain.health import Finding, Level
+from gateway.domain.health import RUNBOOKS, Finding, Level
 from gateway.domain.staff import RegisterRole
 from gateway.text import catalogue
 from tests.console.hosted import HostedConsole
@@ -17,6 +19,7 @@ from tests.registry.test_health import FULL, WELL, keep
 
 __all__ = ["administrators", "gateway"]
 
+ROOT = Path(__file__).parents[2]
 NEVER = "the last backup of the database was made: never"
 BACKUP = Finding(
     "backups",
@@ -48,9 +51,27 @@ def test_an_administrator_reads_the_errors_first_and_what_to_do(gateway, adminis
     told = read(page)
     assert told.index("make room now") < told.index("was made: never") < told.index("In order: 1")
     assert "<code>du -xh / | sort -h | tail</code>" in page.text
-    assert "Guide: docs/monitoring.md#runbook." in told
+    assert '<a href="/health/guides/disk">Guide: docs/monitoring.md#runbook</a>' in page.text
     assert "Certificate of the public listener" in told
     assert "Errors: state of the gateway" in page.text
+
+
+def test_a_finding_leads_to_the_section_of_its_guide(administrators):
+    alice, _ = administrators
+    for check, place in RUNBOOKS.items():
+        page = alice.get(f"/health/guides/{check}")
+        assert page.status_code == 200, place
+        assert len(page.data) < 15_000, place
+    told = read(alice.get("/health/guides/log"))
+    assert "### The log is frozen" in told
+    assert "### No newer copy exists" not in told, "a section of its own"
+    assert alice.get("/health/guides/nothing").status_code == 404
+
+
+def test_every_guide_of_a_finding_comes_with_the_gateway():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {place.partition("#")[0] for place in RUNBOOKS.values()} <= shipped.keys()
 
 
 def test_the_page_is_whole_in_french_and_marks_what_is_not(gateway, administrators):

@@ -19,6 +19,7 @@ from gateway.console.pages import (
     me,
     signing_in,
     staff,
+    successions,
     waiting,
 )
 
@@ -73,4 +74,5 @@ BLUEPRINTS = (
     admission.pages,
     health.pages,
     audit.pages,
+    successions.pages,
 )

@@ -183,7 +183,7 @@ class _FoundEvent:
 
     @property
     def approvals(self) -> list[approvals.ShownApproval]:
-        """What persons signed of it."""
+        """Return what persons signed of it."""
         signed = next((value for kind, value in self.shown if kind == "approvals"), ())
         return list(approvals.shown(signed, self.said))
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, abort, g, render_template
 from markupsafe import Markup, escape
 
-from gateway.console import wording
+from gateway.console import guides, wording
 from gateway.console.context import say, signed_in
+from gateway.domain.health import RUNBOOKS
 from gateway.text import catalogue
 
 pages = Blueprint("health", __name__)
@@ -25,6 +26,13 @@ def show() -> str:
     )
 
 
+@pages.get("/health/guides/<check>")
+def show_guide(check: str) -> str:
+    """Show the section of the guides that says what to do about a check."""
+    place = RUNBOOKS.get(check) or abort(404)
+    return render_template("guide.html", place=place, text=guides.section(place))
+
+
 class _Said(NamedTuple):
     """A finding in words; ``is_english`` where the language has none for it."""
 
@@ -35,6 +43,7 @@ class _Said(NamedTuple):
     at: str | None
     todo: Markup
     guide: str | None
+    name: str
 
 
 def _apart(found: Sequence[Mapping[str, Any]]) -> tuple[list[_Said], list[_Said]]:
@@ -42,10 +51,10 @@ def _apart(found: Sequence[Mapping[str, Any]]) -> tuple[list[_Said], list[_Said]
     said = list[_Said]()
     for one in found:
         told, is_english = wording.finding(one["sentence"], g.language)
-        check = wording.check(one["check"], g.language)
-        todo = _typed(catalogue.runbook(one["check"], g.language))
-        level, at = one["level"], one["at"]
-        said.append(_Said(level, check, _typed(told), is_english, at, todo, one["runbook"]))
+        name, level, at = one["check"], one["level"], one["at"]
+        check, sentence = wording.check(name, g.language), _typed(told)
+        todo = _typed(catalogue.runbook(name, g.language))
+        said.append(_Said(level, check, sentence, is_english, at, todo, one["runbook"], name))
     wrong = [one for level in ("error", "warning") for one in said if one.level == level]
     return wrong, [one for one in said if one.level == "ok"]
 

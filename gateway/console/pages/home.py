@@ -11,6 +11,7 @@ from gateway.console.access import UNANSWERED
 from gateway.console.context import console, following, say, signed_in
 from gateway.console.pages import admin, waiting
 from gateway.console.sections import short
+from gateway.domain.duty import WaitKind
 from gateway.domain.item_value import defang_text
 from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import ENDING
@@ -87,6 +88,8 @@ class Waiting:
         """Return the page where it is dealt with, if there is one."""
         if self.row["handoff"]:
             return f"/handoffs/{self.row['handoff']}"
+        if self.row["kind"] == WaitKind.SUCCESSION and not console().at_member:
+            return f"/successions/{self.row['source']}"
         return f"/cases/{self.row['case']}" if self.row["case"] else ""
 
     @property
