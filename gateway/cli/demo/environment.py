@@ -382,7 +382,7 @@ _kept: list[socket.socket] = []
 
 def free_ports() -> tuple[int, int]:
     """Two ports of the loopback interface that nobody listens on, and that are given to nobody else
-    while this process lives: who asks for one by SO_REUSEADDR can listen there all the same."""
+    while this process lives: whoever asks for one by SO_REUSEADDR can listen there all the same."""
     one, other = socket.socket(), socket.socket()
     for listener in (one, other):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
