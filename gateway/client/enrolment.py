@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -366,35 +367,31 @@ class ConformanceRunner:
         """Do each step that is not passed yet; a refusal ends its step, not the walk."""
         name = str(run.get("run"))
         passed = {str(one["step"]) for one in session.list_of(run, "steps") if one["passed"]}
-        does = (self._send, self._receive, self._verify, self._decline)
-        for step, do in zip(STEPS, does, strict=True):
+        for step in STEPS:
             try:
                 if step not in passed:
-                    do(name, run)
+                    self._do(step, name, run)
             except errors.RequestRefused as refused:
                 yield CheckResult(step, refused)
             else:
                 yield CheckResult(step)
 
-    def _send(self, run: str, _: Mapping[str, Any]) -> None:
-        self.runs.send(run, self.case, self.by, self.clearance)
-
-    def _receive(self, run: str, shown: Mapping[str, Any]) -> None:
-        offer = session.list_of(shown, "offers")[0]
-        self.runs.answer(run, "acceptance", self.by, conditions=offer["conditions"])
-        opened = self.runs.answer(
-            run, "consultations", self.by, reason_code="assessment", reason="conformance run"
-        )
-        digest, package_digest = read_presentation(opened.result, self.runs.organisation)
-        seen = {"case_digest": digest, "package_digest": package_digest}
-        self.runs.answer(run, "consultation-report", self.by, **seen)
-
-    def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
-        checks = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
-        self.runs.answer(run, "receipt-checks", self.by, checks=checks)
-
-    def _decline(self, run: str, _: Mapping[str, Any]) -> None:
-        self.runs.answer(run, "decline", self.by, reason="not ours: conformance run")
+    def _do(self, step: str, run: str, shown: Mapping[str, Any]) -> None:
+        answer = partial(self.runs.answer, run)
+        match step:
+            case "send":
+                self.runs.send(run, self.case, self.by, self.clearance)
+            case "receive":
+                offer, why = session.list_of(shown, "offers")[0], "conformance run"
+                answer("acceptance", self.by, conditions=offer["conditions"])
+                opened = answer("consultations", self.by, reason_code="assessment", reason=why)
+                digest, package = read_presentation(opened.result, self.runs.organisation)
+                answer("consultation-report", self.by, case_digest=digest, package_digest=package)
+            case "verify":
+                checks = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
+                answer("receipt-checks", self.by, checks=checks)
+            case "decline":
+                answer("decline", self.by, reason="not ours: conformance run")
 
 
 def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, str]:

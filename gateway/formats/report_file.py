@@ -283,7 +283,17 @@ def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
 
     Settings it does not know are errors: a misspelt marking would otherwise be no marking.
     """
-    errors = list(_errors(mapping))
+    errors = [*_faults("", mapping, _SETTINGS, _NEEDED)]
+    if isinstance(mapping.get("marking"), Mapping):
+        errors += _faults("marking.", mapping["marking"], _MARKING, _NEEDED_MARKING)
+    listed = mapping.get("legal_basis")
+    for index, basis in enumerate(listed if isinstance(listed, list) else ()):
+        where = f"legal_basis[{index}]."
+        if isinstance(basis, Mapping):
+            errors += _faults(where, basis, _BASIS, ("regime", "article"))
+            if isinstance(source := basis.get("source_legal_basis"), Mapping):
+                within = f"{where}source_legal_basis."
+                errors += _faults(within, source, _SOURCE_BASIS, _SOURCE_BASIS)
     if errors:
         raise ProfileInvalid(errors)
     settings = dict(mapping)
@@ -293,20 +303,6 @@ def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
         if source := basis.get("source_legal_basis"):  # its date as the case JSON writes it
             basis["source_legal_basis"] = {**source, "dated": source["dated"].isoformat()}
     return ImportProfile(**settings)
-
-
-def _errors(mapping: Mapping[str, Any]) -> Iterator[str]:
-    yield from _faults("", mapping, _SETTINGS, _NEEDED)
-    if isinstance(mapping.get("marking"), Mapping):
-        yield from _faults("marking.", mapping["marking"], _MARKING, _NEEDED_MARKING)
-    listed = mapping.get("legal_basis")
-    for index, basis in enumerate(listed if isinstance(listed, list) else ()):
-        where = f"legal_basis[{index}]."
-        if isinstance(basis, Mapping):
-            yield from _faults(where, basis, _BASIS, ("regime", "article"))
-        source = basis.get("source_legal_basis") if isinstance(basis, Mapping) else None
-        if isinstance(source, Mapping):
-            yield from _faults(f"{where}source_legal_basis.", source, _SOURCE_BASIS, _SOURCE_BASIS)
 
 
 def _faults(

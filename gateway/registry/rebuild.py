@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -179,32 +179,13 @@ def _create(context: RequestContext, said: Mapping[str, Any]) -> None:
         context.work.organisations.add_person(Administrator(**person))
 
 
-def _enrol(context: RequestContext, said: Mapping[str, Any]) -> None:
-    member = context.work.organisations.get(said["organisation"])
-    if member is None:
-        raise ValueError(changes.UNKNOWN)
-    enrolment.enrol(context.work, member, context.today.day, context.event)
+_T = TypeVar("_T")
 
 
-def _redeem(context: RequestContext, said: Mapping[str, Any]) -> None:
-    invitation = context.work.invitations.get(UUID(said["invitation"]))
-    if invitation is None:
-        raise ValueError("there is no such invitation")
-    context.work.invitations.save(invitation.use(said["key"], context.event, context.now))
-
-
-def _diverge(context: RequestContext, said: Mapping[str, Any]) -> None:
-    peer = context.work.organisations.get(said["organisation"])
-    if peer is None:
-        raise ValueError(changes.UNKNOWN)
-    witnessing.store_divergence(context.work, peer, context.today.day, context.event)
-
-
-def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
-    succession = context.work.successions.get(UUID(said["succession"]))
-    if succession is None:
-        raise ValueError("there is no such succession")
-    context.work.successions.save(succession.end(context.event))
+def _found(one: _T | None, lacking: str = changes.UNKNOWN) -> _T:
+    if one is None:
+        raise ValueError(lacking)
+    return one
 
 
 # What a subject says of staff ends with its term; the commitments of entries stay.
@@ -244,12 +225,30 @@ _OTHERS: Mapping[str, Callable[[RequestContext, dict[str, Any]], None]] = {
     "certificate.issue": lambda context, said: context.work.organisations.add_certificate(
         enrolment.recorded_certificate(said)
     ),
-    "organisation.enrol": _enrol,
-    "invitation.redeem": _redeem,
-    "succession.apply": _apply_succession,
+    "organisation.enrol": lambda context, said: enrolment.enrol(
+        context.work,
+        _found(context.work.organisations.get(said["organisation"])),
+        context.today.day,
+        context.event,
+    ),
+    "invitation.redeem": lambda context, said: context.work.invitations.save(
+        _found(
+            context.work.invitations.get(UUID(said["invitation"])), "there is no such invitation"
+        ).use(said["key"], context.event, context.now)
+    ),
+    "succession.apply": lambda context, said: context.work.successions.save(
+        _found(
+            context.work.successions.get(UUID(said["succession"])), "there is no such succession"
+        ).end(context.event)
+    ),
     "peer.record_member": lambda context, said: remote_members.store(
         context.work, said, context.event, context.today.day
     ),
-    "peer.diverge": _diverge,
+    "peer.diverge": lambda context, said: witnessing.store_divergence(
+        context.work,
+        _found(context.work.organisations.get(said["organisation"])),
+        context.today.day,
+        context.event,
+    ),
 }
 _ACTION_OF = {EVENT_TYPES[action][0]: action for action in (*_OTHERS, *_STAFF)}

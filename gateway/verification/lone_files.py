@@ -346,25 +346,22 @@ def verify_status(
     """Verify a membership attestation of the gateway."""
 
     def check(checks: Checks) -> Conclusion:
-        attestation = checks(_open_attestation, text_of(data), trust)
-        checks(_describe, attestation)
+        mark = checks(_open_attestation, text_of(data), trust)
+        checks(_describe, mark)
         confirmations.check(checks, Confirmable((), (), LogHistory()), trust, require)
-        return _conclude_status(attestation)
+        values = {
+            "issuer": mark.issuer,
+            "organisation": mark.organisation,
+            "status": mark.status,
+            "membership": mark.membership,
+            "at": format_timestamp(mark.issued),
+            "end": format_timestamp(mark.ends),
+        }
+        facts = [Fact("membership", values), Fact("membership.later")]
+        if mark.simulated is not None:
+            facts.append(Fact("simulated", {"dates": [mark.simulated.isoformat()]}))
+        return Conclusion(facts)
 
     required = confirmations.rows(trust, require)
     rows: Sequence[StepRow[Any, Any]] = (_open_attestation, _describe, *required)
     return steps.run("status", rows, check)
-
-
-def _conclude_status(mark: MembershipAttestation) -> Conclusion:
-    values = {
-        "issuer": mark.issuer,
-        "organisation": mark.organisation,
-        "status": mark.status,
-        "membership": mark.membership,
-        "at": format_timestamp(mark.issued),
-        "end": format_timestamp(mark.ends),
-    }
-    simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
-    later = [Fact("simulated", {"dates": simulated})] if simulated else []
-    return Conclusion([Fact("membership", values), Fact("membership.later"), *later])

@@ -8,7 +8,7 @@ files prove.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, pairwise
@@ -247,12 +247,9 @@ class StreamVerification:
         known = LogHistory(found)
         roots = {one.checkpoint.size: one.checkpoint.root for one in found}
         shown = f"one root for each of {pluralise(len(roots), 'size')} shown"
-        if self._copy is not None:
-            return f"{shown}; {self._compare_copy(self._copy, roots)}"
-        self._uncompared = not known.is_shown(self.head.checkpoint.origin)
-        return f"{shown}; {_UNCOMPARED}" if self._uncompared else shown
-
-    def _compare_copy(self, copy: VerifiedCopy, roots: Mapping[int, bytes]) -> str:
+        if (copy := self._copy) is None:
+            self._uncompared = not known.is_shown(self.head.checkpoint.origin)
+            return f"{shown}; {_UNCOMPARED}" if self._uncompared else shown
         if copy.checkpoint.origin != self.head.checkpoint.origin:
             raise report.Mismatch("the copy of the log is of another log")
         inside = {size: root for size, root in roots.items() if size <= copy.checkpoint.size}
@@ -265,7 +262,7 @@ class StreamVerification:
                 )
         later = len(roots) - len(inside)
         more = f", {later} beyond it" if later else ""
-        return f"{len(inside)} of {len(roots)} roots are those of the copy{more}"
+        return f"{shown}; {len(inside)} of {len(roots)} roots are those of the copy{more}"
 
     def confirmed(self) -> list[VerifiedReceipt]:
         """The events, in the order of the log."""
