@@ -244,7 +244,16 @@ def _fill(config: Config, spare: Path) -> Manifest:
     database = spare / DATABASE_FILE
     with progress("copying") as tell:
         copy_database(Path(str(config.database_file)), database, tell)
-    head = _examined(database, config)
+    # A backup that was never read is none. One of an earlier version is read as it is after its
+    # upgrade, which the backup waits for.
+    read, older = database, database.with_name(f".{database.name}.upgraded")
+    if migrations.current(f"sqlite:///{database.absolute()}") != migrations.REVISIONS[-1]:
+        shutil.copy(database, older)
+        read = older
+    head = _read_whole(f"sqlite:///{read.absolute()}", config)
+    merge_wal(database)
+    for ending in ("", "-wal", "-shm"):
+        older.with_name(older.name + ending).unlink(missing_ok=True)
     shutil.copyfile(config.folder / wiring.CONFIG_FILE, spare / wiring.CONFIG_FILE)
     (spare / wiring.CONFIG_FILE).chmod(0o600)
     shutil.copytree(config.published, spare / PUBLISHED)
@@ -257,25 +266,6 @@ def _fill(config: Config, spare: Path) -> Manifest:
     for name in (*names, MANIFEST_FILE, PUBLISHED, ""):
         sync(spare / name)
     return manifest
-
-
-def _examined(database: Path, config: Config) -> TreeHead:
-    """The head of a copy whose log is whole: a backup that was never read is none.
-
-    One of an earlier version is read as it is after its upgrade, which the backup waits for.
-    """
-    url, older = (
-        f"sqlite:///{database.absolute()}",
-        database.with_name(f".{database.name}.upgraded"),
-    )
-    if migrations.current(url) != migrations.REVISIONS[-1]:
-        shutil.copy(database, older)
-        url = f"sqlite:///{older.absolute()}"
-    head = _read_whole(url, config)
-    merge_wal(database)
-    for ending in ("", "-wal", "-shm"):
-        older.with_name(older.name + ending).unlink(missing_ok=True)
-    return head
 
 
 def _read_whole(url: str, config: Config) -> TreeHead:

@@ -147,7 +147,10 @@ def _begin() -> Response | None:
     """
     context = console()
     g.began = perf_counter()
-    g.request_id, g.signed_in, g.language = str(context.new_id()), None, _language()
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    preferred = request.accept_languages.best_match(catalogue.LANGUAGES) or catalogue.ENGLISH
+    g.language = chosen if chosen in catalogue.LANGUAGES else preferred
+    g.request_id, g.signed_in = str(context.new_id()), None
     if request.host != context.origin.partition("://")[2]:
         abort(421)
     if request.endpoint == "static":
@@ -158,14 +161,6 @@ def _begin() -> Response | None:
     if g.signed_in is None and request.endpoint not in current_app.extensions["open"]:
         return make_response(redirect("/login", 303))
     return None
-
-
-def _language() -> str:
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen in catalogue.LANGUAGES:
-        return str(chosen)
-    preferred = request.accept_languages.best_match(catalogue.LANGUAGES)
-    return preferred or catalogue.ENGLISH
 
 
 def _find_person(context: ConsoleContext) -> SignedIn | None:

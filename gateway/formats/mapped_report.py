@@ -250,11 +250,6 @@ def _add_matter(report: MappedReport, at: str, text: str) -> str | None:
     return None
 
 
-def _tell(report: MappedReport, at: str, text: str) -> None:
-    label = at.rpartition("/")[2]
-    report.told.append(f"{label}: {checked(at, text)}.")
-
-
 def _set_hash_type(report: MappedReport, _at: str, text: str) -> None:
     report.hash_type = text
 
@@ -285,7 +280,9 @@ _ABOUT: Mapping[str, Target] = {
     **{f"reference.{one}": _add_reference(one) for one in vocabulary.REFERENCE_SCHEMES},
     "received_at": _set_received,
     "matter": _add_matter,
-    "told": _tell,
+    "told": lambda report, at, text: report.told.append(
+        f"{at.rpartition('/')[2]}: {checked(at, text)}."
+    ),
     "text": lambda report, at, text: report.add_text("fact", at, text),
     "note": lambda report, at, _: report.note(
         at, "not carried: a person reads it in the report now"

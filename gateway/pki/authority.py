@@ -297,25 +297,17 @@ def renew_server(
 
     True when it was replaced. A gateway that was off for a month starts again by this.
     """
-    if path.exists() and _serves(path.read_bytes(), authority, names, now):
-        return False
+    with suppress(FileNotFoundError, ValueError, x509.ExtensionNotFound):
+        leaf, *above = x509.load_pem_x509_certificates(path.read_bytes())
+        named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        if (
+            above == [authority.certificate]
+            and list(named) == [_general_name(name) for name in names]
+            and leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc - RENEW_BEFORE
+        ):
+            return False
     files.replace(path, make_server(authority, names, now, usage))
     return True
-
-
-def _serves(
-    pem: bytes, authority: CertificateAuthority, names: Sequence[str], now: datetime
-) -> bool:
-    try:
-        leaf, *above = x509.load_pem_x509_certificates(pem)
-        named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
-        return False
-    return (
-        above == [authority.certificate]
-        and list(named) == [_general_name(name) for name in names]
-        and leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc - RENEW_BEFORE
-    )
 
 
 def _general_name(name: str) -> x509.GeneralName:

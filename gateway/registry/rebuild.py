@@ -94,7 +94,15 @@ def _require_approved(
     """
     signed, named = cast(Administrators, context.actor).approvals, set(context.persons)
     if change.action == "key.register" and not signed:
-        _require_invited(context, change.organisation, named)
+        # A first document key came with an invitation: who approved that named it.
+        member = context.work.organisations.get(change.organisation)
+        rows = partial(context.work.invitations.open, context.now)
+        invited = any(
+            one.organisation == change.organisation and set(one.approved_by) == named
+            for one in iterate(rows, attrgetter("id"), None)
+        )
+        if not invited or member is None or member.document_keys:
+            raise NotApproved("a document key was registered without approvals, or an invitation")
         return
     counted = _counted(context, change)
     for one in counted:
@@ -114,18 +122,6 @@ def _counted(context: RequestContext, change: changes.Change) -> list[Approval]:
         return approvals.count(context, signed, digest)
     except InvalidApproval as why:
         raise NotApproved(why.detail) from why
-
-
-def _require_invited(context: RequestContext, organisation: str, named: set[str]) -> None:
-    """Require the invitation that a first document key came with: who approved that named it."""
-    member = context.work.organisations.get(organisation)
-    rows = partial(context.work.invitations.open, context.now)
-    invited = any(
-        one.organisation == organisation and set(one.approved_by) == named
-        for one in iterate(rows, attrgetter("id"), None)
-    )
-    if not invited or member is None or member.document_keys:
-        raise NotApproved("a document key was registered without approvals, or an invitation")
 
 
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from gateway.cli.admin.registry import Registry, registry
 from gateway.cli.admin.session import AdminSession
 from gateway.cli.arguments import ANY_FOLDER, FILE
 from gateway.client.gateway import now
+from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import NO_SLUG, SLUG, Status
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url
@@ -56,7 +57,16 @@ _PARTS = (
         "mandate.grant",
         True,
         lambda entry, asked: _shows(
-            entry, "mandates", {**asked, "competence": _competence(asked)}, "competence", "from"
+            entry,
+            "mandates",
+            {
+                **asked,
+                "competence": format_competence(
+                    asked["function"], asked["matter"], asked["territory"]
+                ),
+            },
+            "competence",
+            "from",
         ),
     ),
     _Part("persons", "staff.establish", False, lambda entry, _: bool(entry.get("staff_register"))),
@@ -73,10 +83,6 @@ _PARTS = (
 def _shows(entry: Entry, listed: str, asked: Mapping[str, Any], *names: str) -> bool:
     wanted = [asked.get(name) for name in names]
     return any([one.get(name) for name in names] == wanted for one in entry.get(listed, ()))
-
-
-def _competence(asked: Mapping[str, Any]) -> str:
-    return f"{asked.get('function', 'receive')}/{asked.get('matter')}/{asked.get('territory')}"
 
 
 @dataclass(frozen=True)

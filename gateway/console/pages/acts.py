@@ -23,7 +23,7 @@ from flask import (
 )
 
 from gateway.console import passkeys, sections, wording
-from gateway.console.access import UNANSWERED, Access, Done, Prepared
+from gateway.console.access import UNANSWERED, Access, Prepared
 from gateway.console.context import console, say, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
@@ -318,7 +318,9 @@ def finish(
     shown = {name: kept[name] for name in ("action", "back", "title")}
     told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
     confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
-    how = "done_confirmed" if confirmed else "done_signed" if _signed(done) else "done_attested"
+    text = done.result.get("document") or done.result.get("offer")
+    attested = not isinstance(text, str) or "attested_for" in sd_jwt.read_unverified(text).claims
+    how = "done_confirmed" if confirmed else "done_attested" if attested else "done_signed"
     others = kept["others"] if console().at_member else []
     held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how, "others": others}
     changed = kept["endpoint"] == "changes_submit"
@@ -330,14 +332,6 @@ def finish(
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
-
-
-def _signed(done: Done) -> bool:
-    """Tell whether the document of an act is signed by its author, and not attested."""
-    document = done.result.get("document") or done.result.get("offer")
-    if not isinstance(document, str):
-        return False
-    return "attested_for" not in sd_jwt.read_unverified(document).claims
 
 
 def _id(text: str) -> UUID | str:
