@@ -264,7 +264,7 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
     if not coded:
         return text
     besides = (f"{_THIN}; " if language == FRENCH else "; ").join(
-        f"{word('fields', name, language)} {_coded(value, language)}"
+        f"{word('fields', name, language)} {_coded(value, language, name)}"
         for name, value in coded.items()
     )
     return f"{text} ({defang_text(besides)})"
@@ -424,19 +424,19 @@ _WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T[0-9:.+Z-]+)?", re.ASCII)
 
 
-def _coded(value: Any, language: str) -> str:
-    """A value of a document, its names and codes in words."""
+def _coded(value: Any, language: str, field: str = "") -> str:
+    """A value of a document, its names and codes in words: those of any field, else of its own."""
     match value:
         case dict():
             told = []
             for name, one in value.items():
-                words = _coded(one, language)
+                words = _coded(one, language, field if name == "condition" else name)
                 if name == "topics":  # they have words of their own, the others any field's
                     words = ", ".join(case_code(name, topic, language) for topic in one)
                 told.append(f"{word('fields', name, language)} {words}")
             return ", ".join(told)
         case list() | tuple():
-            words = ", ".join(_coded(one, language) for one in value)
+            words = ", ".join(_coded(one, language, field) for one in value)
             return words or word("values", "none", language)
         case bool():
             return word("values", str(value).lower(), language)
@@ -444,8 +444,9 @@ def _coded(value: Any, language: str) -> str:
             return moment(value, language)
         case _:
             tables = ("values", "events", "results")
-            known = (one for one in tables if str(value) in _TABLES[one])
-            return word(next(known, "values"), str(value), language)
+            known = next((one for one in tables if str(value) in _TABLES[one]), None)
+            of_field = code(field, str(value), language) if field and known is None else None
+            return of_field or word(known or "values", str(value), language)
 
 
 def _typeset(text: str, language: str) -> str:

@@ -11,7 +11,7 @@ from string import Formatter
 from typing import Any
 
 from gateway.domain import consultation
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, FieldType
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
 from gateway.evidence import base64url
@@ -148,6 +148,18 @@ def test_why_a_check_of_a_file_fails_has_its_french(english: str) -> None:
 @each("code", [*consultation.REASON_CODES, *GROUPS, "actor", "gateway", "originator", "recipient"])
 def test_what_a_report_of_events_repeats_has_its_words(code: str) -> None:
     assert code in catalogue._TABLES["values"]
+
+
+@each("language", catalogue.LANGUAGES)
+def test_a_report_says_each_code_of_an_answer_as_the_screens_do(language: str) -> None:
+    by = {"by": "ofmin", "handoff": "1"}
+    for field in (one for kind in ANSWERS.values() for one in kind.fields):
+        for code in field.words:
+            words = catalogue.code(field.name, code, language)
+            told = {"condition": code} if field.type is FieldType.RESERVATION else code
+            said = catalogue.sentence("go_ahead", by, {field.name: told}, language)
+            assert words is not None, f"{field.name}.{code}"
+            assert said.endswith(f" {words})"), said
 
 
 def details() -> Iterator[tuple[str, Any]]:
