@@ -18,25 +18,29 @@ def row(kind: AnswerKind) -> str:
     assert all(way.keys() == before for way in ways)
     after = {target: None for way in ways for state, target in way.items() if state != target}
     states = "open" if before == OPEN else " or ".join(sorted(before))
-    states = "held" if kind.of_holder else "recalled" if kind.of_recall else states
+    if not before <= OPEN:  # a copy lives on after the end of the handoff
+        states = "held" if kind.of_holder else "recalled" if kind.of_recall else states
     then = " or ".join(after) or "as before"
     verb = kind.command.replace("_", "-")
     return f"| `{verb}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"
 
 
+def table() -> str:
+    """Each answer of a party, as the page shows them."""
+    return HEADING + "".join(map(row, PARTIES_ANSWERS))
+
+
 def test_the_page_of_a_cases_life_has_the_table_of_answers():
-    table = HEADING + "".join(map(row, PARTIES_ANSWERS))
-    assert table in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table}"
+    assert table() in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table()}"
 
 
 def test_the_page_of_documents_has_each_kind_of_answer_with_its_fields_and_its_event():
     page = DOCUMENTS.read_text(encoding="utf-8")
     for kind in PARTIES_ANSWERS:
-        _, row, rest = page.partition(f"| `{kind.name}` | {kind.author} | ")
+        _, row, rest = page.partition(f"| `{kind.name}` | {kind.author} | `{kind.event}` | ")
         assert row, kind.name
         said = rest.partition("\n")[0]
         assert [one.name for one in kind.fields if f"`{one.name}`" not in said] == [], kind.name
-        assert f"`.{kind.event.partition('.')[2]}`" in page
 
 
 def test_the_page_of_the_relay_has_each_answer_that_every_gateway_follows():

@@ -10,6 +10,7 @@ from gateway.domain.answers import KIND_OF_ACTION, KIND_OF_MOVE, MOVES, AnswerAu
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.duty import ARRIVED, DUTIES, DutyKind
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
+from tests.rules import test_answers
 
 PAGE = Path(__file__).parents[2] / "docs" / "life-of-a-case.md"
 
@@ -108,4 +109,4 @@ def test_the_page_has_what_is_owed() -> None:
 
 
 if __name__ == "__main__":
-    print(diagram(), table(), arriving(), sep="\n")
+    print(diagram(), test_answers.table(), table(), arriving(), sep="\n")

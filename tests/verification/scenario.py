@@ -40,26 +40,7 @@ CONDITIONS = {
     "erase_on": "2027-01-02",
 }
 FORCE = {"onward": {"force": "agreement", "reference": "convention 3"}}
-ACTIONS = {
-    "acceptance": "handoff.accept",
-    "decline": "handoff.decline",
-    "redirection": "handoff.redirect",
-    "outcome": "handoff.report_outcome",
-    "withdrawal": "handoff.withdraw",
-    "call": "handoff.call",
-    "closure": "handoff.close",
-    "delay": "handoff.delay",
-    "acknowledgement": "handoff.acknowledge",
-    "application": "handoff.apply",
-    "dispute": "handoff.dispute",
-    "correction_notice": "handoff.notify_correction",
-    "update_omission": "handoff.omit_update",
-    "proposal_answer": "handoff.answer_proposal",
-    "recall_acknowledgement": "handoff.acknowledge_recall",
-    "recall_answer": "handoff.answer_recall",
-    "reissue": "handoff.reissue",
-    "lapse": "handoff.lapse",
-}
+ACTIONS = {kind.name: kind.action for kind in ANSWERS.values()}
 TRUST = TrustAnchors(
     log_keys=tuple(Logbook().keys),
     origins=(ORIGIN,),
