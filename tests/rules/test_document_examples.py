@@ -587,6 +587,30 @@ def test_every_test_that_the_flow_names_is_there() -> None:
         assert (CODE / path).exists()
 
 
+# --- the architecture ---
+
+
+def test_every_file_that_the_architecture_names_is_there_and_has_what_is_sought_in_it() -> None:
+    page = " ".join(text_of("architecture.md").split())
+    files = [str(one) for part in ("gateway", "tests") for one in (CODE / part).rglob("*.py")]
+    named = {
+        path: [Path(one) for one in files if one.endswith(f"/{path}")]
+        for path in re.findall(r"`([\w/]+\.py)`", page)
+    }
+    assert len(named) > 100
+    assert [path for path, found in named.items() if not found] == []
+    names = r"`[\w.]+(?<!\.py)`"
+    sought = re.findall(rf"((?:{names}(?:, | and ))*{names}) (?:\(|in )`([\w/]+\.py)`", page)
+    assert len(sought) > 50
+    missing = [
+        f"{name} in {path}"
+        for symbols, path in sought
+        for name in re.findall(r"(\w+)`", symbols)
+        if not any(re.search(rf"\b{name}\b", one.read_text("utf-8")) for one in named[path])
+    ]
+    assert missing == []
+
+
 # --- operators ---
 
 
