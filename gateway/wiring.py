@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,15 +123,18 @@ new_id: Callable[[], UUID] = compat.uuid7
 """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
 
 
+def civil_day(config: Config) -> Callable[[datetime], date]:
+    """How a moment becomes a day in the gateway's civil time zone."""
+    zone = config.civil_time_zone
+    return lambda moment: moment.astimezone(zone).date()
+
+
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
     """How a moment becomes the day on which rights are judged."""
-    zone, simulated = config.civil_time_zone, config.simulated_reference_date
-
-    def of(moment: datetime) -> ReferenceDate:
-        civil = moment.astimezone(zone).date()
-        return ReferenceDate(simulated or civil, civil, simulated)
-
-    return of
+    civil, simulated = civil_day(config), config.simulated_reference_date
+    if simulated is None:
+        return lambda moment: ReferenceDate(day := civil(moment), day)
+    return lambda moment: ReferenceDate(simulated, civil(moment), simulated)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from gateway.domain import refusals
 from gateway.domain.answers import KIND_OF_ACTION, misplaced
 from gateway.domain.handoff import recall_answer_errors
 from gateway.domain.outcome import outcome_errors
-from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, RegisterRole, role_errors
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, RegisterRole, person_errors
 from gateway.domain.steps import STEPS
 from gateway.domain.worklist import WorklistFilter
 from gateway.evidence import sd_jwt
@@ -165,16 +165,14 @@ class DeskAccess:
         """Return what is wrong with the persons whom an act names, where the register can be
         read."""
         try:
-            register = {one["pseudonym"]: one for one in self.gateway.staff() if one["in_force"]}
+            entries = [one for one in self.gateway.staff() if one["in_force"]]
         except ClientError:
             return
-        asked = {"by": ROLES_OF[action], **_SECOND}
-        for name, roles in asked.items():
+        held = {one["pseudonym"]: frozenset(one["roles"]) for one in entries}
+        for name, roles in {"by": ROLES_OF[action], **_SECOND}.items():
             given = named.get(name, ())
-            for one in [given] if isinstance(given, str) else given:
-                entry = register.get(one)
-                held = None if entry is None else frozenset(entry["roles"])
-                yield from role_errors(NamedPerson(f"/{name}", one, roles), held)
+            persons = [given] if isinstance(given, str) else given
+            yield from person_errors([NamedPerson(f"/{name}", one, roles) for one in persons], held)
 
     def _drafted(
         self, endpoint: str, jti: UUID, body: Mapping[str, Any], ids: Mapping[str, Any]

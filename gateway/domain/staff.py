@@ -271,28 +271,24 @@ def second_person(
 
 
 def person_errors(
-    persons: Iterable[NamedPerson], entries: Mapping[str, StaffEntry]
+    persons: Iterable[NamedPerson], held: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[str, str]]:
     """Return what is wrong with the persons of a request, by JSON pointer.
 
-    ``entries`` are those in force, by pseudonym.
+    ``held`` are the roles of those whose entry is in force, by pseudonym.
     """
     for person in persons:
-        entry = entries.get(person.pseudonym)
-        yield from role_errors(person, None if entry is None else entry.roles)
-
-
-def role_errors(person: NamedPerson, held: frozenset[str] | None) -> Iterator[tuple[str, str]]:
-    """Return what is wrong with a person whose entry in force has the roles ``held``, if any."""
-    if held is None:
-        yield (
-            person.pointer,
-            "is not in force in your staff register: see casegate staff list. At night a head, "
-            "liaison or duty person may add somebody for 24 hours: casegate staff add --temporary",
-        )
-    elif not held & person.roles:
-        needed = ", ".join(sorted(person.roles))
-        yield person.pointer, f"has no role for this in your staff register: needs {needed}"
+        roles = held.get(person.pseudonym)
+        if roles is None:
+            yield (
+                person.pointer,
+                "is not in force in your staff register: see casegate staff list. At night a head, "
+                "liaison or duty person may add somebody for 24 hours: casegate staff add "
+                "--temporary",
+            )
+        elif not roles & person.roles:
+            needed = ", ".join(sorted(person.roles))
+            yield person.pointer, f"has no role for this in your staff register: needs {needed}"
 
 
 def entry_error(entry: StaffEntry, today: date) -> str | None:

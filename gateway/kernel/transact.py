@@ -273,15 +273,15 @@ def _require_persons(context: RequestContext) -> None:
         return
     persons = (NamedPerson("/by", request.by, ROLES_OF[request.action]), *request.persons)
     named = {*map(attrgetter("pseudonym"), persons)}
-    entries = {
-        one.pseudonym: one
-        for one in context.work.staff.named(context.actor.organisation, named)
+    own = context.actor.organisation
+    held = {
+        one.pseudonym: one.roles
+        for one in context.work.staff.named(own, named)
         if one.in_force(context.today.day, context.now)
     }
-    if errors := tuple(person_errors(persons, entries)):
+    if errors := tuple(person_errors(persons, held)):
         raise refusals.ValidationFailed(errors)
-    asking = entries[request.by]
-    context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
+    context.roles = tuple([f"{own}/{role}" for role in sorted(held[request.by])])
 
 
 def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt:

@@ -1,9 +1,9 @@
 """Rows are held against the log; what differs is out of service until it does no more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 from gateway.cedar import policy_digest, policy_folder
@@ -17,7 +17,7 @@ from gateway.maintenance.upkeep import Maintenance, TaskReport
 from gateway.registry.rebuild import Rebuild
 from gateway.store.proved import Proved, RowsProof
 from gateway.store.unit_of_work import SqlUnitOfWork
-from gateway.wiring import HEAD_KEY_FILE
+from gateway.wiring import HEAD_KEY_FILE, civil_day
 
 PROVED = "proved"
 """The file of what the last comparison found whole: beside the keys, for it tells ids of cases."""
@@ -76,8 +76,8 @@ def _key_of_heads(config: Config) -> bytes:
 
 def rows_proof(config: Config, work: SqlUnitOfWork, proved: Proved | None = None) -> RowsProof:
     """The rows of a gateway, to be compared with its log from what was ``proved`` on."""
-    rebuild = Rebuild(config.issuer, _civil_day(config))
-    return RowsProof(work, rebuild, _civil_day(config), proved)
+    rebuild = Rebuild(config.issuer, civil_day(config))
+    return RowsProof(work, rebuild, civil_day(config), proved)
 
 
 def policies_held(proved: Proved | None) -> tuple[Mapping[str, Sequence[int]], Sequence[str]]:
@@ -90,8 +90,3 @@ def policies_held(proved: Proved | None) -> tuple[Mapping[str, Sequence[int]], S
     report = check_once(folder, digest)
     held = {} if report.problems else {digest: (report.policies, report.cases)}
     return held, report.problems
-
-
-def _civil_day(config: Config) -> Callable[[datetime], date]:
-    zone = config.civil_time_zone
-    return lambda moment: moment.astimezone(zone).date()

@@ -57,7 +57,7 @@ def test_a_person_needs_an_entry_and_one_of_the_roles():
         NamedPerson("/second", "ofmin-7k3f", APPROVING),
         NamedPerson("/third", "ofmin-none", wanted),
     ]
-    found = [pointer for pointer, _ in person_errors(persons, {"ofmin-7k3f": entry()})]
+    found = [pointer for pointer, _ in person_errors(persons, {"ofmin-7k3f": entry().roles})]
     assert found == ["/second", "/third"]
 
 

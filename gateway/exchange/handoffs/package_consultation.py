@@ -247,7 +247,7 @@ def review(
         entries = context.work.staff.named(context.caller.organisation, [asked.by])
         roles = {RegisterRole.DPO} if originates else WORKING
         named = NamedPerson("/by", asked.by, frozenset(roles))
-        if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
+        if errors := list(person_errors([named], {one.pseudonym: one.roles for one in entries})):
             raise ValidationFailed(errors)
         others = [one for one in waiting if one.person != asked.by]
         if not others:
