@@ -49,9 +49,9 @@ $(VENV)/browser.stamp: requirements/browser.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/browser.txt
 	@touch $@
 
-# Four: the gateways that are peers wait for each other for minutes.
+# Five on two cores: the gateways that are peers wait for each other for minutes.
 test-slow: $(VENV)/browser.stamp ## The slow suites: crashes under load, other implementations, more chance
-	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 4 --dist loadgroup
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 5 --dist loadgroup
 
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
@@ -68,7 +68,7 @@ fuzz: $(VENV)/fuzz.stamp ## Each parser of outside bytes under a fuzzer, SECONDS
 # sslyze needs an older cryptography than the gateway.
 $(VENV)-scan/scan.stamp: requirements/scan.txt
 	@test -x $(VENV)-scan/bin/python || $(PYTHON) -m venv $(VENV)-scan
-	@$(VENV)-scan/bin/python -m pip install --quiet --require-hashes -r requirements/scan.txt
+	@$(VENV)-scan/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/scan.txt
 	@touch $@
 
 tls-scan: $(VENV)/dev.stamp $(VENV)-scan/scan.stamp ## Both listeners under sslyze and testssl.sh (of Debian)
@@ -94,7 +94,7 @@ openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
 
 $(VENV)-docs/docs.stamp: requirements/docs.txt
 	@test -x $(VENV)-docs/bin/python || $(PYTHON) -m venv $(VENV)-docs
-	@$(VENV)-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	@$(VENV)-docs/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/docs.txt
 	@touch $@
 
 docs: $(VENV)-docs/docs.stamp ## The documents as a site with search, build/site; every link is checked

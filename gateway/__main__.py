@@ -11,7 +11,7 @@ def command() -> None:
     What is imported stays to the end. To search it for garbage while it grows, and again when
     the process ends, was a third of what a short command or the start of a gateway costs.
     """
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(1_000_000, 10, 10)  # what stays up sets its own, see `settle`
     atexit.register(gc.freeze)
     heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeds:  # Ctrl-C ends it as any program, until there is somebody to say so

@@ -221,6 +221,7 @@ def _wait(pause: Callable[[float], bool]) -> None:
 def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
     """Run a loop that asks, by a pause of seconds, whether to stop."""
     supervisor.end_with_supervisor()
+    supervisor.settle()
     stopped = threading.Event()
 
     def stop(_signum: int, _frame: FrameType | None) -> None:

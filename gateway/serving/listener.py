@@ -1,6 +1,5 @@
 """A listener: one gunicorn with an address, its TLS, and its workers."""
 
-import gc
 import logging
 import resource
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -11,7 +10,7 @@ from typing import Any, NoReturn
 from gunicorn.app.base import BaseApplication
 
 from gateway.serving.framing import Describe, describe_plainly
-from gateway.serving.supervisor import end_with_supervisor
+from gateway.serving.supervisor import end_with_supervisor, settle
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineWorker, WorkerSettings
 from gateway.setting_validators import is_loopback
@@ -187,8 +186,7 @@ def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
     factory end the start with a code other than 0.
     """
     end_with_supervisor()
-    gc.collect()
-    gc.freeze()  # workers share what was loaded: no search for garbage writes to its pages
+    settle()  # workers share what was loaded: no search for garbage writes to its pages
     logging.getLogger("gunicorn.error").addFilter(LineBudget())  # of the master, and of each worker
     _Gunicorn(app_factory, gunicorn_settings(listener)).run()
     raise SystemExit(0)
