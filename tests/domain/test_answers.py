@@ -2,7 +2,8 @@
 
 from hashlib import sha256
 
-from gateway.domain.answers import ANSWERS, BASELINE, Arrives, FieldType
+from gateway.domain.answers import ANSWERS, BASELINE, PARTIES_ANSWERS, Arrives, FieldType
+from gateway.domain.organisation import ACTIONS_WHILE_SUSPENDED
 
 
 def test_the_answers_that_every_gateway_follows_are_never_others_than_those_of_the_first_version():
@@ -24,3 +25,19 @@ def test_a_question_names_its_time_where_what_arrives_is_read_by_it():
     }
     why = "let `_arrive_answer` (gateway/exchange/standing/duties.py) read it, then enter it here"
     assert times == {("until", FieldType.TIME)}, why
+
+
+def test_a_suspended_party_gives_the_answers_that_it_owes_and_takes_no_part_by_others():
+    others = {one.action for one in PARTIES_ANSWERS} - ACTIONS_WHILE_SUSPENDED
+    assert others == {
+        "handoff.accept",
+        "handoff.close",
+        "handoff.delay",
+        "handoff.give_go_ahead",
+        "handoff.omit_update",
+        "handoff.pass_on_by_law",
+        "handoff.propose_correction",
+        "handoff.redirect",
+        "handoff.report_outcome",
+        "handoff.withdraw",
+    }
