@@ -83,10 +83,20 @@ class ClientBase:
     def record(self, new: NewWrite, key: str | None = None) -> ConfirmedWrite:
         """Do a write that was made before, under an idempotency key: a draft is signed now, exactly
         as it is, and its id is the key."""
-        action, path, asked, handoff, _ = new
-        if isinstance(asked, SdJwt) and self._author is not None:
-            asked = sd_jwt.complete(asked, self._author.key)
+        action, path, asked, handoff, _ = self._signed(new)
         return self._exchange.write(action, path, asked, handoff, key=key)
+
+    def record_each(self, drafted: Sequence[tuple[NewWrite, str]]) -> Iterator[Ended]:
+        """Do several writes of one action so, each under its key, many in one request; how each
+        ended, in their order."""
+        signed = [self._signed(new) for new, _ in drafted]
+        return self._exchange.write_each(signed, [key for _, key in drafted])
+
+    def _signed(self, new: NewWrite) -> NewWrite:
+        """A write whose draft is signed now, by one's own key where there is one."""
+        if isinstance(new.asked, SdJwt) and self._author is not None:
+            return new._replace(asked=sd_jwt.complete(new.asked, self._author.key))
+        return new
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None

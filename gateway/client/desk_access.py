@@ -18,8 +18,16 @@ from uuid import UUID
 
 from gateway.client.errors import ClientError, InvalidCase, RequestRefused
 from gateway.client.gateway import Gateway
-from gateway.client.session import NewWrite
-from gateway.console.access import Access, Done, NotDone, Person, Prepared, RefusedOnRecord
+from gateway.client.session import ConfirmedWrite, NewWrite
+from gateway.console.access import (
+    UNANSWERED,
+    Access,
+    Done,
+    NotDone,
+    Person,
+    Prepared,
+    RefusedOnRecord,
+)
 from gateway.console.interface import Interface, faults
 from gateway.domain import refusals
 from gateway.domain.answers import KIND_OF_ACTION, misplaced
@@ -210,13 +218,32 @@ class DeskAccess:
                 unsealed = {one.part.id: one.to_json() for one in self.gateway.unseal(opened)}
                 result = {**opened.written.result, "unsealed": unsealed}
                 return Done(result, opened.written.receipt)
-            action, address = self._action(endpoint), interface().address(endpoint, ids)
-            draft = body.get(_DOCUMENT)
-            asked = self._named(body) if draft is None else sd_jwt.parse(draft)
-            handoff = ids.get(_HANDOFF) or body.get(_HANDOFF)
-            new = NewWrite(action, address, asked, handoff and str(handoff))
-            written = self.gateway.record(new, key)
-        return Done(written.result, written.receipt)
+            return _done(self.gateway.record(self._new(endpoint, body, ids), key))
+
+    def _new(self, endpoint: str, body: Mapping[str, Any], ids: Mapping[str, Any]) -> NewWrite:
+        """Return what was prepared, as a write."""
+        action, address = self._action(endpoint), interface().address(endpoint, ids)
+        draft = body.get(_DOCUMENT)
+        asked = self._named(body) if draft is None else sd_jwt.parse(draft)
+        handoff = ids.get(_HANDOFF) or body.get(_HANDOFF)
+        return NewWrite(action, address, asked, handoff and str(handoff))
+
+    def write_each(
+        self, endpoint: str, asked: Sequence[tuple[str, Mapping[str, Any]]], /
+    ) -> Sequence[Done | Exception]:
+        """Do several, each by its key and its body, in one request; what was drafted is signed
+        now."""
+        self._known.clear()
+        new = [(self._new(endpoint, body, {}), key) for key, body in asked]
+        answers: list[Done | Exception] = []
+        with _crossing():
+            for one in self.gateway.record_each(new):
+                try:
+                    with _crossing():
+                        answers.append(_done(one))
+                except UNANSWERED as refused:
+                    answers.append(refused)
+        return answers
 
     def draft(self, *_: tuple[str, str]) -> str:
         """Nothing: nobody signs with a passkey here."""
@@ -263,6 +290,13 @@ class DeskAccess:
     def _named(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A body that names the person who asks."""
         return {**body, "by": self.person.name}
+
+
+def _done(ended: ConfirmedWrite | ClientError) -> Done:
+    """Return what a write gave; raise its error, where it ended so."""
+    if isinstance(ended, ClientError):
+        raise ended
+    return Done(ended.result, ended.receipt)
 
 
 def _is_done_here(action: str) -> bool:

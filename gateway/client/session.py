@@ -193,15 +193,19 @@ class Session:
             self._outbox.keep(write)
         return write
 
-    def write_each(self, asked: Iterable[NewWrite | errors.ClientError]) -> Iterator[Ended]:
-        """Do several writes of one action, in order, many in one request; how each ended.
+    def write_each(
+        self, asked: Iterable[NewWrite | errors.ClientError], keys: Iterable[str | None] = ()
+    ) -> Iterator[Ended]:
+        """Do several writes of one action, in order, many in one request; how each ended. Each has
+        a new key, or its own of the ``keys``.
 
         Each is kept first, as by `write`, and `resend` sends again what has no answer. What could
         not be asked stands in its place. Raises a ClientError when a request has no answer
         at all; what is left then is ``unanswered``.
         """
         new = [*asked]
-        kept = [self._keep(*one[:4]) for one in new if isinstance(one, NewWrite)]
+        own = iter(keys)
+        kept = [self._keep(*one[:4], next(own, None)) for one in new if isinstance(one, NewWrite)]
         ended = self._send_each(kept)
         for one in new:
             found = next(ended) if isinstance(one, NewWrite) else one

@@ -114,6 +114,12 @@ class Access(Protocol):
         """Do it, once for each idempotency ``key``; ``approvals`` are drafts with the passkeys'
         answers, of each person who is named one."""
 
+    def write_each(
+        self, endpoint: str, asked: Sequence[tuple[str, Mapping[str, Any]]], /
+    ) -> Sequence[Done | Exception]:
+        """Do several, each by its key and its body, which no person signs: how each ended, of what
+        refuses one of UNANSWERED. NotFound where a person signs each."""
+
     def draft(self, *changes: tuple[str, str]) -> str:
         """Word what this person signs of acts that were prepared, each by its action and digest: of
         a member's one, that another person prepared; of an administrator's several at once."""

@@ -289,6 +289,13 @@ class Sessions:
         ).fetchall()
         return next((_decrypt(session.key, name, one) for (one,) in rows), None)
 
+    def hold_again(self, session: BrowserSession, name: str, value: Any) -> None:
+        """Put a value in place of what is held under a name, as long as that is."""
+        data = _encrypt(session.key, name, json.dumps(value, ensure_ascii=False).encode())
+        self._database.execute(
+            "update held set value = ? where id = ? and session = ?", (data, name, session.id)
+        )
+
     def take(self, session: BrowserSession, name: str) -> Any:
         """As `held`, once: it is gone then."""
         rows = self._database.execute(

@@ -174,6 +174,10 @@ class HostedAccess:
         assert isinstance(done, WriteResult)  # noqa: S101
         return Done(to_json(done.result), done.receipt)
 
+    def write_each(self, *_: Any) -> Sequence[Done | Exception]:
+        """Refuse: a person signs each act."""
+        raise refusals.NotFound
+
     def _values(self, one: Endpoint, call: Call, ids: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a person signs of an act without a document: its body, and what it is about;
         of a succession the plan, each word of it."""

@@ -121,3 +121,58 @@ def test_at_a_member_the_case_is_signed_by_its_own_key(stage, tmp_path):  # noqa
     refused = brought(browser, broken, "case.json", b"")
     assert refused.status_code == 422
     assert "/urgency" in read(refused)
+
+
+def several(browser, content):
+    """Send a report, a case, and an image."""
+    files = (
+        (REPORT.read_bytes(), "report.json"),
+        (json.dumps(content).encode(), "case.json"),
+        (b"\xff\xd8\xff\xe0 an image", "image.jpg"),
+    )
+    sent = {
+        "report": [(io.BytesIO(data), name) for data, name in files],
+        "profile": (io.BytesIO(PROFILE.read_bytes()), "profile.toml"),
+    }
+    page = browser.send(browser.get(FORM), FORM, **sent)
+    assert page.status_code == 303, page.text
+    return page.location
+
+
+def test_of_several_files_each_is_signed_by_itself_in_the_gateways_console(hosted, analyst):
+    path = several(analyst, case_content(hosted.gateway.new_id()))
+    page = analyst.get(path)
+    assert "image.jpg" in page.text
+    assert "it is none of csv, json" in read(page)
+    assert f'action="{path}"' not in page.text
+    for number in (0, 1):
+        page = analyst.get(path)
+        checked = analyst.send(page, f"{path}/{number}")
+        assert checked.status_code == 200, checked.text
+        assert sign(analyst, checked).status_code == 303
+        receipt = analyst.get(f"{path}/{number}/receipt.json").json
+        assert json.loads(receipt["document"])["type"] == "case.submitted"
+    assert analyst.get(f"{path}/2/receipt.json").status_code == 404
+
+
+def test_at_a_member_several_files_are_signed_at_once_and_each_has_its_outcome(
+    stage,  # noqa: F811
+    tmp_path,
+):
+    gateway = client(stage, HOTLINE)
+    browser = DeskConsole(tmp_path, gateway, "analyst-1", check_content).signed_in()
+    content = case_content(stage.gateway.new_id())
+    path = several(browser, content)
+    page = browser.get(path)
+    assert "what is ready: 2" in read(page)
+    assert browser.send(page, path).location == path
+    page = browser.get(path)
+    assert page.text.count("/receipt.json") == 2
+    assert [one["assurance"] for one in gateway.cases()] == ["signed", "signed"]
+    assert "/batches/submissions" in gateway.wire.paths()
+    again = several(browser, content)
+    refused = browser.get(browser.send(browser.get(again), again).location)
+    assert "/receipt.json" not in refused.text
+    assert f'action="{again}"' not in refused.text
+    assert "another case of yours has this" in read(refused)
+    assert "the case is there already" in read(refused)

@@ -203,10 +203,12 @@ def check_body(
     told: Mapping[str, Sequence[tuple[str, str]]] = {},
     *,
     whole: bool = True,
+    listed: tuple[str, int] | None = None,
 ) -> Response:
     """Show what a body would do, to be signed, with what was ``answered``; ``told`` is that in each
     language, for the other persons who sign it. What is not shown ``whole`` has strong texts.
-    Raises ValidationFailed."""
+    ``listed`` is the list of files, and the place in it, from which it is. Raises
+    ValidationFailed."""
     key = sent_key()
     given = act.preview(act, body) if act.preview else []
     prepared = signed_in().access.prepare(act.endpoint, key, body, **act.ids)
@@ -225,6 +227,7 @@ def check_body(
         "document": readable(prepared) if whole else "",
         "told": dict(told),
         "about": str(next(iter(act.ids.values()), "")),
+        "listed": listed,
     }
     if not prepared.values:  # it was done before
         return finish(kept, ())
@@ -329,6 +332,9 @@ def finish(
         answered = {name: one for name, one in done.result.items() if name != "event"}
         held["told"] = sections.worded(answered, g.language)
     hold, session = console().sessions.hold, signed_in().session
+    if (listed := kept.get("listed")) and (files := console().sessions.held(session, listed[0])):
+        files[listed[1]]["receipt"] = held["receipt"]
+        console().sessions.hold_again(session, listed[0], files)
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
