@@ -1,4 +1,4 @@
-"""What persons signed of an event, as its reader is told: who, what, when, and if it verifies."""
+"""What persons signed of an event, as its reader sees it: who, what, when, and if it verifies."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
