@@ -9,7 +9,7 @@ import pytest
 from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from tests.journeys import browser
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import play, running
+from tests.journeys.harness import Listeners, play, running
 from tests.journeys.npm import installed
 
 if TYPE_CHECKING:  # installed for the slow suites alone
@@ -50,7 +50,7 @@ def stage(request: pytest.FixtureRequest) -> DemoEnvironment:
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway for programs that others wrote, whose tests give members keys of their own."""
-    with running(tmp_path_factory.mktemp("others")) as started:
+    with running(tmp_path_factory.mktemp("others"), kind=Listeners) as started:
         yield started
 
 

@@ -16,6 +16,7 @@ from tests.journeys.harness import (
     CONTENT,
     HOTLINE,
     OFMIN,
+    Listeners,
     accepted,
     admin,
     case_content,
@@ -184,7 +185,7 @@ def test_a_recall_is_answered_by_each_holder_and_coverage_says_the_same_offline(
 
 @pytest.mark.slow
 def test_what_a_holder_retains_opens_for_it_alone_once_the_case_was_erased(tmp_path: Path) -> None:
-    with running(tmp_path) as stage:
+    with running(tmp_path, kind=Listeners) as stage:
         content = case_content()
         handoff, other = accepted(stage, content), accepted_abroad(stage, content["case"])
         with stage.client(OFMIN) as office, stage.client(ABROAD) as abroad:
