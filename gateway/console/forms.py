@@ -414,9 +414,10 @@ class BodyForm:
                 return ", ".join(joined)
             case Widget.DAY | Widget.MOMENT:
                 return wording.moment(value, language)
-            case Widget.FLAG:
-                return wording.code(one.field, True, language)
-        return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+            case Widget.FLAG | Widget.LINES:
+                lines = value if isinstance(value, list) else [value]
+                return "\n".join(wording.code(one.field, line, language) for line in lines)
+        return str(value)
 
     @property
     def problems(self) -> list[Problem]:

@@ -62,8 +62,10 @@ def text_of(name: str, value: Any, language: str) -> str:
         case Mapping():
             return members(value, language)
         case list() | tuple():
-            told = ", ".join(text_of(name, one, language) for one in value)
-            return told or wording.screen("none", language)
+            told = [text_of(name, one, language) for one in value]
+            several = any(", " in one for one in told)
+            between = wording.screen("and", language) if several else ", "
+            return between.join(told) or wording.screen("none", language)
         case bool():
             return wording.code(name, value, language)
         case str() if _TIME.fullmatch(value):

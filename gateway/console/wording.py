@@ -33,6 +33,8 @@ def code(field: str, value: Any, language: str) -> str:
         case list() | tuple() | set() | frozenset():
             words = [code(field, one, language) for one in value]
             return ", ".join(words) or screen("none", language)
+        case str() if field == "entries" and "," in value:  # of one person
+            return code(field, value.split(","), language)
         case bool():
             return screen("yes" if value else "no", language)
         case _ if field in ("action", "actions") and value in _EVENT_OF:

@@ -81,6 +81,36 @@ def changed(kind: str) -> str:
     return wording.coded("administrators", kind, g.language)
 
 
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "changes_of_peers": ("peer.", "organisation.show_to_peer", "organisation.hide_from_peer"),
+    "changes_of_entry": ("organisation.", "staff.", "contact."),
+    "changes_of_rights": (
+        "membership.",
+        "mandate.",
+        "succession.",
+        "interest.",
+        "agreement.",
+        "retention.",
+        "audit_access.",
+    ),
+    "changes_of_systems": ("system.", "certificate.", "key.", "invitation.", "notification."),
+    "changes_of_cases": ("",),
+}
+"""How the actions of a group begin, each group by its text; an action is of the first that fits."""
+
+
+def _grouped(organisation: str) -> Mapping[str, Sequence[str]]:
+    """What may be proposed, in groups, so that few are passed on the way to one; about the gateway
+    there are few."""
+    if organisation == ITSELF:
+        return {"": _changes(organisation)}
+    found: dict[str, list[str]] = {}
+    for action in _changes():
+        group = next(one for one, begins in _GROUPS.items() if action.startswith(begins))
+        found.setdefault(group, []).append(action)
+    return found
+
+
 def _changes(organisation: str = "") -> Sequence[str]:
     """Return what may be proposed about an organisation, or about the gateway itself."""
     return signed_in().access.changes(of_gateway=organisation == ITSELF)
@@ -129,7 +159,7 @@ def organisation(organisation: str) -> str:
         steps=[_AdminLine.of(one) for one in steps if not one["proposal"]],
         proposals=waiting,
         signs=sum(one["proposer"] != signed_in().person.name for one in waiting),
-        changes=_changes(organisation),
+        changes=_grouped(organisation),
     )
 
 
