@@ -100,7 +100,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def _grouped(organisation: str) -> Mapping[str, Sequence[str]]:
-    """What may be proposed, in groups, so that few are passed on the way to one; about the gateway
+    """Return what may be proposed, in groups, so that few are passed on the way to one; of the gateway
     there are few."""
     if organisation == ITSELF:
         return {"": _changes(organisation)}
