@@ -100,8 +100,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def _grouped(organisation: str) -> Mapping[str, Sequence[str]]:
-    """Return what may be proposed, in groups, so that few are passed on the way to one; of the gateway
-    there are few."""
+    """Return what may be proposed, in groups, so that few are passed on the way to one; of the
+    gateway there are few."""
     if organisation == ITSELF:
         return {"": _changes(organisation)}
     found: dict[str, list[str]] = {}
