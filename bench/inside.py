@@ -370,9 +370,8 @@ def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any])
                     [keyed(SearchedKind.URL, f"http://files.example.org/filled/{number}")],
                 )
                 by = (Party(case.originator, "actor"),)
-                work.log.record(
-                    _event("case.submit", version.event, version.digest, by, cleared_by="lead-1")
-                )
+                who = {"assessors": (case.assessed_by,), "cleared_by": case.cleared_by}
+                work.log.record(_event("case.submit", version.event, version.digest, by, **who))
                 work.handoffs.add(handoff, offer)
                 due = handoff.due_at or offer.at
                 owed = begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due)
@@ -429,7 +428,7 @@ def _claiming(document: str, **claims: str) -> str:
 
 
 def _event(
-    action: str, event: UUID, digest: str, parties: tuple[Party, ...], **details: str
+    action: str, event: UUID, digest: str, parties: tuple[Party, ...], **details: Any
 ) -> AuditEvent:
     readers = frozenset({parties[0].organisation})
     said = {"by": "approver-2", **details}

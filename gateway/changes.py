@@ -1,5 +1,5 @@
 """All that administrators change, over the network and on the host: the registry, erasure, the end
-of an embargo whose setter is suspended, and the repair of a handoff."""
+of an embargo whose setter is suspended, and the repair of a case or a handoff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,5 +27,6 @@ CHANGES: Mapping[str, ChangeType] = {
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
     repair.REPAIR: repair.CHANGE,
+    repair.REPAIR_CASE: repair.CHANGE_OF_CASE,
 }
 """Every change, by its action."""

@@ -388,8 +388,8 @@ class Config:
     handoff_checks: HandoffChecks = _setting(  # noqa: RUF009 - likewise
         "checks.handoffs",
         setting_validators.word(HandoffChecks),
-        "What to do about a handoff that is not what its documents and the log say: alarm tells\n"
-        "the operator, refuse also lets nobody open or answer it. A new gateway refuses.",
+        "What to do about a case or handoff that is not what its documents and the log say: alarm\n"
+        "tells the operator, refuse also lets nobody act by it. A new gateway refuses.",
         HandoffChecks.ALARM,
     )
     simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise

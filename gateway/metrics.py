@@ -120,7 +120,7 @@ class Counts:
         self._child("relay_attempts", result).inc(count)
 
     def differed(self) -> None:
-        """An answer or a consultation was about a handoff that is not what its documents say."""
+        """An act was about a case, or a handoff, that is not what its documents and the log say."""
         self._child("handoff_differences").inc()
 
     def counting(self, policy: Policy) -> Policy:

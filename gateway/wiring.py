@@ -357,7 +357,8 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
 
 
 def _alarm(counts: "Counts | None") -> Callable[[UUID, Sequence[str]], None]:
-    """Tell the operator of a handoff that was changed past the gateway: each once by a process."""
+    """Tell the operator of a case or handoff that was changed past the gateway: each once by a
+    process."""
     told, log = set[UUID](), logging.getLogger("casegate.handoffs")
 
     def differs(handoff: UUID, names: Sequence[str]) -> None:

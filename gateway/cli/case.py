@@ -31,6 +31,7 @@ from gateway.cli.case_file import (
 )
 from gateway.cli.content import show_opened
 from gateway.cli.elements import ElementId, ElementPointer
+from gateway.cli.handoff_view import OUT
 from gateway.cli.partner_command import (
     EPILOG,
     Failure,
@@ -350,7 +351,8 @@ def list_(gateway: Gateway, **filters: Any) -> None:
     """
     found = list(gateway.cases(**filters))
     case_ = ("case", lambda one: output.short(one["case"]))
-    output.print_items(found, "state", "version", case_, ("reference", "originator_ref"), "matter")
+    state = ("state", lambda one: OUT if one.get("out_of_service") else one["state"])
+    output.print_items(found, state, "version", case_, ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)

@@ -31,9 +31,15 @@ def urgency_word(urgency: str) -> str:
     return _SHORT.get(urgency) or wording.code("urgency", urgency)
 
 
+OUT = "OUT OF SERVICE"
+"""What a list says in place of a state, or of a due time."""
+
+
 def due(listed: Mapping[str, Any]) -> str:
     """By when an answer is owed, in UTC: to the offer, to the minute, or to a recall or an update,
     the day; the state where none is."""
+    if listed.get("out_of_service"):
+        return OUT
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:

@@ -165,6 +165,7 @@ class CaseSummary(TypedDict):
     event: str
     measures: NotRequired[Sequence[MeasureView]]
     acts: NotRequired[Sequence[ActView]]
+    out_of_service: NotRequired[bool]
 
 
 class LeftOut(TypedDict):
@@ -261,6 +262,7 @@ class HandoffSummary(TypedDict):
     recalled: bool
     corrected: bool
     reference: str | None
+    out_of_service: NotRequired[bool]
 
 
 class AnswerView(TypedDict):

@@ -132,6 +132,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "case.embargo": ("case.embargoed", Operation.ALTERATION, Arrives.NEWS),
     "case.hold": ("case.held", Operation.ALTERATION, Arrives.NEWS),
     "case.restrict": ("case.restricted", Operation.ALTERATION, Arrives.NEWS),
+    "case.repair": ("case.repaired", Operation.ALTERATION),
     "case.repair_handoff": ("case.handoff_repaired", Operation.ALTERATION),
     "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION, Arrives.NEWS),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION, Arrives.NEWS),

@@ -52,7 +52,7 @@ class WrongState(Refusal):
 
 
 class OutOfService(Refusal):
-    """What is stored of a handoff is not what its documents and the log say."""
+    """What is stored of a case, or a handoff, is not what its documents and the log say."""
 
 
 class EditConflict(Refusal):

@@ -68,6 +68,7 @@ class Closed(StrEnum):
     COPIES_ERASED = "you erased your copies for good: only a new offer opens the case again"
     EXPIRED = "the offer has ended: ask its originator for a new one"
     PAST_ERASURE = "the case is past the day of its erasure"
+    OUT_OF_SERVICE = "it is out of service: the gateway's operator puts it right"
 
 
 COPY_KEPT = "the case was erased: consult what you retain of it"

@@ -10,9 +10,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.case import Case, CaseState
+from gateway.domain.case import Case, CaseState, unconfirmed_matches
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import Measure
+from gateway.domain.organisation import OrganisationName
 from gateway.evidence import base64url, event, sd_jwt
 
 VERSIONS = frozenset({"case.submitted", "case.revised"})
@@ -100,12 +101,21 @@ def case_differences(
     if "digest" not in told:
         yield "versions"
     yield from (name for name, value in told.items() if getattr(row, name) != value)
+    if not measures and "measured" not in told:
+        return
     found, passed_on = _measures_told(steps, now)
     in_force = {one.id: _terms(one) for one in measures if one.holds(now)}
     for one in passed_on - in_force.keys():
         found.pop(one, None)
     if found != in_force:
         yield "measure"
+
+
+def matches_left(case: Case, content: Mapping[str, Any]) -> frozenset[str]:
+    """The automated matches of a case that wait for a person, by where it stands: until it is
+    assessed all of them, of a remote member's none here."""
+    waits = case.state is CaseState.DRAFT and OrganisationName(case.originator).peer is None
+    return unconfirmed_matches(content) if waits else frozenset()
 
 
 def _terms(row: Measure) -> tuple[Any, ...]:
@@ -162,6 +172,7 @@ def fold_case(steps: Sequence[CaseEvent]) -> dict[str, Any]:
     it."""
     told: dict[str, Any] = {"early": False, "cleared_digest": None}
     for one in steps:
+        said = one.details
         if one.type == ADVANCED:
             told["early"] = True
             if "erase_on" in one.subject:
@@ -169,11 +180,22 @@ def fold_case(steps: Sequence[CaseEvent]) -> dict[str, Any]:
         if one.type not in STATES:
             continue
         told["state"], told["digest"] = STATES[one.type], one.case_digest
-        if one.type in VERSIONS and "cleared_by" in one.details:
+        if one.type in VERSIONS and "cleared_by" in said:
             told["state"] = CaseState.CLEARED
         elif one.type in VERSIONS and not one.complete:
             del told["state"]  # nobody knows any more whether two persons cleared it, too
             told.pop("cleared_digest", None)
         if told.get("state") is CaseState.CLEARED:
             told["cleared_digest"] = one.case_digest
+        if one.type == "case.cleared":
+            told["cleared_by"] = said.get("by")
+        elif one.type != "case.closed":
+            by = [said.get("by")] if one.type == "case.assessed" else []
+            first, second = (*said.get("assessors", by), None, None)[:2]
+            told |= {"assessed_by": first, "second_assessor": second}
+            if one.type != "case.assessed":
+                told["cleared_by"] = said.get("cleared_by")
+        if not one.complete:  # nobody knows any more who that was
+            for name in ("assessed_by", "second_assessor", "cleared_by"):
+                told.pop(name, None)
     return told

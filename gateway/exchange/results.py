@@ -5,7 +5,7 @@ The interface's description is derived from these classes, and so is its JSON
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, NewType
 from uuid import UUID
@@ -159,6 +159,7 @@ class CaseSummary:
     event: UUID
     measures: Sequence[MeasureView] | None = None
     acts: "Sequence[ActView] | None" = None
+    out_of_service: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -553,6 +554,7 @@ class HandoffSummary:
         bool, "Whether its recipient heard of a correction whose package has not come: wait for it."
     ]
     reference: Annotated[str | None, "The recipient's own reference, shown only to it."]
+    out_of_service: bool | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -125,17 +125,21 @@ class UnitOfWork(ABC):
         """
 
     @abstractmethod
-    def compare_handoff(
-        self, handoff: Handoff, civil_day: Callable[[datetime], date]
+    def compare_case(
+        self,
+        civil_day: Callable[[datetime], date],
+        key: tuple[str, UUID],
+        handoff: Handoff | None = None,
     ) -> DifferingRows:
-        """Hold the rows of a handoff, and of its case, against its documents and the log.
+        """Hold the rows of a case, by its originator and id, and of one of its handoffs, against
+        the log and their documents.
 
         Raises CaseKeysUnavailable.
         """
 
     @abstractmethod
     def remove_row(self, row: RowBeside) -> None:
-        """Remove a row beside a handoff that the log denies, in a REGISTRY transaction."""
+        """Remove a row beside a case or handoff that the log denies, in a REGISTRY transaction."""
 
     @abstractmethod
     def commit(self) -> Sequence[LoggedEvent]:

@@ -9,7 +9,7 @@ from time import monotonic
 from gateway.cedar import policy_digest, policy_folder
 from gateway.cedar.policy_tests import check_once
 from gateway.config import Config
-from gateway.domain.out_of_service import EntryKind
+from gateway.domain.out_of_service import OF_CASES, EntryKind
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import load_secret
 from gateway.maintenance.out_of_service import kept_suspensions, put_out_of_service
@@ -45,7 +45,7 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
             handoffs = rows.handoffs()
             out, told = handoffs.entries, handoffs.sentences()
         except Exception as failure:  # a stored value of a form that nothing here ever wrote
-            out = frozenset(one for one in before_out if one[0] == EntryKind.HANDOFF)
+            out = frozenset(one for one in before_out if one[0] in OF_CASES)
             why = type(failure).__name__
             told = (f"cases and handoffs are not compared with the log: {why}",)
         proved = rows.proved(now if before is None else before.since)

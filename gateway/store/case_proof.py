@@ -5,6 +5,7 @@ What rests on a detail whose term is over is not compared. See `handoff_proof.py
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -29,6 +30,7 @@ from gateway.evidence.case_events import (
     CaseEvent,
     clears,
     fold_case,
+    matches_left,
     read_event,
 )
 from gateway.store import tables
@@ -168,7 +170,10 @@ class CaseProof:
             if told is None or told.case_digest != row.digest:
                 yield "versions"
                 continue
-            kind, code = (told.details.get(n, getattr(row, n)) for n in ("change", "reason_code"))
+            kept = row if not told.complete else None
+            kind, code = (
+                told.details.get(n, getattr(kept, n, None)) for n in ("change", "reason_code")
+            )
             said = (kind, code, row.unlawful)
             if kind is None or told.complete:  # else nobody knows any more what it corrected
                 pointers = tuple(told.details.get("pointers", ()))
@@ -210,24 +215,40 @@ class CaseProof:
         if self.case is None:
             yield "row"
             return
-        told = fold_case(self.made) | {
-            "version": max([*self.numbers.values()], default=0),
-            "measured": bool(self.measures),
-        }
-        if self.case.state is not CaseState.ERASED:
-            told["offered"] = any(one.stands for one in self.handoffs())
         if self.case.state is not CaseState.ERASED and any(
             {row.summary, row.document} != {row.content_key and header_of(row.content_key)}
             for row in self.versions
         ):
             yield "content"  # it was emptied, or its key would seem to be used by nothing
         said = self.summary(self.case.digest)
-        if said and not told["early"]:
-            told["erase_on"] = date.fromisoformat(said["erase_on"])
         # What was there before this column has the first place in lists.
         if said and self.urgency not in (Urgency.IMMINENT_DANGER, said["urgency"]):
             yield "urgency"
-        yield from (name for name, value in told.items() if getattr(self.case, name) != value)
+        told = vars(self.make_again(self.case))
+        yield from (name for name, value in vars(self.case).items() if told[name] != value)
+
+    def make_again(self, row: Case) -> Case:
+        """Make the row of the case again as the log's events, its versions and handoffs tell it."""
+        told = replace(
+            row,
+            **fold_case(self.made),
+            version=max([*self.numbers.values()], default=0),
+            measured=bool(self.measures),
+        )
+        if told.state is not CaseState.ERASED:
+            told = replace(told, offered=any(one.stands for one in self.handoffs()))
+        said = self.summary(told.digest)
+        if said and not told.early:
+            told = replace(told, erase_on=date.fromisoformat(said["erase_on"]))
+        return replace(told, unconfirmed_matches=self._matches_left(told))
+
+    def _matches_left(self, told: Case) -> frozenset[str]:
+        if told.state is not CaseState.DRAFT:
+            return frozenset()
+        with suppress(CaseErased):
+            if version := self.work.cases.version(told.digest):
+                return matches_left(told, version.said.content)
+        return told.unconfirmed_matches
 
     def _wrong_recalls(self) -> Iterator[tuple[str, Recall]]:
         made = self._recalled
@@ -245,6 +266,11 @@ class CaseProof:
     def _recalled(self) -> Mapping[UUID, CaseEvent]:
         """The event of each recall."""
         return {one.id: one for one in self.steps if one.type == RECALLED}
+
+    def restored(self) -> Iterator[Case]:
+        """Return the row of the case as it has to be, where it is there and says otherwise."""
+        if self.case is not None and any(self._row()):
+            yield self.make_again(self.case)
 
     def absent_recalls(self) -> Iterator[Recall]:
         """The recalls of the log that no row has, as far as their events still tell them."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -32,7 +33,7 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import CaseEvent
@@ -85,6 +86,7 @@ _recalled = exists().where(
     case_recall.c.originator == case_file.c.originator, case_recall.c.case == case_file.c.id
 )
 _GET = select(*_CASES.columns, case_file.c.content_key, _recalled.label("recalled")).where(_of_case)
+_RESTORE = update(case_file).where(matching(case_file, "originator", "id", prefix="of_"))
 _LOCK = select(case_file.c.id).where(_of_case).with_for_update()
 _VERSIONS = RecordTable(case_version, CaseVersion)
 _VERSION_NAMES = tuple(column.name for column in _VERSIONS.columns)
@@ -394,6 +396,15 @@ class SqlCases(StorePart):
         self._replace(_CASES, case, **more)
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
+
+    def restore(self, case: Case) -> None:
+        """Replace what decides of a case's row, in a REGISTRY transaction."""
+        self._transaction.require_registry()
+        row = {**_CASES.row(case), "of_originator": case.originator, "of_id": case.id}
+        with suppress(CaseErased):  # then it stands in no list by its urgency
+            said = self.summary(case.digest)
+            row["urgency"] = Urgency(said["urgency"] if said else Urgency.IMMINENT_DANGER)
+        self._transaction.run(_RESTORE, row)
 
     def present(self, version: CaseVersion) -> None:
         """Replace what is stored of a version, of which its originator's gateway presented more."""

@@ -6,25 +6,30 @@ the events that the log's index finds of them, and these against the rows: what 
 row has is a difference as well. What rests on a detail whose term is over, or on a document that
 was erased, is not compared.
 
-`compare_handoff` says the same of one, with the rows that are missing, as they have to be: a repair
+`compare_case` says the same of one, with the rows that are missing, as they have to be: a repair
 writes them (`gateway/exchange/handoffs/repair.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Executable, String, Table, and_, cast, delete, exists, not_, select
+from sqlalchemy import Executable, Table, and_, delete, exists, not_, select
 
 from gateway.domain.course import Course, differences, fold
 from gateway.domain.duty import HandoffDuty
 from gateway.domain.handoff import Handoff, HandoffAction, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.moves import made_of
-from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
+from gateway.domain.out_of_service import (
+    SEE_HANDOFF,
+    Entry,
+    EntryKind,
+    case_entry,
+    handoff_entry,
+)
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
@@ -39,6 +44,7 @@ from gateway.store.case_proof import CaseKey, CaseProof, Require, read_events
 from gateway.store.columns import matching
 from gateway.store.duty_proof import DutyProof
 from gateway.store.handoff_rows import EVENTS_OF, HandoffRows
+from gateway.store.keyring import MISSING
 from gateway.store.retention_proof import RetentionProof
 
 if TYPE_CHECKING:
@@ -47,28 +53,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HandoffComparison:
-    """By handoff what of it, or of its case, is not what its documents and the log say; what else
-    is wrong, in sentences; and the cases of either."""
+    """The cases and handoffs that are not what the log and their documents say, and what of them;
+    what else is wrong, in sentences; and the cases of either."""
 
-    differing: Mapping[UUID, tuple[str, ...]]
+    differing: Mapping[Entry, tuple[str, ...]]
     problems: tuple[str, ...]
     cases: frozenset[CaseKey] = frozenset()
 
     @property
     def entries(self) -> frozenset[Entry]:
-        """Return what is to be out of service."""
-        return frozenset((EntryKind.HANDOFF, str(one)) for one in self.differing)
+        """Return what is to be out of service: with a case all of its handoffs are."""
+        return frozenset(self.differing)
 
     def sentences(self) -> tuple[str, ...]:
         """All of it, for the operator."""
         return (
             *(
-                f"the handoff {one} is not what its documents and the log say "
-                f"({', '.join(names)}): {SEE_HANDOFF}"
+                f"{_named(*one)} ({', '.join(names)}): {SEE_HANDOFF}"
                 for one, names in sorted(self.differing.items())
             ),
             *self.problems,
         )
+
+
+def _named(kind: str, name: str) -> str:
+    if kind == EntryKind.HANDOFF:
+        return f"the handoff {name} is not what its documents and the log say"
+    originator, _, case = name.rpartition("/")
+    return f"the case {case} of {originator} is not what the log says"
 
 
 def compare_handoffs(
@@ -83,61 +95,56 @@ def compare_handoffs(
     is relied on. What has no case, and what the log tells of none that is there, is found whatever
     ``cases`` are. Raises CaseKeysUnavailable.
     """
-    differing, problems, wrong = dict[UUID, tuple[str, ...]](), list[str](), set[CaseKey]()
+    differing, problems, wrong = dict[Entry, tuple[str, ...]](), list[str](), set[CaseKey]()
     for key in cases:
         before = len(differing), len(problems)
         try:
             case = CaseProof(work, civil_day, require, key)
             _tell(case, differing, problems)
-        except CaseKeysUnavailable:
-            raise
-        except Exception:  # whatever is wrong with one, the others are compared
-            problems.append(
-                f"the case {key[1]} of {key[0]} cannot be compared, for its rows or its events are "
-                f"not as they were written: {SEE_HANDOFF}"
-            )
-            for row in work.rows(_IDS_OF, {"originator": key[0], "case": key[1]}):
-                with suppress(ValueError):  # by another id than a UUID no handoff is found
-                    differing.setdefault(UUID(row.id), ("documents",))
+        except Exception as why:  # whatever is wrong with one, the others are compared
+            if isinstance(why, CaseKeysUnavailable) and why.detail != MISSING:
+                raise  # of none, and not of this one
+            differing[case_entry(*key)] = ("rows or events that cannot be read",)
         if before != (len(differing), len(problems)):
             wrong.add(key)
     for row in work.rows(_ASTRAY, {}):
-        differing[row.id] = ("originator or case",)
+        differing[handoff_entry(row.id)] = ("originator or case",)
     problems += [f"{told}: {SEE_HANDOFF}" for told in _missing(work)]
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
 
 
-def _tell(case: CaseProof, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
-    """Add what differs of the case, and of each of its handoffs, in whose names it counts."""
-    of_case = {*case.differences()}
+def _tell(case: CaseProof, differing: dict[Entry, tuple[str, ...]], problems: list[str]) -> None:
+    """Add what differs of the case, and of each of its handoffs."""
+    if of_case := {*case.differences()}:
+        differing[case_entry(*case.key)] = tuple(sorted(of_case))
     for row in case.handoffs():
         try:
             one = _HandoffProof(case, row)
-            names = {*of_case, *one.differences()}
+            names = {*one.differences()}
             problems += one.consultations()
         except CaseKeysUnavailable:
-            raise
+            raise  # of the whole case
         except Exception:  # whatever is wrong with one, the others are compared
-            names = {*of_case, "documents"}
+            names = {"documents"}
         if names:
-            differing[row.id] = tuple(sorted(names))
-    if of_case:
-        originator, id_ = case.key
-        named = ", ".join(sorted(of_case))
-        problems.append(
-            f"the case {id_} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
-        )
+            differing[handoff_entry(row.id)] = tuple(sorted(names))
 
 
-def compare_handoff(
-    work: "SqlUnitOfWork", civil_day: Callable[[datetime], date], handoff: Handoff
+def compare_case(
+    work: "SqlUnitOfWork",
+    civil_day: Callable[[datetime], date],
+    key: CaseKey,
+    handoff: Handoff | None = None,
 ) -> DifferingRows:
-    """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
-    case = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
+    """Hold one case, and of its handoffs one, against what the log says. Raises
+    CaseKeysUnavailable."""
+    case = CaseProof(work, civil_day, lambda _: None, key)
     names = {*case.differences()}
     absent: list[RowBeside] = [*case.absent_recalls(), *case.absent_measures()]
-    absent += case.absent_announcements()
+    absent += [*case.absent_announcements(), *case.restored()]
     wrong: list[RowBeside] = [row for _, row in case.wrong() if case.denies(row)]
+    if handoff is None:
+        return DifferingRows(names, absent, wrong)
     try:
         one = _HandoffProof(case, handoff)
         names.update(one.differences())
@@ -177,9 +184,6 @@ _REMOVE = {
     kind: delete(of).where(matching(of, *_KEYS[kind], prefix="of_")) for kind, of in _TABLES.items()
 }
 _version, _event = tables.case_version, tables.log_event
-_IDS_OF = select(cast(tables.handoff.c.id, String).label("id")).where(
-    matching(tables.handoff, "originator", "case")
-)
 _WITHOUT_HANDOFF = (
     select(_event.c.handoff)
     .where(_event.c.handoff.is_not(None))

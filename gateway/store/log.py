@@ -115,15 +115,19 @@ so that they need no index of their own."""
 _STREAM_EVENTS = _STREAM.add_columns(
     log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
 )
+_LOGGED = and_(log_event.c.idx >= 0, log_event.c.idx < select(log_head.c.size).scalar_subquery())
+"""What the head counts: a row that stands beside the log tells nothing."""
 _TYPED_CONSULTED = "|typ:case.consulted|result:allowed|"
 _consulted = func.substr(log_event.c.words, 1, len(_TYPED_CONSULTED)) == _TYPED_CONSULTED
 _of_handoff = log_event.c.handoff == bindparam("handoff", type_=log_event.c.handoff.type)
-_FIRST_CONSULTED = select(func.min(log_event.c.idx)).where(_of_handoff, _consulted)
+_FIRST_CONSULTED = select(func.min(log_event.c.idx)).where(_of_handoff, _consulted, _LOGGED)
 # Of consultations, which have no end, only the first counts.
 _HISTORY = (
     select(log_event.c.idx, log_event.c.words, log_event.c.event, log_event.c.at)
     .where(
-        _of_handoff, or_(not_(_consulted), log_event.c.idx == _FIRST_CONSULTED.scalar_subquery())
+        _of_handoff,
+        _LOGGED,
+        or_(not_(_consulted), log_event.c.idx == _FIRST_CONSULTED.scalar_subquery()),
     )
     .order_by(log_event.c.idx)
 )
@@ -135,7 +139,9 @@ STEPS_OF = (
         log_event.c.document,
         log_event.c.disclosures,
     )
-    .outerjoin(log_event, log_event.c.step_of == case_version.c.digest)
+    .outerjoin_from(
+        case_version, log_event, and_(log_event.c.step_of == case_version.c.digest, _LOGGED)
+    )
     .where(matching(case_version, "originator", "case"))
 )
 _COMING = 1 << 62

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Executable, Select, StaticPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
-from gateway.domain.out_of_service import Entry, EntryKind
+from gateway.domain.out_of_service import OF_CASES, Entry, EntryKind
 from gateway.domain.staff import CommittedStaff, StaffEntry, StaffInvitation, StaffPasskey
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
@@ -126,7 +126,7 @@ def compare_registry(work: SqlUnitOfWork, redo: Redo) -> RegistryComparison:
     differing |= {entry for entry, _ in _proposals(work.rows) - proposed}
     if problems:  # a change is lacking: what is out of service may seem whole without it
         out = work.organisations.out_of_service()
-        differing |= {one for one in out if one[0] != EntryKind.HANDOFF}
+        differing |= {one for one in out if one[0] not in OF_CASES}
     problems += _unknown_contacts(work, told_of_contacts)
     return RegistryComparison(frozenset(differing), tuple(problems))
 

@@ -159,7 +159,8 @@ person = _small(
 )
 
 # Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
-# `organisation`, `person`, `proposal` or `log hold`, and the id; `staff`, organisation/pseudonym.
+# `organisation`, `person`, `proposal`, `log hold` or `handoff`, and the id; `staff`,
+# organisation/pseudonym; `case`, originator/id.
 out_of_service = _small(
     "out_of_service",
     Column("kind", columns.TEXT, nullable=False),

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, NoReturn, Self
+from uuid import UUID
 
 from sqlalchemy import Executable, Select, column, select, table
 
@@ -350,11 +351,14 @@ class SqlUnitOfWork(UnitOfWork):
         """By which persons are blinded where events are searched for; empty for some readers."""
         return self._store.event_header.person_key
 
-    def compare_handoff(
-        self, handoff: Handoff, civil_day: Callable[[datetime], date]
+    def compare_case(
+        self,
+        civil_day: Callable[[datetime], date],
+        key: tuple[str, UUID],
+        handoff: Handoff | None = None,
     ) -> DifferingRows:
         """As `UnitOfWork` says."""
-        return handoff_proof.compare_handoff(self, civil_day, handoff)
+        return handoff_proof.compare_case(self, civil_day, key, handoff)
 
     def remove_row(self, row: RowBeside) -> None:
         """As `UnitOfWork` says."""

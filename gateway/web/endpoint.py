@@ -31,6 +31,7 @@ from gateway.domain.refusals import (
     InvalidDocument,
     LogFrozen,
     NotFound,
+    OutOfService,
     Refusal,
     TooManyDenials,
     ValidationFailed,
@@ -71,6 +72,9 @@ _EVERY: tuple[type[Refusal], ...] = (
 
 CONTENT: tuple[type[Refusal], ...] = (CaseErased, CaseKeysUnavailable)
 """What every endpoint refuses that needs the content of a case."""
+
+HELD = (*CONTENT, OutOfService)
+"""What every endpoint refuses that does something about a case, or a handoff."""
 
 RECORDED: tuple[type[Refusal], ...] = (
     AuditLogUnavailable,

@@ -167,9 +167,9 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
     refusals.OutOfService: ProblemType(
         409,
         "out-of-service",
-        "This handoff is out of service",
-        "What is stored of the handoff is not what its signed documents and the log say: somebody "
-        "changed it past the gateway. Nothing of it is opened or answered, but a recall.",
+        "This case or handoff is out of service",
+        "What is stored of the case, or of the handoff, is not what its signed documents and the "
+        "log say: somebody changed it past the gateway. Nothing is done by it, but a recall.",
         "Ask the gateway's operator, who was alarmed. In an imminent danger telephone the duty "
         "contact of the other party, and call one of `emergency_numbers`.",
     ),

@@ -157,6 +157,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("log.adopt_mark", GATEWAY, {"size": "1", "root": "0" * 64, "largest_size": "1"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
     ("case.lift_embargo", HOTLINE, {"measure": UNKNOWN, **REASON}),
+    ("case.repair", HOTLINE, {"case": UNKNOWN, **REASON}),
     ("case.repair_handoff", HOTLINE, {"handoff": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}

@@ -89,7 +89,12 @@ def due_in(ports: Ports, after: timedelta) -> tuple[UUID, UUID]:
     day = (NOW + after).date()
     digest, cleared = "A" * 43, CaseState.CLEARED
     made, version = sample(
-        "hotline", digest=digest, cleared_digest=digest, state=cleared, erase_on=day
+        "hotline",
+        digest=digest,
+        cleared_digest=digest,
+        state=cleared,
+        erase_on=day,
+        unconfirmed_matches=frozenset(),
     )
     version = replace(version, summary={**version.summary, "erase_on": day.isoformat()})
     with ports.begin(TransactionMode.WRITE) as work:

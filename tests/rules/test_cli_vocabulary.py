@@ -64,6 +64,7 @@ def verbs(noun: str) -> set[str]:
 NOT_ASKED = {
     "case.erase",
     "case.lift_embargo",
+    "case.repair",
     "case.repair_handoff",
     "case.report_removal",
     "case.hold",

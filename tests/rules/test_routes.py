@@ -269,6 +269,7 @@ def test_every_action_of_partners_can_be_asked_for():
         "case.disclose",
         "case.erase",
         "case.lift_embargo",
+        "case.repair",
         "case.repair_handoff",
         "handoff.break_glass",
         "handoff.read_guarded",

@@ -123,6 +123,7 @@ ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.cancel",
     "case.erase",
     "case.lift_embargo",
+    "case.repair",
     "case.repair_handoff",
     "notification.set_push",
     "notification.end_push",

@@ -20,9 +20,7 @@ UNTOLD: Mapping[Table, frozenset[str]] = {
     tables.retention: frozenset(),
     tables.case_measure: frozenset({"since"}),
     tables.case_recall: frozenset(),
-    tables.case_file: frozenset(
-        {"unconfirmed_matches", "assessed_by", "cleared_by", "revision", "made", "indexed"}
-    ),
+    tables.case_file: frozenset({"revision", "made", "indexed"}),
     tables.case_version: frozenset({"assurance"}),
     tables.announcement: frozenset(),
 }

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
+from gateway.domain.out_of_service import handoff_entry
 from gateway.domain.refusals import OutOfService, WrongState
 from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureRequest
@@ -449,7 +450,7 @@ def test_a_row_that_cannot_be_read_hides_no_other(nonsense):
     there.change("UPDATE handoff SET purpose = '[]' WHERE id = {declined}")
     there.change(f"PRAGMA foreign_keys = OFF; UPDATE {nonsense}")
     found = handoffs_compared(there.gateway)
-    assert "purpose" in found.differing[there.handoffs["declined"]]
+    assert "purpose" in found.differing[handoff_entry(there.handoffs["declined"])]
     assert len(found.sentences()) > 1
 
 

@@ -142,6 +142,7 @@ ORGANISATIONS = {
     "succession.cancel": "PREDECESSOR",
     "case.erase": "ORIGINATOR",
     "case.lift_embargo": "SETTER",
+    "case.repair": "ORIGINATOR",
     "case.repair_handoff": "ORIGINATOR",
 }
 """What the organisation of a change is called on the command line, where it has a part in it."""

@@ -13,7 +13,7 @@ NOUNS = {
         "administrator": "Add administrators, and disable those who leave.",
         "agreement": "Record and end agreements (R15).",
         "audit-access": "Give and end audit access.",
-        "case": "Erase cases early, lift embargoes, repair handoffs.",
+        "case": "Erase cases early, lift embargoes, repair cases and handoffs.",
         "certificate": "Revoke certificates of members' systems.",
         "contact": "Read and change whom to reach at a member.",
         "event": "Show events as the gateway recorded them.",

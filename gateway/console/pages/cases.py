@@ -42,7 +42,7 @@ def show(case: UUID) -> str:
         "case.html",
         view=view,
         acts=[one for one in offered if one["action"] != "case.consult"],
-        may_offer=view["state"] == CaseState.CLEARED,
+        may_offer=view["state"] == CaseState.CLEARED and not view.get("out_of_service"),
         terms=sections.conditions(view["conditions"], g.language),
         coverage=access.read("cases_show_coverage", case=case)["handoffs"],
     )

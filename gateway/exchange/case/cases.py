@@ -18,6 +18,7 @@ from gateway.domain.json_values import Asked
 from gateway.domain.matters import findings
 from gateway.domain.measure import Measure, MeasureKind, is_suspended, measures_on
 from gateway.domain.organisation import Organisation
+from gateway.domain.out_of_service import case_entry
 from gateway.domain.staff import ROLES_OF, second_person
 from gateway.domain.standing import CaseStanding
 from gateway.domain.vocabulary import ONWARD, Urgency
@@ -39,6 +40,7 @@ from gateway.exchange.standing.consultations import (
     OpenedContent,
     record_consultation,
 )
+from gateway.exchange.standing.differences import GOES_ON, check_case, is_out_of_service
 from gateway.exchange.standing.duties import close_of_case
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
@@ -174,9 +176,9 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
     """The routing fields of one's own case; never its content."""
 
     def query(context: RequestContext) -> results.CaseSummary:
-        found, version = _authorized(context, case)
+        found, version = _authorized(context, case, checked=False)
         listed = ListedCase(found, version.assurance, version.event, version.summary, version.event)
-        summary = _view(listed)
+        summary = _view(context, listed)
         held = [
             view_on_measure(context.organisation, one)
             for one in in_force(context.work, found, context.now)
@@ -205,11 +207,15 @@ def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[res
         "case.recall": (own, {"assurance": signed}),
         "case.approve_recall": (own, {}),
     }
+    is_out = is_out_of_service(context.ports, context.work, case_entry(*key))
     return [
         results.ActView(one.action, one.due_at)
         for one in standing.acts()
-        if one.action in ("case.revise", "handoff.offer")
-        or allows(context, *asked.get(one.action, (entity, {})), one.action)
+        if not (is_out and one.action not in GOES_ON)
+        and (
+            one.action in ("case.revise", "handoff.offer")
+            or allows(context, *asked.get(one.action, (entity, {})), one.action)
+        )
     ]
 
 
@@ -242,7 +248,8 @@ def page(
                 return None
             # None: its key is lost, which keeps no other case from its originator.
             resource = listed_entity(context, listed)
-            return _view(listed) if resource is not None and allows(context, resource) else None
+            allowed = resource is not None and allows(context, resource)
+            return _view(context, listed) if allowed else None
 
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
@@ -313,9 +320,15 @@ def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[results
     ]
 
 
-def find(context: RequestContext, case: UUID) -> tuple[Case, CaseVersion]:
-    """The caller's own case and its current version; a denial when there is none."""
-    return context.work.cases.current(context.caller.organisation, case) or deny_as_not_found()
+def find(context: RequestContext, case: UUID, *, checked: bool = True) -> tuple[Case, CaseVersion]:
+    """The caller's own case and its current version; a denial when there is none. ``checked``: it
+    is held against the log, before anything is done by it. Raises OutOfService."""
+    own = context.caller.organisation
+    if not checked:
+        return context.work.cases.current(own, case) or deny_as_not_found()
+    found, version, steps = context.work.cases.with_course(own, case) or deny_as_not_found()
+    check_case(context, found, version, steps)
+    return found, version
 
 
 def own_case(context: RequestContext, case: UUID) -> Case:
@@ -402,10 +415,12 @@ def _authorized(
     context: RequestContext,
     case: UUID,
     facts: Callable[[Mapping[str, Any]], Mapping[str, Value]] = lambda _: {},
+    *,
+    checked: bool = True,
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the request's action on it. ``facts`` of its
-    content are asked besides."""
-    found, version = find(context, case)
+    content are asked besides; ``checked``: see `find`."""
+    found, version = find(context, case, checked=checked)
     own = own_entity(context, found, version)
     authorize(
         context,
@@ -417,7 +432,7 @@ def _authorized(
     return found, version
 
 
-def _view(listed: ListedCase) -> results.CaseSummary:
+def _view(context: RequestContext, listed: ListedCase) -> results.CaseSummary:
     """The routing fields of a case: where it is, under which conditions; nothing of content."""
     case, claims = listed.case, listed.summary or {}
     return results.CaseSummary(
@@ -433,4 +448,8 @@ def _view(listed: ListedCase) -> results.CaseSummary:
         conditions=results.Conditions(conditions(claims)),
         erase_on=case.erase_on,
         event=listed.event,
+        out_of_service=is_out_of_service(
+            context.ports, context.work, case_entry(case.originator, case.id)
+        )
+        or None,
     )

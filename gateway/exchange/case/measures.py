@@ -32,6 +32,7 @@ from gateway.exchange.case.versions import stated_embargo
 from gateway.exchange.results import HoldersForRemoval, MeasureView
 from gateway.exchange.standing.access import entity_of, party_to, reads
 from gateway.exchange.standing.case_version import in_force, read_version
+from gateway.exchange.standing.differences import refuse_differing
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
@@ -131,6 +132,7 @@ def on_handoff(
         case = context.work.cases.get(*place) or deny_as_not_found()
         held = party_to(context, handoff)
         context.about = EventSubject.of_handoff(held)
+        refuse_differing(context, held, ())
         erased = held.recall_answer is RecallAnswer.COPIES_ERASED
         if erased and not isinstance(wanted, MeasureEnd):
             raise WrongState("you erased your copies: end what you set; you set no more")

@@ -22,7 +22,13 @@ from gateway.evidence import handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import results, signed_requests
 from gateway.exchange.case import versions
-from gateway.exchange.case.cases import case_digest_of, follow_clearance, reference, regimes_of
+from gateway.exchange.case.cases import (
+    case_digest_of,
+    find,
+    follow_clearance,
+    reference,
+    regimes_of,
+)
 from gateway.exchange.standing import item_index
 from gateway.exchange.standing.case_version import (
     group_of,
@@ -163,7 +169,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     content, change = submission.content, submission.change
     document, verified = _document(context, submission)
     version = _made_version(context, submission, document, verified)
-    earlier = context.work.cases.get(version.originator, version.case) if change else None
+    earlier = _earlier(context, version) if change else None
     resource = submitted_entity(context, version, content, verified)
     facts = facts_of_content(context, content, cleared=submission.clearance is not None)
     if change is not None:
@@ -191,6 +197,14 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     known = item_index.known(context, version, items)
     item_index.index_version(context.work, version, items)
     return replace(_submitted(version, verified, case.state), known=known)
+
+
+def _earlier(context: RequestContext, version: CaseVersion) -> Case | None:
+    """The case that a version is the next of, which is held against the log."""
+    found = context.work.cases.get(version.originator, version.case)
+    if found is not None and found.state is not CaseState.ERASED:
+        found, _ = find(context, found.id)
+    return found
 
 
 def _made_version(

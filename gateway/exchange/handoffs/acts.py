@@ -12,6 +12,7 @@ from gateway.domain.standing import Opens, Standing
 from gateway.exchange.case.measures import facts_of_end
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.results import ActView
+from gateway.exchange.standing.differences import GOES_ON, entries_of, is_out_of_service
 from gateway.kernel.request import RequestContext, allows
 
 _FIELDS: Mapping[str, Any] = {
@@ -29,10 +30,12 @@ def acts_allowed(
 
     Policy is asked as if a document were signed, and of a consultation by some reason code.
     """
+    is_out = is_out_of_service(context.ports, context.work, *entries_of(standing.handoff))
     return [
         ActView(one.action, one.due_at)
         for one in standing.acts()
-        if _allows(context, standing, entity, one.action)
+        if not (is_out and one.action not in GOES_ON)
+        and _allows(context, standing, entity, one.action)
     ]
 
 

@@ -1,8 +1,8 @@
-"""Repair of a handoff whose rows were changed past the gateway: two administrators have its own
-written again from its documents, its newest version and the log, and those that are missing, or
-wrong, beside it: recalls, measures, retentions, duties, and what arrived."""
+"""Repair of a case, or a handoff, whose rows were changed past the gateway: two administrators have
+its own written again from its documents, its newest version and the log, and those that are
+missing, or wrong, beside it: recalls, measures, retentions, duties, and what arrived."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +10,12 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
-from gateway.domain.case import CaseState
+from gateway.domain.case import Case, CaseState
 from gateway.domain.course import FIELDS
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, start_of
 from gateway.domain.handoff import NEVER, Addressee, Handoff, Recall, offers_of
 from gateway.domain.measure import Measure
-from gateway.domain.out_of_service import EntryKind
+from gateway.domain.out_of_service import Entry, case_entry, handoff_entry
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
@@ -35,7 +35,38 @@ from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.values import DifferingRows
 
-REPAIR = "case.repair_handoff"
+REPAIR, REPAIR_CASE = "case.repair_handoff", "case.repair"
+_OF_CASE = (Recall, Measure, Announcement)
+
+
+def _repair_case(context: ChangeContext) -> Mapping[str, Any]:
+    """Write the row of a case again and those beside it that are missing, put it in service: all of
+    it, or nothing."""
+    work, ports = context.work, context.request.ports
+    found = work.cases.get(context.change.organisation, context.values["case"])
+    if found is None:
+        raise NotFound("that organisation has no such case here")
+    key = found.originator, found.id
+    context.request.about = EventSubject.of_case(found)
+    written = [
+        one for kinds in (_OF_CASE, (Case,)) for one in _write(ports, work, key, None, *kinds)
+    ]
+    names = _compared(ports, work, key).names
+    _require_whole(work, names, case_entry(*key))
+    context.written = ", ".join(written) or "nothing"
+    whole = work.cases.get(*key) or found
+    return {"case": str(found.id), "state": str(whole.state), "written": context.written}
+
+
+def _require_whole(work: UnitOfWork, names: Collection[str], *repaired: Entry) -> None:
+    """Put in service what was repaired, where nothing differs any more. Raises WrongState."""
+    if names:
+        raise WrongState(
+            f"still differs: {', '.join(sorted(names))}; no document and no event tells more: "
+            "restore that from the newest backup taken before"
+        )
+    out = work.organisations.out_of_service()
+    work.organisations.put_out_of_service(out - {*repaired})
 
 
 def _repair(context: ChangeContext) -> Mapping[str, Any]:
@@ -47,42 +78,45 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
         raise NotFound("that organisation has sent no such handoff")
     # Not the handoff: no event of its course is made here.
     context.request.about = EventSubject(case=CaseId(found.originator, found.case))
-    ports = context.request.ports
-    written = _write(ports, work, found, Recall, Measure, Announcement, ReissuedHandoff)
+    ports, key = context.request.ports, (found.originator, found.case)
+    written = _write(ports, work, key, found, *_OF_CASE, ReissuedHandoff)
+    written += _write(ports, work, key, found, Case)
     whole = _from_documents(ports, work, found)
     work.handoffs.restore(whole)
-    written += _write(ports, work, whole, Retention)
-    written += _write(ports, work, whole, HandoffDuty)
+    written += _write(ports, work, key, whole, Retention)
+    written += _write(ports, work, key, whole, HandoffDuty)
     whole = _from_documents(ports, work, whole)  # its due time follows its duties
     work.handoffs.restore(whole)
-    names = {*_compared(ports, work, whole).names, *stored_differences(ports, work, whole)}
-    if names:
-        raise WrongState(
-            f"still differs: {', '.join(sorted(names))}; no document and no event tells more: "
-            "restore that from the newest backup taken before"
-        )
-    out = work.organisations.out_of_service()
-    work.organisations.put_out_of_service(out - {(EntryKind.HANDOFF, str(id_))})
+    names = {*_compared(ports, work, key, whole).names, *stored_differences(ports, work, whole)}
+    _require_whole(work, names, handoff_entry(whole.id), case_entry(*key))
     context.affected = tuple({whole.recipient} - {whole.originator})
     context.written = ", ".join(written) or "only its own row"
     return {"handoff": str(id_), "state": str(whole.state), "written": context.written}
 
 
-def _compared(ports: Ports, work: UnitOfWork, handoff: Handoff) -> DifferingRows:
-    return work.compare_handoff(handoff, lambda at: ports.reference_date(at).civil)
+def _compared(
+    ports: Ports, work: UnitOfWork, key: tuple[str, UUID], handoff: Handoff | None = None
+) -> DifferingRows:
+    return work.compare_case(lambda at: ports.reference_date(at).civil, key, handoff)
 
 
-def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> list[str]:
+def _write(
+    ports: Ports, work: UnitOfWork, key: tuple[str, UUID], handoff: Handoff | None, *kinds: type
+) -> list[str]:
     """Remove the rows of these kinds that the log denies, and write those that are missing; what
     each is, in words."""
-    wrong = [one for one in _compared(ports, work, handoff).wrong if isinstance(one, kinds)]
+    denied = _compared(ports, work, key, handoff).wrong
+    wrong = [one for one in denied if isinstance(one, kinds)]
     for one in wrong:
         work.remove_row(one)
     written = [f"without {len(wrong)} of what stood there"] if wrong else []
-    for one in _compared(ports, work, handoff).absent:
+    for one in _compared(ports, work, key, handoff).absent:
         if not isinstance(one, kinds):
             continue
         match one:
+            case Case():
+                work.cases.restore(one)
+                written.append("the case's own row")
             case Recall():
                 work.cases.add_recall(one)
                 written.append(f"recall of {one.code}")
@@ -98,7 +132,7 @@ def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> li
             case Retention():
                 work.retentions.add(one)
                 written.append(f"retention ({one.ground})")
-            case HandoffDuty():
+            case HandoffDuty() if handoff is not None:
                 is_told = one.arrived or one.due_at != NEVER
                 owed = one if is_told else _by_term(ports, work, handoff, one)
                 work.duties.add(owed)
@@ -203,4 +237,19 @@ CHANGE = ChangeType(
     "announcements, retentions, duties and its move to a successor that are missing, or wrong, are "
     "written again; then it is in service. Keep a copy of the database as evidence before. What is "
     "left differing is named, and nothing is changed: it comes back only from a backup.",
+)
+
+CHANGE_OF_CASE = ChangeType(
+    "Write a case again that was changed past the gateway.",
+    2,
+    (
+        identifier("case", "Which case.", option="CASE"),
+        prose("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _repair_case,
+    about="Its row becomes what its versions and the log say, and its recalls, measures and "
+    "announcements that are missing, or wrong, are written again; then it is in service, with its "
+    "handoffs, except those that differ themselves. Keep a copy of the database as evidence "
+    "before. What is left differing is named, and nothing is changed: it comes back only from a "
+    "backup.",
 )

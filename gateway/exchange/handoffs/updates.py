@@ -63,7 +63,7 @@ def _draft(
     context: RequestContext, found: Handoff, wanted: UpdateRequest, word: str
 ) -> selection.PreparedOffer:
     own_rules = context.rules
-    case, version = find(context, found.case)
+    case, version = find(context, found.case, checked=False)  # with the handoff
     if case.state is not CaseState.CLEARED:
         raise refusals.WrongState(
             f"an update sends a version that is cleared; the case is {case.state}"

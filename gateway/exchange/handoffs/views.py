@@ -34,6 +34,7 @@ from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.retention import view_on_retention
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import group_of, identity, in_force, read_version
+from gateway.exchange.standing.differences import entries_of, is_out_of_service
 from gateway.exchange.standing.disclosure import PERSONS, answer_as_read
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
@@ -177,6 +178,7 @@ def summary(
         recalled=handoff.recall is not None,
         corrected=corrected,
         reference=own,
+        out_of_service=is_out_of_service(context.ports, context.work, *entries_of(handoff)) or None,
     )
 
 
@@ -214,6 +216,8 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     made = context.work.successions.moved_to(found.id)
     permitted = found.permitted_disclosures
     accepted, opens = found.accepted_groups, standing.opens
+    if is_out_of_service(context.ports, context.work, *entries_of(found)):
+        opens = Closed.OUT_OF_SERVICE
     reference_of = context.work.handoffs.reference_of
     own = None if originates else reference_of(found.id, standing.organisation)
     return results.HandoffView(

@@ -16,7 +16,7 @@ from gateway.domain.audit import CaseId
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.out_of_service import SEE_HANDOFF
+from gateway.domain.out_of_service import SEE_HANDOFF, case_entry, handoff_entry
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence.case_events import ADVANCED, fold_case
@@ -165,14 +165,14 @@ def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
         if found is None:
             return ("versions",)
         row, version, steps = found
+        of_case = work.handoffs.of_case(case.originator, case.id)
+        entries = case_entry(case.originator, case.id), *(handoff_entry(one.id) for one in of_case)
+        if not work.organisations.out_of_service().isdisjoint(entries):
+            return ("found before",)
         measures = in_force(work, row, ports.now())
         return (
             *differences_of_case(row, version, measures, steps, ports.now()),
-            *(
-                name
-                for one in work.handoffs.of_case(case.originator, case.id)
-                for name in stored_differences(ports, work, one)
-            ),
+            *(name for one in of_case for name in stored_differences(ports, work, one)),
         )
     except CaseErased:
         return () if _is_lost(ports, work, case) else ("content",)

@@ -4,32 +4,47 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from gateway.domain.answers import KIND_OF_ACTION
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.course import Course, HandoffChecks, differences
+from gateway.domain.duty import MARK_SEEN
 from gateway.domain.handoff import ACCEPTING, Handoff
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import OrganisationName
-from gateway.domain.out_of_service import EntryKind
+from gateway.domain.out_of_service import Entry, case_entry, handoff_entry
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.retention import in_years, registered_retention
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.evidence.case_events import CaseEvent, case_differences
+from gateway.evidence.case_events import CaseEvent, case_differences, matches_left
 from gateway.evidence.handoff_moves import ENDED, ToldEvent, read_course
 from gateway.exchange.standing.case_version import in_force
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.request import RequestContext
 from gateway.kernel.values import CaseVersion
 
+GOES_ON = frozenset({"case.recall", "case.approve_recall", MARK_SEEN}).union(
+    action for action, kind in KIND_OF_ACTION.items() if kind.of_recall
+)
+"""What is done even about a handoff, or a case, that is out of service: it gives nothing."""
+
+
+def is_out_of_service(ports: Ports, work: UnitOfWork, *entries: Entry) -> bool:
+    """Tell whether nothing is to be done by one of these, for it was found to differ."""
+    found = not work.organisations.out_of_service().isdisjoint(entries)
+    return found and ports.handoff_checks is HandoffChecks.REFUSE
+
+
+def entries_of(handoff: Handoff) -> tuple[Entry, Entry]:
+    """Return by what a handoff can be out of service: itself, and its case."""
+    return handoff_entry(handoff.id), case_entry(handoff.originator, handoff.case)
+
 
 def alarm_differing(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
-    """Alarm the operator of a handoff that differs by ``names``, or was found to; whether nothing
-    is to be done about it."""
-    if (
-        not names
-        and (EntryKind.HANDOFF, str(handoff.id)) not in work.organisations.out_of_service()
-    ):
+    """Alarm the operator of a handoff that differs by ``names``, or was found to, or its case;
+    whether nothing is to be done about it."""
+    out = work.organisations.out_of_service()
+    if not names and (not out or out.isdisjoint(entries_of(handoff))):
         return False
     ports.differs(handoff.id, names)
     return ports.handoff_checks is HandoffChecks.REFUSE
@@ -39,10 +54,11 @@ def check_case(
     context: RequestContext, case: Case, version: CaseVersion, steps: Sequence[CaseEvent] | None
 ) -> None:
     """Require that a case, and its measures, are what the log's events (``steps``; None: they
-    cannot be read) and its version say. Raises OutOfService."""
+    cannot be read) and its version say, and were not found to be other. Raises OutOfService."""
     measures = in_force(context.work, case, context.now)
     names = differences_of_case(case, version, measures, steps, context.now)
-    if not names:
+    out = context.work.organisations.out_of_service()
+    if not names and (not out or case_entry(case.originator, case.id) not in out):
         return
     context.ports.differs(case.id, names)
     if context.ports.handoff_checks is HandoffChecks.REFUSE:
@@ -63,8 +79,15 @@ def differences_of_case(
     log's events and its current version. ``steps``: see `check_case`."""
     if steps is None:
         return ("documents",)
-    planned = () if is_planned(case, version) else ("erase_on",)
-    return *case_differences(case, measures, steps, now), *planned
+    found = [*case_differences(case, measures, steps, now)]
+    if not is_planned(case, version):
+        found.append("erase_on")
+    if case.version != version.version:
+        found.append("version")
+    waits = case.state is CaseState.DRAFT or case.unconfirmed_matches
+    if waits and case.unconfirmed_matches != matches_left(case, version.said.content):
+        found.append("unconfirmed_matches")
+    return found
 
 
 def is_planned(case: Case, version: CaseVersion) -> bool:
@@ -133,9 +156,8 @@ def is_copy_kept_as_stated(standing: Standing, documents: Sequence[Sequence[str]
 def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[str]) -> None:
     """Refuse what is done about a handoff that differs by ``names`` (`alarm_differing`); an answer
     to a recall goes on all the same. Raises OutOfService."""
-    kind = KIND_OF_ACTION.get(context.request.action)
     refused = alarm_differing(context.ports, context.work, handoff, names)
-    if not refused or (kind is not None and kind.of_recall):
+    if not refused or context.request.action in GOES_ON:
         return
     why = (
         "what is stored of this handoff is not what its documents and the log say: the gateway's "

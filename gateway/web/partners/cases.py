@@ -28,7 +28,7 @@ from gateway.kernel.values import CaseFilter
 from gateway.schemas import schema_fields as field
 from gateway.schemas.case_document import CASE, load_case
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
-from gateway.web.endpoint import CONTENT, Call, endpoint, writes
+from gateway.web.endpoint import CONTENT, HELD, Call, endpoint, writes
 from gateway.web.responses import page
 
 
@@ -212,7 +212,7 @@ def cases_submit(call: Call) -> Write:
     body=RevisionBody(),
     status=201,
     signed=signed_requests.CASE,
-    refusals=(*CONTENT, *_CLEARING),
+    refusals=(*HELD, *_CLEARING),
 )
 def cases_revise(call: Call, case: UUID) -> Write:
     """Submit a further version of a case; `previous` is the digest of the previous one.
@@ -290,7 +290,7 @@ def cases_show_coverage(call: Call, case: UUID) -> CaseCoverage:
     "cases.read",
     "ContentPresentation",
     body=CONSULTATION_BODY,
-    refusals=CONTENT,
+    refusals=HELD,
 )
 def cases_consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
@@ -314,7 +314,7 @@ _ADDRESSING = (
     body=OFFER_BODY,
     status=201,
     signed=signed_requests.OFFER,
-    refusals=(*CONTENT, *_ADDRESSING, refusals.AlreadyOffered),
+    refusals=(*HELD, *_ADDRESSING, refusals.AlreadyOffered),
 )
 def cases_offer(call: Call, case: UUID) -> Write:
     """Offer a cleared case to one recipient.
@@ -334,7 +334,7 @@ def cases_offer(call: Call, case: UUID) -> Write:
     "Preview",
     body=PreviewBody(),
     refusals=(
-        *CONTENT,
+        *HELD,
         *_ADDRESSING,
         refusals.WrongState,
         refusals.EditConflict,

@@ -34,7 +34,7 @@ from gateway.schemas import schema_fields as field
 from gateway.schemas.case_document import EmbargoTerms, Force
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.caller import ANY_SCOPE
-from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
+from gateway.web.endpoint import CONTENT, HELD, Call, Endpoint, endpoint, writes
 from gateway.web.partners.cases import ConsultationBody, DaysQuery, days_of
 from gateway.web.responses import page
 
@@ -125,7 +125,6 @@ def _several(one: RequestField, element: field.StrictString) -> field.StrictArra
     return field.several(element, least=one.least, required=one.required)
 
 
-HELD = (*CONTENT, refusals.OutOfService)
 """What every act refuses that is held against the documents of its handoff."""
 
 BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}

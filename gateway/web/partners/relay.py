@@ -22,9 +22,9 @@ from gateway.exchange.relay.incoming import RelayedEvent, RelayedRequest
 from gateway.schemas import schema_fields as field
 from gateway.schemas.case_document import load_presented
 from gateway.schemas.schema_fields import StrictSchema, pointed
-from gateway.web.endpoint import CONTENT, Call, writes
+from gateway.web.endpoint import CONTENT, HELD, Call, writes
 from gateway.web.partners.cases import OFFER_BODY, offer_request
-from gateway.web.partners.handoffs import BODIES, HELD, UPDATE_BODY
+from gateway.web.partners.handoffs import BODIES, UPDATE_BODY
 from gateway.web.partners.steps import RECALL_BODY
 
 _PERSONS = ("by", "approved_by")

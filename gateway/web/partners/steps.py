@@ -28,7 +28,7 @@ from gateway.kernel.transact import Write, WriteResult
 from gateway.registry import staff
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
-from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
+from gateway.web.endpoint import CONTENT, HELD, Call, Endpoint, writes
 from gateway.web.partners.handoffs import fields_of
 
 
@@ -47,7 +47,7 @@ class _Taken(NamedTuple):
 
 
 _MEASURE = {"case": measures.on_case, "handoff": measures.on_handoff}
-_BY_TWO = (*CONTENT, SecondPersonRequired)
+_BY_TWO = (*HELD, SecondPersonRequired)
 
 _TAKEN: Mapping[str, _Taken] = {
     "case.assess": _Taken(
@@ -55,10 +55,10 @@ _TAKEN: Mapping[str, _Taken] = {
     ),
     "case.clear": _Taken("cases_clear", CaseStepRequest, {"case": cases.clear}, _BY_TWO),
     "case.close": _Taken(
-        "cases_close", CaseStepRequest, {"case": cases.close}, (*CONTENT, OpenHandoffs)
+        "cases_close", CaseStepRequest, {"case": cases.close}, (*HELD, OpenHandoffs)
     ),
     "case.advance_erasure": _Taken(
-        "cases_advance_erasure", EarlyErasure, {"case": before_erasure.advance_erasure}, CONTENT
+        "cases_advance_erasure", EarlyErasure, {"case": before_erasure.advance_erasure}, HELD
     ),
     "case.embargo": _Taken(
         "measures_embargo measures_embargo_held",

@@ -13,6 +13,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import Status, StatusEntry
+from gateway.domain.out_of_service import handoff_entry
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -430,7 +431,7 @@ def test_the_key_of_a_copy_is_used_whatever_key_its_row_names(gateway):
     erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole)
     assert key not in gateway.ports.keys.gone
     assert stands(gateway, handoff) is not None
-    assert "copy" in handoffs_compared(gateway).differing[handoff]
+    assert "copy" in handoffs_compared(gateway).differing[handoff_entry(handoff)]
     gateway.store.change("UPDATE retained_copy SET content_key = ?", key.hex)
 
 
