@@ -194,7 +194,11 @@ def open_disclosures(document: bytes, encoded: Sequence[str]) -> DisclosedDetail
     A part of the disclosures is as good as all. Raises EventError for a disclosure of another
     event, one shown twice, a second one of a kind that occurs once, or a malformed one.
     """
-    said = read(document)
+    return open_read(read(document), encoded)
+
+
+def open_read(said: Mapping[str, Any], encoded: Sequence[str]) -> DisclosedDetails:
+    """Likewise of the fields that `read` found."""
     digests = set(said["sd"])
     shown = [_disclosed(text, digests) for text in encoded]
     kinds = [kind for kind, _ in shown if kind != PARTY]

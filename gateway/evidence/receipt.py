@@ -181,7 +181,7 @@ def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -
         raise UnknownLog(f"no key was provided for the log {origin}")
     # 3. Its disclosures belong to it (UnmatchedDetail).
     try:
-        opened = event.open_disclosures(receipt.document, receipt.disclosures)
+        opened = event.open_read(fields, receipt.disclosures)
     except EventError as error:
         raise UnmatchedDetail(str(error)) from None
     # 4. The log has signed a tree that contains the entry of this very document (NotInLog).
