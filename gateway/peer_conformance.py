@@ -54,6 +54,21 @@ class _Demand:
     expected: int | None = None
     of_member: bool = False
 
+    def fault(self, status: int, answer: Mapping[str, Any]) -> str | None:
+        """Tell what is wrong with an answer, and what is to be done; None where it is as
+        demanded."""
+        wrong = None
+        if status != self.status:
+            told = str(answer.get("type", "")).rpartition("/")[2]
+            wrong = f"it answers {status}{told and f' ({told})'}, and not {self.status}"
+        elif status != HTTPStatus.OK and answer.get("receipt"):
+            wrong = "its refusal has a receipt, as if it was heard"
+        elif status != HTTPStatus.OK and answer.get("expected") != self.expected:
+            wrong = f"it expects {answer.get('expected')}, and not {self.expected}"
+        elif status == HTTPStatus.OK and answer.get("event"):
+            wrong = "a test became an event there"
+        return wrong and f"{wrong}: {self.advice}"
+
 
 @dataclass(frozen=True)
 class _Samples:
@@ -160,7 +175,7 @@ def run(
             yield DemandResult(one.name, untried=NO_MEMBER)
         else:
             sample = one.bring(brought)
-            yield DemandResult(one.name, _fault(one, *line.deliver(sample.key, sample.body)))
+            yield DemandResult(one.name, one.fault(*line.deliver(sample.key, sample.body)))
     yield from _witnessing(line, events.note)
     name = "an event that comes again has its first answer"
     if heard is None:
@@ -171,21 +186,6 @@ def run(
 
 NO_MEMBER = "as no member here shows itself to the peer (casegate admin organisation show-to-peer)"
 NOTHING_HEARD = "as the peer has heard no event yet (check again once a handoff has crossed)"
-
-
-def _fault(demand: _Demand, status: int, answer: Mapping[str, Any]) -> str | None:
-    """Tell what is wrong with an answer, and what is to be done; None where it is as demanded."""
-    wrong = None
-    if status != demand.status:
-        told = str(answer.get("type", "")).rpartition("/")[2]
-        wrong = f"it answers {status}{told and f' ({told})'}, and not {demand.status}"
-    elif status != HTTPStatus.OK and answer.get("receipt"):
-        wrong = "its refusal has a receipt, as if it was heard"
-    elif status != HTTPStatus.OK and answer.get("expected") != demand.expected:
-        wrong = f"it expects {answer.get('expected')}, and not {demand.expected}"
-    elif status == HTTPStatus.OK and answer.get("event"):
-        wrong = "a test became an event there"
-    return wrong and f"{wrong}: {demand.advice}"
 
 
 def _witnessing(line: PeerConnection, note: str) -> Iterator[DemandResult]:

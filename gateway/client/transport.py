@@ -83,6 +83,14 @@ class HttpResponse:
             return {}
         return found if isinstance(found, dict) else {}
 
+    @property
+    def title(self) -> str:
+        """Return what its problem is called, without what could move a terminal's cursor; else its
+        status."""
+        title = self.members.get("title")
+        readable = isinstance(title, str) and title.isprintable() and len(title) <= _LONGEST_TITLE
+        return str(title) if readable else f"it answers {self.status}"
+
 
 class ServerAddress(Protocol):
     """One address, and the TLS settings that the server there must meet."""
@@ -154,7 +162,7 @@ class HttpTransport:
             wait = after or 0.0
             if pause is None or wait > LONGEST_PAUSE or not again:
                 return reply
-            self._wait(max(pause, wait), began, _title(reply))
+            self._wait(max(pause, wait), began, reply.title)
         raise AssertionError("the last attempt returns or raises")
 
     def _wait(self, pause: float, began: datetime, reason: str) -> None:
@@ -199,14 +207,6 @@ class HttpTransport:
                         f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds"
                     )
             return HttpResponse(response.status_code, dict(response.headers), bytes(body))
-
-
-def _title(reply: HttpResponse) -> str:
-    """Return what a problem is called, without what could move a terminal's cursor; else its
-    status."""
-    title = reply.members.get("title")
-    readable = isinstance(title, str) and title.isprintable() and len(title) <= _LONGEST_TITLE
-    return str(title) if readable else f"it answers {reply.status}"
 
 
 _LONGEST_TITLE = 100

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import approvals, chain, gateway_keys, key_history, mandates
@@ -28,6 +29,19 @@ class ShownMandate:
     registered: RegisteredMandate | None = None
     ends: Sequence[tuple[MandateEnd, frozenset[str]]] = ()
     decided: frozenset[str] = frozenset()
+
+    def facts(self, offer: OfferClaims, entry: int) -> Iterable[Fact]:
+        """Return what the file shows of the mandate that an offer, at an entry, addressed."""
+        if offer.competence is None:
+            return
+        if self.registered is None:
+            values = {"organisation": offer.recipient, "competence": offer.competence}
+            yield Fact("mandate.unproved", {**values, "event": offer.mandate_event})
+            return
+        yield self.registered.fact(self.decided)
+        yield from (one.fact(entry, by) for one, by in self.ends)
+        if not self.ends:
+            yield Fact("mandate.ended")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ class BundleFacts:
         that the recipient took, or of the ``version`` that the verifier asks for."""
         acts = sorted(self.documents.acts, key=self._place)
         shown = self._shown(version)
-        statuses, authored = self.histories.statuses, self.documents.authored
+        documents, statuses = self.documents, self.histories.statuses
+        logs = [one.log for one in (self.receipts, *self.following)]
+        offered = self.receipts.record_of(documents.offered).index
         return Conclusion(
             [
                 *(fact for one in acts for fact in self._act(one)),
@@ -75,15 +77,16 @@ class BundleFacts:
                 *self._recorded(),
                 *self._recorded_elsewhere(),
                 *self.compared,
-                *self._mandate_facts(),
-                *self._history_facts(),
+                *self.rights.mandate.facts(documents.offer, offered),
+                *self.histories.facts(logs, documents.parties),
+                *self.confirmed,
                 *self._reissue_facts(),
-                *(one.fact() for one in key_history.newest_status(statuses, authored)),
+                *(one.fact() for one in key_history.newest_status(statuses, documents.authored)),
                 *self.rights.keys.facts(),
                 *self._claims(),
                 *self._dates(acts),
                 *self._missing_packages(),
-                *self._missing_answers(),
+                *self.handed.facts(),
                 *self._embargo_facts(),
                 *self._recall_facts(),
                 *self._stream_facts(),
@@ -242,31 +245,6 @@ class BundleFacts:
                 return True
         return False
 
-    def _mandate_facts(self) -> Iterable[Fact]:
-        offer, mandate = self.documents.offer, self.rights.mandate
-        if offer.competence is None:
-            return
-        if mandate.registered is None:
-            values = {"organisation": offer.recipient, "competence": offer.competence}
-            yield Fact("mandate.unproved", {**values, "event": offer.mandate_event})
-            return
-        offered = self.receipts.record_of(self.documents.offered).index
-        yield mandate.registered.fact(mandate.decided)
-        yield from (one.fact(offered, by) for one, by in mandate.ends)
-        if not mandate.ends:
-            yield Fact("mandate.ended")
-
-    def _history_facts(self) -> Iterable[Fact]:
-        for unjoined in self.histories.unjoined.values():
-            yield Fact("unjoined", {"number": unjoined, "parties": self.documents.parties})
-        for log in (one.log for one in (self.receipts, *self.following)):
-            checkpoints = len(self.histories.known.sizes(log))
-            values = {"log": log, "number": checkpoints}
-            if checkpoints > 1:
-                shown = self.histories.known.is_shown(log)
-                yield Fact("one_history" if shown else "one_history.unproved", values)
-        yield from self.confirmed
-
     def _reissue_facts(self) -> Iterable[Fact]:
         reissue, plan = self.documents.links[0].offer.reissue_of, self.receipts.plan
         if reissue is None:
@@ -357,19 +335,6 @@ class BundleFacts:
             entry = receipts.record_of(newest.offered).index
             values = {"by": self.documents.offer.recipient, "version": newest.version}
             yield Fact("version.unanswered", {**values, "entry": entry})
-
-    def _missing_answers(self) -> Iterable[Fact]:
-        handed = self.handed
-        if handed.states.gaps:
-            yield Fact("gaps", {"number": handed.states.gaps})
-        if handed.lacking:
-            yield Fact("lacking", {"number": handed.lacking})
-        if handed.unnumbered:
-            yield Fact("unnumbered", {"number": handed.unnumbered})
-        elif handed.lacking is None:
-            yield Fact("unnumbered.all")
-        elif not handed.lacking:
-            yield Fact("numbered")
 
     def _embargo_facts(self) -> Iterable[Fact]:
         """The offers for removal, or consultations, that came while an embargo held: whom it binds

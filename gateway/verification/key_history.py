@@ -69,6 +69,18 @@ class KeyRegistration:
             countersigned = f"countersigned with key {self.countersigned_by}{checked}"
         return f"{_recorded(self, 'registered')}, {countersigned}"
 
+    def fact(self) -> Fact:
+        """Return who registered it, when."""
+        values = {
+            "organisation": self.organisation,
+            "kid": self.kid,
+            "entry": self.confirmed.index,
+            "at": self.confirmed.event["time"],
+        }
+        if self.decided_by:
+            return Fact("key.registered.decided", {**values, "persons": sorted(self.decided_by)})
+        return Fact("key.registered", values)
+
 
 @dataclass(frozen=True)
 class KeyRevocation:
@@ -285,7 +297,7 @@ class KeyHistory:
         unregistered = used - _names(self.registered) - vouched
         return [
             *self.own,
-            *(_registered(one) for one in self.registered),
+            *(one.fact() for one in self.registered),
             *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
             *_unproved("key.registration.unproved", unregistered),
             *_unproved("key.revocation.unproved", self._open(used)),
@@ -295,14 +307,6 @@ class KeyHistory:
     def _open(self, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those that may have been revoked: nothing says whether."""
         return used - _names(self.revoked) - set(self.unrevoked)
-
-
-def _registered(one: KeyRegistration) -> Fact:
-    values = {"organisation": one.organisation, "kid": one.kid, "entry": one.confirmed.index}
-    values["at"] = one.confirmed.event["time"]
-    if one.decided_by:
-        return Fact("key.registered.decided", {**values, "persons": sorted(one.decided_by)})
-    return Fact("key.registered", values)
 
 
 def _revoked(key: str, one: KeyRevocation) -> Fact:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.answers import ANSWERS, READABLE_MOVES
+from gateway.domain.answers import READABLE_MOVES
 from gateway.domain.handoff import HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
 from gateway.evidence.case_events import SETTING
@@ -15,9 +15,9 @@ from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import chain, recalls, two_logs
 from gateway.verification.chain import Link, VerifiedAnswer, values_of
-from gateway.verification.documents import Documents, members
+from gateway.verification.documents import members
 from gateway.verification.recalls import LoggedRecall
-from gateway.verification.receipts import MOVES_OF_EVENTS, OFFERED, Receipts
+from gateway.verification.receipts import OFFERED, Receipts
 from gateway.verification.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.verification.steps import Checks, step
 from gateway.verification.two_logs import ORIGINAL
@@ -166,6 +166,19 @@ class Handed:
     lacking: int | None
     unnumbered: int
 
+    def facts(self) -> Iterable[Fact]:
+        """Return how many moves are not shown, as far as their numbers tell."""
+        if self.states.gaps:
+            yield Fact("gaps", {"number": self.states.gaps})
+        if self.lacking:
+            yield Fact("lacking", {"number": self.lacking})
+        if self.unnumbered:
+            yield Fact("unnumbered", {"number": self.unnumbered})
+        elif self.lacking is None:
+            yield Fact("unnumbered.all")
+        elif not self.lacking:
+            yield Fact("numbered")
+
 
 @step("The events follow each other in a possible order")
 def check_order(receipts: Receipts) -> tuple[Handed, str]:
@@ -177,7 +190,7 @@ def check_order(receipts: Receipts) -> tuple[Handed, str]:
         raise Mismatch(f"{moves[0].type} is in the log before the offer")
     if any(one.type == OFFERED for one in moves):
         raise Mismatch("a handoff that was there is offered again")
-    found = follow([_moves(one, receipts.documents) for one in moves])
+    found = follow(list(map(receipts.moves_of, moves)))
     # Each answer is of the newest package, or notice, of its time in the log. A notice that is not
     # in the file is no failure: the facts say so.
     documents: list[Link | VerifiedAnswer] = [
@@ -192,13 +205,6 @@ def check_order(receipts: Receipts) -> tuple[Handed, str]:
     states = " or ".join(sorted(found.states))
     said = f"the state of the handoff at entry {receipts.moving[-1].index} was {states}"
     return Handed(found, recall, lacking, unnumbered), said
-
-
-def _moves(one: VerifiedReceipt, documents: Documents) -> Collection[HandoffAction]:
-    answer = documents.answers.get(one.document)
-    if answer is not None and answer.claims.groups is not None:
-        return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
-    return MOVES_OF_EVENTS[one.type]
 
 
 def _check_recall(receipts: Receipts) -> LoggedRecall | None:

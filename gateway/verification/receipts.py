@@ -1,6 +1,6 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from gateway.verification.chain import require_order, require_same
 from gateway.verification.documents import Documents
 from gateway.verification.history import LogHistory, SignedTree
 from gateway.verification.key_history import KeyStatus
-from gateway.verification.report import Incomplete, Mismatch
+from gateway.verification.report import Fact, Incomplete, Mismatch
 from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import (
     AuthoredDocument,
@@ -85,6 +85,13 @@ class Receipts:
     def absent(self) -> Sequence[VerifiedReceipt]:
         """The moves whose document is not in the file."""
         return [one for one in self.moving if one.document not in self.recorded]
+
+    def moves_of(self, one: VerifiedReceipt) -> Collection[HandoffAction]:
+        """Return which moves an event may record, as far as its document is in the file."""
+        answer = self.documents.answers.get(one.document)
+        if answer is not None and answer.claims.groups is not None:
+            return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
+        return MOVES_OF_EVENTS[one.type]
 
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
@@ -159,6 +166,16 @@ class Histories:
     here: Sequence[VerifiedReceipt]
     joined: Sequence[SignedTree] = ()
     unjoined: Mapping[str, int] = field(default_factory=dict)
+
+    def facts(self, logs: Iterable[str], parties: str) -> Iterable[Fact]:
+        """Return of which logs the file shows one history; ``parties`` may have what it lacks."""
+        for unjoined in self.unjoined.values():
+            yield Fact("unjoined", {"number": unjoined, "parties": parties})
+        for log in logs:
+            checkpoints = len(self.known.sizes(log))
+            if checkpoints > 1:
+                key = "one_history" if self.known.is_shown(log) else "one_history.unproved"
+                yield Fact(key, {"log": log, "number": checkpoints})
 
 
 @step("Every receipt proves that the same log contains its event")

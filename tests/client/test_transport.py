@@ -116,7 +116,7 @@ def test_whoever_waits_for_more_than_five_seconds_is_told_for_what(
 @each("title", ["\x1b[2J", "x" * 101, 7, None])
 def test_what_a_far_end_says_reaches_no_terminal_unless_it_can_be_read(title: Any) -> None:
     heard = HttpResponse(503, {}, json.dumps({"title": title}).encode())
-    assert lines._title(heard) == "it answers 503"
+    assert heard.title == "it answers 503"
 
 
 @each(
