@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 WINDOWS = {
-    "a telephone, in English": ("en", {"viewport": {"width": 360, "height": 740}}),
+    "a telephone, or 400 per cent, in English": ("en", {"viewport": {"width": 320, "height": 640}}),
     "a dark screen, in French": ("fr", {"color_scheme": "dark"}),
     "forced colours on a tablet": (
         "en",
