@@ -2,7 +2,10 @@
 
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from uuid import UUID
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
@@ -28,9 +31,12 @@ registry again cannot name such a change by its digest, so it is in no list of c
 def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[Approval]:
     """The approvals of exactly the change with this digest, by as many distinct persons.
 
-    None of them is used up by this: see `consume`. ``context.persons`` are those whose signature
+    None of them is used up by this: see `consume`. Where the change is refused on record, the list
+    of the last person counts no more from it on. ``context.persons`` are those whose signature
     was good, also when the approval does not count: a refusal names them. Raises InvalidApproval.
     """
+    named = context.request.action, digest
+    context.on_refusal = partial(_end_list, context.ports, approvals[-1:], named)
     found: list[Approval] = []
     for text in approvals:
         given = _verified(context, text, digest)
@@ -72,8 +78,34 @@ def draft_approval(
 
 def consume(context: RequestContext, given: Approval) -> None:
     """Use up an approval: it counts for the request's event, and never again."""
-    fingerprint = hmac.digest(context.ports.fingerprint_key, given.change.encode(), "sha256")
-    context.work.retries.add(IdempotencyRecord(GATEWAY, key_of(given), fingerprint, context.event))
+    _use(context.ports, context.work, given, context.event)
+
+
+def _use(ports: Ports, work: UnitOfWork, given: Approval, event: UUID) -> None:
+    fingerprint = hmac.digest(ports.fingerprint_key, given.change.encode(), "sha256")
+    work.retries.add(IdempotencyRecord(GATEWAY, key_of(given), fingerprint, event))
+
+
+def _end_list(
+    ports: Ports,
+    texts: tuple[str, ...],
+    named: tuple[str, str],
+    work: UnitOfWork,
+    _rules: tuple[str, ...],
+    _now: datetime,
+    event: UUID,
+) -> None:
+    """Let what one person signed as a list count no more, from the change that was refused on:
+    what came after it depended on it, and its person reads that it was not done."""
+    for text in texts:
+        with suppress(InvalidApproval):
+            _, signed = _signed(ports, work, text)
+            place = next((one.place for one in signed if (one.action, one.change) == named), 0)
+            ended = signed[place - 1 :] if place else []
+            if ended and not _was_used(work, ended[0]):  # else it was done before, and not refused
+                for one in ended:
+                    if not _was_used(work, one):
+                        _use(ports, work, one, event)
 
 
 def require_unused(work: UnitOfWork, given: Approval) -> None:

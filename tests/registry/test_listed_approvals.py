@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import InvalidApproval
+from gateway.domain.refusals import InvalidApproval, WrongState
 from gateway.evidence import declarations, passkey
 from gateway.evidence.declarations import MOST_CHANGES, PASSKEY_APPROVALS_TYP
 from gateway.evidence.sd_jwt import DocumentError
@@ -112,7 +112,20 @@ def test_who_withdraws_one_of_a_list_takes_back_that_one_alone(administered):
     administered.do(changes.withdraw, first, back)
     both = [text, approval(administered, BENOIT, *CHANGES)]
     refused_on_record(administered, InvalidApproval, make_change, CHANGES[0], both)
-    administered.do(approve_change, others[0], both[1])
+    administered.do(approve_change, others[0], approval(administered, BENOIT, *CHANGES))
+    assert registry_compared(administered) == SAME
+
+
+def test_a_refusal_on_record_ends_the_list_from_there_on(administered):
+    one, two, three = CHANGES
+    waiting = proposed(administered, approval(administered, ALICE, *CHANGES))
+    signed = approval(administered, BENOIT, *CHANGES)
+    administered.do(approve_change, waiting[0], signed)
+    administered.do(make_change, two, [approval(administered, who, two, one) for who in KEYS])
+    refused_on_record(administered, WrongState, approve_change, waiting[1], signed)
+    refused = refused_on_record(administered, InvalidApproval, approve_change, waiting[2], signed)
+    assert "taken back: sign again" in refused.detail
+    administered.do(approve_change, waiting[2], approval(administered, BENOIT, three, one))
     assert registry_compared(administered) == SAME
 
 

@@ -313,11 +313,11 @@ def sign(name: str) -> Response:
 
 def _done(listed: Sequence[Mapping[str, Any]], signed: str) -> Iterator[dict[str, Any]]:
     """Do each in its order until one is refused; tell how each ended."""
-    refused = False
+    refused, rest = False, "listed_untried"
     for one in listed:
         row = {
             "title": one["title"],
-            "state": "listed_untried",
+            "state": rest,
             "why": "",
             "receipt": None,
             "secrets": [],
@@ -327,6 +327,7 @@ def _done(listed: Sequence[Mapping[str, Any]], signed: str) -> Iterator[dict[str
                 row |= _make(one, signed)
             except RefusedOnRecord as error:
                 row |= _refused(error.refusal) | {"receipt": receipt.to_json(error.receipt)}
+                rest = "listed_ended"  # as the gateway ends what was signed of the others
             except Refusal as error:
                 row |= _refused(error)
             refused = row["state"] == "listed_refused"
