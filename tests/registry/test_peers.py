@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.organisation import RELAY_SCOPE
+from gateway.domain.organisation import RELAY_SCOPE, GatewayNames
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -55,7 +55,7 @@ def test_a_peer_gateway_is_joined_step_by_step_and_the_log_makes_it_again(joined
 
 def test_the_members_of_a_joined_gateway_have_names_and_uris(joined):
     with joined.ports.begin(TransactionMode.READ) as work:
-        names = joined.ports.names(work)
+        names = GatewayNames(ISSUER, work.organisations.peers())
     assert names.uri("ofmin@fr") == f"{PEER_ISSUER}/organisations/ofmin"
     assert names.name(f"{PEER_ISSUER}/organisations/ofmin") == "ofmin@fr"
     assert names.uri(HOTLINE) == f"{ISSUER}/organisations/{HOTLINE}"
