@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind
+from gateway.domain.answers import ANSWERS
 from gateway.domain.course import Course, Impossible, Moved, fold
 from gateway.domain.handoff import (
     AGREEMENTS,
@@ -115,11 +115,6 @@ def read_course(
     return fold(moves, consulted=was_consulted_early(told), erased=erased, returned=returned)
 
 
-def _untold(kind: AnswerKind) -> RecallAnswer | None:
-    """A final answer by which a holder at another gateway keeps the case: which one is not told."""
-    return RecallAnswer.KEPT_BY_LAW if HandoffAction.ANSWER_RECALL in kind.moves else None
-
-
 def read_move(sequence: int, document: str) -> Moved:
     """A document, whose signature was verified, as the move that it says it is. Raises
     DocumentError."""
@@ -136,11 +131,13 @@ def read_move(sequence: int, document: str) -> Moved:
         return Moved(sequence, kind.move({}), digest=digest)
     said = sd_jwt.read_stored(document).content
     groups, done, until = (said.get(name) for name in ("groups", "done", "until"))
+    # By a final answer a holder at another gateway may keep the case: by which one is not told.
+    untold = RecallAnswer.KEPT_BY_LAW if HandoffAction.ANSWER_RECALL in kind.moves else None
     return Moved(
         sequence,
         kind.move(said),
         digest=digest,
         groups=frozenset(groups) if groups else None,
-        done=RecallAnswer(done) if done else _untold(kind),
+        done=RecallAnswer(done) if done else untold,
         until=date.fromisoformat(until) if until else None,
     )

@@ -105,15 +105,6 @@ def key_id(text: Any) -> str:
         key, nonce, content, tag = (base64url.decode(part) for part in parts[1:])
     except ValueError as error:
         raise SealError(f"the seal cannot be read: {error}") from None
-    kid = _kid(header)
-    if (len(key), len(nonce), len(tag)) != (_KEY_BYTES, _IV_BYTES, _TAG_BYTES):
-        raise SealError("a part of the seal has not the length that its algorithm gives it")
-    if len(content) not in SIZES:
-        raise SealError(f"sealed content is filled to {', '.join(map(str, SIZES))} bytes")
-    return kid
-
-
-def _kid(header: Any) -> str:
     if not isinstance(header, dict) or header.keys() != _HEADER:
         raise SealError(f"the seal's header has {', '.join(sorted(_HEADER))}, and no other")
     if (header["alg"], header["enc"], header["typ"]) != (ALG, ENC, SEAL_TYP):
@@ -122,6 +113,10 @@ def _kid(header: Any) -> str:
     kid = header["kid"]
     if not isinstance(kid, str) or not base64url.DIGEST.fullmatch(kid):
         raise SealError("the seal's kid is the thumbprint of a key (RFC 7638)")
+    if (len(key), len(nonce), len(tag)) != (_KEY_BYTES, _IV_BYTES, _TAG_BYTES):
+        raise SealError("a part of the seal has not the length that its algorithm gives it")
+    if len(content) not in SIZES:
+        raise SealError(f"sealed content is filled to {', '.join(map(str, SIZES))} bytes")
     return kid
 
 
@@ -170,7 +165,19 @@ def open_sealed(text: str, keys: Mapping[str, OpeningKey]) -> SealedContent:
         raise
     except ValueError:
         raise SealError("the sealed content is not canonical JSON") from None
-    return _contents(members)
+    if not isinstance(members, dict) or members.keys() != _MEMBERS or members["format"] != FORMAT:
+        raise SealError(f"what was sealed is not of the format {FORMAT}")
+    texts = _FIELDS.keys() - {"value"}
+    if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:
+        raise SealError("the type of the sealed content is unknown")
+    broken = validation_errors(members["type"], members["value"])
+    if broken:
+        places = ", ".join(sorted({pointer for pointer, _ in broken}))
+        raise SealError(f"what was sealed breaks the rules of its type, and is not shown: {places}")
+    contents = SealedContent(**{field: members[name] for name, field in _FIELDS.items()})
+    if (members["group"], members["category"]) != (contents.group, contents.category):
+        raise SealError("what was sealed is labelled as something else than it is")
+    return contents
 
 
 def shown(verified: VerifiedSdJwt) -> tuple[SealedElement, ...]:
@@ -205,19 +212,3 @@ def _members(contents: SealedContent) -> dict[str, Any]:
     said = {name: getattr(contents, field) for name, field in _FIELDS.items()}
     said |= {"value": dict(contents.value), "group": contents.group, "category": contents.category}
     return {"format": FORMAT, **said}
-
-
-def _contents(members: Any) -> SealedContent:
-    if not isinstance(members, dict) or members.keys() != _MEMBERS or members["format"] != FORMAT:
-        raise SealError(f"what was sealed is not of the format {FORMAT}")
-    texts = _FIELDS.keys() - {"value"}
-    if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:
-        raise SealError("the type of the sealed content is unknown")
-    broken = validation_errors(members["type"], members["value"])
-    if broken:
-        places = ", ".join(sorted({pointer for pointer, _ in broken}))
-        raise SealError(f"what was sealed breaks the rules of its type, and is not shown: {places}")
-    contents = SealedContent(**{field: members[name] for name, field in _FIELDS.items()})
-    if (members["group"], members["category"]) != (contents.group, contents.category):
-        raise SealError("what was sealed is labelled as something else than it is")
-    return contents

@@ -305,7 +305,14 @@ def _console_of(
     if scopes is None or system != CONSOLE:
         raise NotAuthenticated("the person is not in force where they sign in")
     if shown.invitation is not None:
-        scopes = _invited(ports, work, organisation, shown)
+        found = work.staff.invitation(organisation, shown.pseudonym)
+        if (
+            found is None
+            or found.token_sha256 != shown.invitation
+            or found.expires_at <= ports.now()
+        ):
+            raise NotAuthenticated("the person has no open invitation of this token")
+        scopes = frozenset()
     elif shown.kid not in (one["kid"] for one in _passkeys(work, organisation, shown.pseudonym)):
         raise NotAuthenticated("the passkey is unknown here, or revoked")
     console = System(organisation, system, scopes)
@@ -315,16 +322,6 @@ def _console_of(
     if member is None or member.status not in _HEARD:
         raise NotAuthenticated(_NOT_HEARD)
     return console if member.status is not Status.SUSPENDED else _for_duties(work, console)
-
-
-def _invited(
-    ports: Ports, work: UnitOfWork, organisation: str, shown: PersonCredentials
-) -> frozenset[str]:
-    """The scopes of who has an open invitation alone: none."""
-    found = work.staff.invitation(organisation, shown.pseudonym)
-    if found is None or found.token_sha256 != shown.invitation or found.expires_at <= ports.now():
-        raise NotAuthenticated("the person has no open invitation of this token")
-    return frozenset()
 
 
 def _scopes(
@@ -339,15 +336,12 @@ def _scopes(
     day = ports.reference_date(now).day
     entries = work.staff.named(organisation, [person])
     held = [scopes_of(one.roles) for one in entries if one.in_force(day, now)]
-    if held and HEALTH_SCOPE in held[0] and not _is_operators(work, organisation):
-        return held[0] - {HEALTH_SCOPE}
+    if held and HEALTH_SCOPE in held[0]:
+        # Of the operator's organisation two administrators gave a system a scope of theirs.
+        systems = work.organisations.systems(organisation)
+        if not any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems):
+            return held[0] - {HEALTH_SCOPE}
     return held[0] if held else None
-
-
-def _is_operators(work: UnitOfWork, organisation: str) -> bool:
-    """Tell whether two administrators gave one of its systems a scope of the operator's."""
-    systems = work.organisations.systems(organisation)
-    return any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems)
 
 
 def _passkeys(work: UnitOfWork, organisation: str, person: str) -> Sequence[Mapping[str, Any]]:
@@ -381,22 +375,17 @@ def authenticate_client(
     if (assertion is not None) is not bool(keys):
         raise NotAuthenticated("the client is registered for another method")
     if assertion is not None:
-        _spend(ports, client_id, assertion, keys)
+        try:
+            verified = verify_assertion(
+                assertion, keys, client_id=client_id, issuer=ports.issuer, now=ports.now()
+            )
+        except AssertionRefused as refused:
+            raise NotAuthenticated(str(refused)) from refused
+        with ports.begin(TransactionMode.WRITE) as work:  # once among all workers
+            if not work.used_assertions.consume(client_id, verified.jti, verified.ends):
+                raise NotAuthenticated("the assertion was used before")
+            work.commit()
     return system
-
-
-def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None:
-    """Take an assertion, once among all workers."""
-    try:
-        verified = verify_assertion(
-            text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now()
-        )
-    except AssertionRefused as refused:
-        raise NotAuthenticated(str(refused)) from refused
-    with ports.begin(TransactionMode.WRITE) as work:
-        if not work.used_assertions.consume(client_id, verified.jti, verified.ends):
-            raise NotAuthenticated("the assertion was used before")
-        work.commit()
 
 
 def prune_remembered(ports: Ports) -> None:

@@ -5,7 +5,7 @@ proposal, and made when that person approves: so no two personal keys ever need 
 An approval binds the exact change by its digest; two count as two only from two persons (R10).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -432,7 +432,12 @@ def look_up(ports: Ports, types: ChangeTypes, reader: Reader, proposal: UUID) ->
         return found, reason
 
     found, reason = read_as_operator(ports, reader, query)
-    return {**_in_full(ports, types, found), "refused_because": reason}
+    foreseen: Mapping[str, Any] = {}
+    waits = found.applied_event is None and found.withdrawal_event is None
+    if waits and ports.now() < found.expires_at:
+        foreseen = _foresee(ports, types, found)
+    told = {"refusal": None, "overlaps": [], **foreseen, "refused_because": reason}
+    return {**_view(found), "values": dict(change_of(found).values), **told}
 
 
 def page(
@@ -612,8 +617,16 @@ def _context(request: RequestContext, kind: ChangeType, change: Change) -> Chang
 def _resource(context: ChangeContext, kind: ChangeType) -> PolicyEntity:
     if kind.at_gateway:
         return LOG
-    entry = context.found or _applicant(context.change.organisation)
-    return organisation_entity(entry, context.today)
+    applicant = Organisation(
+        slug=context.change.organisation,
+        name="",
+        kind="",
+        public_authority=False,
+        regimes=frozenset(),
+        country="",
+        status=Status.APPLIED,
+    )
+    return organisation_entity(context.found or applicant, context.today)
 
 
 def _why_not(context: ChangeContext, kind: ChangeType) -> str:
@@ -630,8 +643,12 @@ def _record(context: ChangeContext) -> None:
     concerned = (context.change.organisation, *context.affected)
     parties = events.gateway_and(*concerned)
     readers = frozenset({GATEWAY, *concerned})
-    may_read = _readers_of_approvals(context, concerned)
-    details = [_subject(context.change, readers), *_signed(context.request, may_read)]
+    # Who approved it the gateway reads, and those concerned that may know.
+    action, entries = context.change.action, context.work.organisations
+    found = [one for slug in concerned if (one := entries.get(slug)) is not None]
+    may = (o.slug for o in found if may_read_approvals(context.request, o, action, concerned=True))
+    signed = _signed(context.request, frozenset({GATEWAY, *may}))
+    details = [_subject(context.change, readers), *signed]
     if context.names_key is not None:
         # Beside the reason: for who may know which key it is, and nothing else.
         named = (context.change.organisation, context.names_key)
@@ -642,14 +659,6 @@ def _record(context: ChangeContext) -> None:
     if context.written:
         details.append(EventDetail("written", context.written, frozenset({GATEWAY})))
     context.request.record(parties, *details)
-
-
-def _readers_of_approvals(context: ChangeContext, concerned: Iterable[str]) -> frozenset[str]:
-    """The gateway, and those of whom the change concerns that may know who approved it."""
-    action, entries = context.change.action, context.work.organisations
-    found = [one for slug in concerned if (one := entries.get(slug)) is not None]
-    may = (o.slug for o in found if may_read_approvals(context.request, o, action, concerned=True))
-    return frozenset({GATEWAY, *may})
 
 
 def may_read_approvals(
@@ -696,26 +705,6 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
 
 def _finish(ports: Ports, kind: ChangeType, written: WriteResult) -> WriteResult:
     return replace(written, result={**written.result, **kind.after(ports, written.result)})
-
-
-def _applicant(organisation: str) -> Organisation:
-    return Organisation(
-        slug=organisation,
-        name="",
-        kind="",
-        public_authority=False,
-        regimes=frozenset(),
-        country="",
-        status=Status.APPLIED,
-    )
-
-
-def _in_full(ports: Ports, types: ChangeTypes, one: Proposal) -> dict[str, Any]:
-    foreseen: Mapping[str, Any] = {}
-    if one.applied_event is None and one.withdrawal_event is None and ports.now() < one.expires_at:
-        foreseen = _foresee(ports, types, one)
-    told = {"refusal": None, "overlaps": [], **foreseen}
-    return {**_view(one), "values": dict(change_of(one).values), **told}
 
 
 def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str, Any]:

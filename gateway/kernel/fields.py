@@ -129,7 +129,11 @@ def _pointer(name: str) -> str:
 
 def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
     """The JSON Schema of an object of these fields and no others."""
-    described = {f.name: {**f.schema, "description": f.about, **_offered(f)} for f in fields}
+    described = {}
+    for one in fields:
+        default = {} if one.default is None else {"default": to_json(one.default)}
+        emptied = {"x-emptied": one.emptied} if one.emptied else {}
+        described[one.name] = {**one.schema, "description": one.about, **default, **emptied}
     required = [field.name for field in fields if field.required]
     return {
         "type": "object",
@@ -137,13 +141,6 @@ def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
         **({"required": required} if required else {}),
         "additionalProperties": False,
     }
-
-
-def _offered(field: Field) -> dict[str, Any]:
-    """Return what a person is to know of a field besides: its default, and what an empty list
-    does."""
-    default = {} if field.default is None else {"default": to_json(field.default)}
-    return {**default, **({"x-emptied": field.emptied} if field.emptied else {})}
 
 
 def optional(field: Field) -> Field:

@@ -107,13 +107,6 @@ _PLAIN: Mapping[Any, Shape] = {
 }
 
 
-def _or_null(shape: Shape) -> Shape:
-    if shape.get("type", "array") in ("array", "object"):  # generators read no such list of types
-        return {"anyOf": [shape, {"type": "null"}]}
-    words = {"enum": [*shape["enum"], None]} if "enum" in shape else {}
-    return {**shape, "type": [shape["type"], "null"], **words}
-
-
 def shape_of(hint: Any) -> Shape:
     """The JSON that a value of a type becomes; of a class of results, a reference to its schema."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -123,7 +116,12 @@ def shape_of(hint: Any) -> Shape:
     elif hint in _PLAIN:
         shape = _PLAIN[hint]
     elif NoneType in arguments:
-        shape = _or_null(shape_of(arguments[0]))
+        told = shape_of(arguments[0])
+        words = {"enum": [*told["enum"], None]} if "enum" in told else {}
+        if told.get("type", "array") in ("array", "object"):  # generators read no list of these
+            shape = {"anyOf": [told, {"type": "null"}]}
+        else:
+            shape = {**told, "type": [told["type"], "null"], **words}
     elif origin is Mapping:
         shape = {"type": "object", "additionalProperties": shape_of(arguments[1])}
     elif origin in (Sequence, tuple, frozenset):

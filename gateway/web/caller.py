@@ -129,10 +129,7 @@ class Tokens:
             raise problems.InvalidToken(
                 f"the token cannot be verified: {type(error).__name__}"
             ) from None
-        return self._judge(claims, now)
-
-    def _judge(self, claims: Mapping[str, Any], now: float) -> AccessToken:
-        """Check the claims by our own clock; each must be there and of its type."""
+        # By our own clock; each claim must be there and of its type.
         if not all(isinstance(claims.get(name), str) for name in _TEXTS):
             raise problems.InvalidToken("a claim is missing or of another type")
         confirmation, ends = claims.get("cnf"), claims.get("exp")

@@ -13,11 +13,6 @@ from gateway.kernel.results import JwkSet
 from gateway.kernel.values import CertificateRequest
 from gateway.web.security_log import SecurityLog
 
-
-def _ignore(*_: object) -> None:
-    """Let go of what nobody counts."""
-
-
 TOKEN_SECONDS = 300
 """How long an access token lives at most: none is revoked before its end."""
 
@@ -90,7 +85,7 @@ class AppContext:
     body_bytes: int = BODY_BYTES
     patience: float = 5.0
     answered: Callable[[str, str, int, float], None] | None = None
-    problem_sent: Callable[[str], None] = _ignore
+    problem_sent: Callable[[str], None] = lambda _slug: None
     contact: str | None = None
 
     @property

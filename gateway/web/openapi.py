@@ -350,6 +350,8 @@ def document(
     partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER, contact: str | None = None
 ) -> dict[str, Any]:
     """The description, for listeners at these addresses and an operator who is written to there."""
+    where = contact or f"{issuer}/.well-known/security.txt"
+    reached = "email" if where.startswith("mailto:") else "url"
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Casegate",
@@ -358,7 +360,7 @@ def document(
         info={
             "description": _DESCRIPTION,
             "license": {"name": _LICENSE, "identifier": _LICENSE},
-            "contact": _contact(contact or f"{issuer}/.well-known/security.txt"),
+            "contact": {"name": "The operator", reached: where.removeprefix("mailto:")},
         },
         plugins=[plugin],
         servers=[_server(partners)],
@@ -449,11 +451,6 @@ def _describe_fields(converter: Any) -> None:
 _LICENSE = "Apache-2.0"
 
 
-def _contact(where: str) -> dict[str, str]:
-    mail = where.startswith("mailto:")
-    return {"name": "The operator", "email" if mail else "url": where.removeprefix("mailto:")}
-
-
 def _server(partners: str) -> dict[str, Any]:
     """The partners' listener, at an address that who generates a client may replace; what only the
     public listener has names that."""
@@ -485,10 +482,12 @@ def _oauth(partners: str) -> dict[str, Any]:
 
 def _describe(spec: APISpec, one: Endpoint, servers: Mapping[str, Any]) -> None:
     path = _PATH_PARTS.sub(r"{\2}", one.path)
+    summary, _, rest = re.sub(r"\n +", "\n", one.about).strip().partition("\n\n")
     operation = {
         "operationId": one.name,
         "tags": [_tag(one)],
-        **_words(one),
+        "summary": summary.replace("\n", " "),
+        **({"description": rest.replace("\n", " ")} if rest else {}),
         **servers,
         "security": _security(one),
         "parameters": _parameters(one),
@@ -511,13 +510,6 @@ def _describe(spec: APISpec, one: Endpoint, servers: Mapping[str, Any]) -> None:
     if one.action:
         operation["x-policy-action"] = one.action
     spec.path(path=path, operations={one.method.lower(): operation})
-
-
-def _words(one: Endpoint) -> dict[str, str]:
-    """The docstring's first paragraph, and the others."""
-    summary, _, rest = re.sub(r"\n +", "\n", one.about).strip().partition("\n\n")
-    words = {"summary": summary.replace("\n", " ")}
-    return words | ({"description": rest.replace("\n", " ")} if rest else {})
 
 
 def _security(one: Endpoint) -> list[dict[str, list[str]]]:

@@ -224,19 +224,14 @@ def take(context: RequestContext, handoff: UUID, wanted: UpdateRequest) -> Updat
 
 def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
     stored = context.work.handoffs.answer_of(logged.event.id)
-    if stored is None:
-        return _sent_again(context, logged)
+    if stored is None:  # it was sent to another gateway
+        sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
+        found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
+        stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
+        return _updated(context, stored, found.package)
     made = context.work.handoffs.answers(stored.handoff)
     package = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
     return _updated(context, stored, package)
-
-
-def _sent_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
-    """The result of an update that was sent to another gateway."""
-    sent = context.work.handoffs.sent_by(logged.event.id) or deny_as_not_found()
-    found = context.work.handoffs.get(sent.handoff) or deny_as_not_found()
-    stored = moves.made_of(found, HandoffAction.UPDATE, sent.document, sent.at, sent.event)
-    return _updated(context, stored, found.package)
 
 
 def _updated(context: RequestContext, stored: HandoffAnswer, package: int) -> UpdateResult:

@@ -53,7 +53,7 @@ from gateway.kernel.values import (
     Reader,
     TreeHead,
 )
-from gateway.ledger import proof, tiles
+from gateway.ledger import tiles
 from gateway.ledger.note import encode_base64, parse_checkpoint, split
 
 SEARCH = "audit.search"
@@ -124,6 +124,11 @@ class VisibleEvent:
             return True
         return any(wanted in _words(d.value) for d in self.disclosures if d.kind == kind)
 
+    def receipt(self, note: str) -> Receipt:
+        """The receipt with what is shown; ``note`` is of the head at which it is proved."""
+        shown = tuple(one.encoded for one in self.disclosures)
+        return replace(self.logged.receipt(note, ""), disclosures=shown)
+
 
 @dataclass(frozen=True)
 class _Page:
@@ -172,7 +177,11 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
     request = ActionRequest(SEARCH, reading.by, key, reading.asked())
 
     def query(context: RequestContext) -> _Found | None:
-        filters = _with_case(context, reading)
+        filters, named = reading.filters, reading.reference
+        if named is not None:  # no case at all where none has it
+            digest = reference(context.ports, named.originator, named.reference)
+            case = context.work.cases.referred_to(named.originator, digest) or UUID(int=0)
+            filters = replace(filters, case=CaseId(named.originator, case))
         covered = _covered(context, reading.by, filters)
         # What is answered by an earlier record, or not at all, is not looked for.
         done = context.work.retries.get(caller.organisation, key)
@@ -294,16 +303,6 @@ def _topics_of(
         )
         for one in count(filters.topics, (facts for _, facts, _ in told))
     )
-
-
-def _with_case(context: RequestContext, reading: AuditSearch) -> AuditFilters:
-    """The filters with the case that a reference names; with no case at all where none has it."""
-    named = reading.reference
-    if named is None:
-        return reading.filters
-    digest = reference(context.ports, named.originator, named.reference)
-    case = context.work.cases.referred_to(named.originator, digest) or UUID(int=0)
-    return replace(reading.filters, case=CaseId(named.originator, case))
 
 
 def _unknown(
@@ -469,7 +468,7 @@ def look_up_page(
     head, pages, found = read(ports, caller, ActionRequest("audit.read"), query)
     note = ports.checkpoint_signer.sign(head)
     entries = [
-        results.AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
+        results.AuditEntry(one.logged.index, one.logged.event.id, one.receipt(note))
         for one in found
     ]
     return results.AuditPage(search, number, pages, entries)
@@ -570,13 +569,6 @@ def _recorded(context: RequestContext, search: UUID) -> _RecordedSearch:
         tuple(read_record(_Page, one) for one in said["pages"]),
         tuple(read_record(_TopicPages, one) for one in said.get("topics", ())),
     )
-
-
-def _receipt(one: VisibleEvent, note: str) -> Receipt:
-    logged = one.logged
-    text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
-    shown = tuple(d.encoded for d in one.disclosures)
-    return Receipt(logged.event.document, logged.event.nonce, shown, text)
 
 
 # --- A party's own events and their receipts ---

@@ -212,8 +212,14 @@ def _log(
         (good[0], None),
         (good[1], None),
         (good[2], None),
-        (_with_result(good[3]), "its document was altered: the entry is not that of the document"),
-        (_with_nonce(good[4]), "its nonce was altered: the entry is not in the tree"),
+        (
+            replace(good[3], document=good[3].document.replace(b'"allowed"', b'"denied"')),
+            "its document was altered: the entry is not that of the document",
+        ),
+        (
+            replace(good[4], nonce=bytes([good[4].nonce[0] ^ 1]) + good[4].nonce[1:]),
+            "its nonce was altered: the entry is not in the tree",
+        ),
         (forged[5], "its checkpoint is signed by another key than the log's"),
         (
             replace(good[6], disclosures=good[7].disclosures),
@@ -259,15 +265,6 @@ def _event(ports: Ports, organisation: str, log: str, place: int) -> event.Event
         stream_numbers={organisation: place},
         random=ports.random,
     )
-
-
-def _with_result(one: Receipt) -> Receipt:
-    """The receipt of a refusal that was none."""
-    return replace(one, document=one.document.replace(b'"allowed"', b'"denied"'))
-
-
-def _with_nonce(one: Receipt) -> Receipt:
-    return replace(one, nonce=bytes([one.nonce[0] ^ 1]) + one.nonce[1:])
 
 
 # --- The conformance run: a system walks through send, receive, verify and decline on test data ---

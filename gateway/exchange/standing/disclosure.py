@@ -132,8 +132,8 @@ def answer_as_read(
     by, to = context.require(author), context.require(reader)
     embargoed = not to.public_authority and any(one.kind is MeasureKind.EMBARGO for one in measures)
     is_remote = OrganisationName(author).peer is not None
-    if is_remote:
-        fields = _as_told_by_peer(kind, fields, shown)
+    if is_remote and shown is not None and kind.name in _CODES:
+        fields = {_CODES[kind.name]: shown, **fields}  # where its document withholds it
     code, read = _within_r5(context, kind, fields, by, to, embargoed=embargoed)
     if embargoed:
         read = {name: value for name, value in read.items() if name in kind.under_embargo}
@@ -186,15 +186,6 @@ def arriving(
 
 _CODES = {"outcome": "code", "recall_answer": "done"}
 """The field that is the code of an answer, by kind."""
-
-
-def _as_told_by_peer(
-    kind: AnswerKind, fields: Mapping[str, Any], shown: str | None
-) -> Mapping[str, Any]:
-    """Return the fields of an answer with its code: where its document withholds it, as its
-    author's gateway tells it beside."""
-    name = _CODES.get(kind.name)
-    return fields if name is None or shown is None else {name: shown, **fields}
 
 
 def _reads_acts(context: RequestContext, author: Organisation, reader: Organisation) -> bool:
