@@ -337,7 +337,7 @@ def _scopes(
     entries = work.staff.named(organisation, [person])
     held = [scopes_of(one.roles) for one in entries if one.in_force(day, now)]
     if held and HEALTH_SCOPE in held[0]:
-        # Of the operator's organisation two administrators gave a system a scope of theirs.
+        # It is the operator's where two administrators gave one of its systems an admin scope.
         systems = work.organisations.systems(organisation)
         if not any(one.enabled and one.scopes & {*ADMIN_SCOPES} for one in systems):
             return held[0] - {HEALTH_SCOPE}
