@@ -248,6 +248,7 @@ def _check_page(
         told=[*act.told, *told],
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
+        of_document="document" in prepared.values,
         document=kept["document"],
         others=kept["others"],
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
