@@ -98,8 +98,8 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-FULL_BYTES = 4 * 1024**2
-"""Less free space than a large request takes, with its event and the journal."""
+FULL_BYTES = 20 * 1024**2
+"""Less free space than a large request takes, with its event, and SQLite's journal: 16 MB of it."""
 
 
 def data_folders(config: Config) -> dict[str, Path]:

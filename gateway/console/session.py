@@ -290,10 +290,12 @@ class Sessions:
         return next((_decrypt(session.key, name, one) for (one,) in rows), None)
 
     def hold_again(self, session: BrowserSession, name: str, value: Any) -> None:
-        """Put a value in place of what is held under a name, as long as that is."""
+        """Put a value in place of what is held under a name, as long as that is; it is the newest
+        then."""
         data = _encrypt(session.key, name, json.dumps(value, ensure_ascii=False).encode())
+        row = (data, int(self._now().timestamp() * 1_000_000), name, session.id)
         self._database.execute(
-            "update held set value = ? where id = ? and session = ?", (data, name, session.id)
+            "update held set value = ?, made = ? where id = ? and session = ?", row
         )
 
     def take(self, session: BrowserSession, name: str) -> Any:

@@ -317,7 +317,7 @@ def _match(
     if expected is None:
         if one.type == OFFERED and one.allowed and documents.starts_here:
             raise Mismatch(f"{one.type} records another offer")
-    elif (one.type, expected) == (_RECALLING, recalls.RECALLED):
+    elif (one.type, expected) == (_RECALLING, recalls.RECALLED) and _is_by_author(one, receipts):
         return  # the decision, which is one for all of a case's handoffs
     elif one.type not in (expected, SENT):
         raise Mismatch(f"{one.type} records a document of another kind")
@@ -325,6 +325,12 @@ def _match(
         return  # it tells of the package that the handoff had
     elif one.event.get("package_digest", packages.get(digest, "")) != packages.get(digest, ""):
         raise Mismatch(f"{one.type} is of another package")
+
+
+def _is_by_author(one: VerifiedReceipt, receipts: Receipts) -> bool:
+    """Tell whether an event is an act done in the log of who recalled."""
+    recalled = receipts.documents.recalled
+    return one.allowed and recalled is not None and receipts.of(recalled)
 
 
 @step("The log records the offer and every answer")

@@ -155,6 +155,21 @@ def test_of_several_files_each_is_signed_by_itself_in_the_gateways_console(hoste
     assert analyst.get(f"{path}/2/receipt.json").status_code == 404
 
 
+def cases(browser, number):
+    """Send so many cases, each in a file of its own."""
+    files = [
+        (io.BytesIO(json.dumps({"case": str(one)}).encode()), f"case-{one}.json")
+        for one in range(number)
+    ]
+    return browser.send(browser.get(FORM), FORM, report=files)
+
+
+def test_no_file_beyond_the_hundredth_is_left_out_without_a_word(analyst):
+    page = cases(analyst, 101)
+    assert page.status_code == 422
+    assert "At most 100 files" in read(page)
+
+
 def test_at_a_member_several_files_are_signed_at_once_and_each_has_its_outcome(
     stage,  # noqa: F811
     tmp_path,

@@ -65,6 +65,16 @@ def test_what_is_held_is_bounded(console, sessions):
         sessions.hold(mine, "x" * LARGEST_HELD, LIFE)
 
 
+def test_what_is_held_again_outlives_what_was_held_meanwhile(console, sessions):
+    mine = begin(sessions)
+    files = sessions.hold(mine, [], LIFE)
+    for number in range(2 * MOST_HELD):
+        console.later(seconds=1)
+        sessions.hold(mine, "a receipt", LIFE)
+        sessions.hold_again(mine, files, [number])
+    assert sessions.held(mine, files) == [2 * MOST_HELD - 1]
+
+
 def test_counters_are_of_one_person_and_end_after_a_month(console, sessions):
     today = console.now.date()
     assert [sessions.count(OFFICER, "strong", today) for _ in range(2)] == [1, 2]

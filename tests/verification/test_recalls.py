@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.audit_event import EventDetail
+from gateway.domain.audit_event import EventDetail, EventResult
 from gateway.verification.report import Code
+from tests.each import each
 from tests.verification.scenario import Scenario, fact, keys_of, word_of
 from tests.verification.test_verification import refused, verified
 
-ANSWERS, ORDER, CLOSED = 7, 16, 17
+ANSWERS, MATCHED, ORDER, CLOSED = 7, 10, 16, 17
 """The numbers of the steps that hold a recall against the rest."""
 
 
@@ -69,6 +70,18 @@ def test_a_recall_is_of_this_case_and_handoff_covers_it_and_is_by_two_persons(ch
 def test_a_recall_is_by_the_originator():
     story = recalled(**word_of("police", attested=False))
     refused(story.file(), Code.MISMATCH, ANSWERS)
+
+
+@each("result, allowed", [(EventResult.ALLOWED, True), (EventResult.DENIED, False)])
+def test_the_decision_of_a_recall_counts_where_it_was_done(result, allowed):
+    story = recalled()
+    assert story.recall is not None
+    bare = {"handoff": None, "package_digest": None, "details": ()}
+    story.record("case.recall", story.recall.digest, result=result, **bare)
+    if allowed:
+        verified(story.file())
+    else:
+        refused(story.file(), Code.MISMATCH, MATCHED)
 
 
 @pytest.mark.parametrize("code", ["misdirected", "unlawful"])

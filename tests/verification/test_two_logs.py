@@ -240,6 +240,15 @@ def test_a_consultation_that_crossed_the_recall_was_let_through_by_nobody() -> N
 # --- Whatever is left out, or changed ---
 
 
+@each("home, code", [("be", Code.VERIFIED), ("fr", Code.MISMATCH)])
+def test_the_decision_of_a_recall_is_told_by_its_own_gateway_alone(home: str, code: Code) -> None:
+    made = TwoGateways().says("acceptance").recalls()
+    bare = {"handoff": None, "package_digest": None}
+    made.record(getattr(made, home), "case.recall", made.recall.digest, **bare)
+    report = check(made)
+    assert report.code is code, report.failure
+
+
 def whole() -> TwoGateways:
     made = consulted(story()).recalls()
     return made.says("recall_acknowledgement", recall=made.recall.digest)

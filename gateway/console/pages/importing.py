@@ -41,7 +41,7 @@ def bring() -> Response:
     try:
         reports, profile = _reports(), _profile()
         if len(reports) > 1:
-            rows = [_row(name, data, profile) for name, data in reports[:MOST_FILES]]
+            rows = [_row(name, data, profile) for name, data in reports]
             held = console().sessions.hold(signed_in().session, rows, acts.SIGNED_WITHIN)
             return make_response(redirect(f"/cases/import/{held}", 303))
         made = _read(*reports[0], profile)
@@ -203,6 +203,8 @@ def _reports() -> list[tuple[str, bytes]]:
     found = [(one.filename, one.read()) for one in request.files.getlist("report") if one.filename]
     if not found:
         raise _Missing("import_no_report")
+    if len(found) > MOST_FILES:  # else the rest would be left out without a word
+        raise _Missing("import_too_many")
     return found
 
 
@@ -212,7 +214,7 @@ def _profile() -> bytes | None:
 
 
 class _Missing(Exception):
-    """A file is not there; the key of what the page says of it."""
+    """A file is not there, or too many are; the key of what the page says of it."""
 
 
 def _shown(made: Imported) -> list[tuple[str, Any]]:
