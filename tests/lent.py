@@ -23,6 +23,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import RetryKey
 from gateway.store.database import open_database
+from gateway.store.keyring import MISSING
 from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
 from gateway.store.unit_of_work import SqlUnitOfWork, Store
@@ -63,7 +64,7 @@ class MemoryKeys:
         if id_ in self.gone:
             raise CaseErased("the case was erased: nothing of its content is left")
         if id_ in self.lost:
-            raise CaseKeysUnavailable("the key of this case is missing")
+            raise CaseKeysUnavailable(MISSING)
         return sha256(id_.bytes).digest()
 
     def keys(self, ids: Iterable[UUID]) -> dict[UUID, bytes]:

@@ -9,7 +9,8 @@ from time import monotonic
 from gateway.cedar import policy_digest, policy_folder
 from gateway.cedar.policy_tests import check_once
 from gateway.config import Config
-from gateway.domain.out_of_service import OF_CASES, EntryKind
+from gateway.domain.out_of_service import OF_CASES, Entry, EntryKind
+from gateway.domain.refusals import Refusal
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import load_secret
 from gateway.maintenance.out_of_service import kept_suspensions, put_out_of_service
@@ -24,6 +25,9 @@ PROVED = "proved"
 
 RESTS, LEAST_REST = 100, timedelta(minutes=1)
 """How long until the next comparison: so many times what the last one took, and no less."""
+
+_REGISTRY, _HANDOFFS = "the registry is", "cases and handoffs are"
+_SEE_DOCTOR = "a value cannot be read, which `casegate doctor` names as far as it can"
 
 VALID_FOR = timedelta(days=1)
 """How long what was found whole counts, from when all was compared."""
@@ -40,27 +44,30 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     before = proved_before(gateway.config, now)
     with gateway.store.begin(TransactionMode.READ) as work:
         rows = rows_proof(gateway.config, work, before)
-        found, before_out = rows.registry(), work.organisations.out_of_service()
-        try:
-            handoffs = rows.handoffs()
-            out, told = handoffs.entries, handoffs.sentences()
-        except Exception as failure:  # a stored value of a form that nothing here ever wrote
-            out = frozenset(one for one in before_out if one[0] in OF_CASES)
-            why = type(failure).__name__
-            told = (f"cases and handoffs are not compared with the log: {why}",)
+        before_out = work.organisations.out_of_service()
+        out, told = frozenset[Entry](), list[str]()
+        for compare, what in ((rows.registry, _REGISTRY), (rows.handoffs, _HANDOFFS)):
+            try:
+                found = compare()
+                out, told = out.union(found.differing), [*told, *found.sentences()]
+            except Exception as failure:  # a stored value of a form that nothing here ever wrote
+                of_cases = what is _HANDOFFS
+                out |= {one for one in before_out if (one[0] in OF_CASES) is of_cases}
+                name = type(failure).__name__
+                why = failure.detail if isinstance(failure, Refusal) else f"{name}: {_SEE_DOCTOR}"
+                told.append(f"{what} not compared with the log: {why}")
         proved = rows.proved(now if before is None else before.since)
     with suppress(Exception):  # whatever stops this check: the doctor tells
         proved = replace(proved, policies=policies_held(before)[0])
-    out |= found.differing
     out |= {
         (EntryKind.ORGANISATION, change.organisation) for _, change, _ in kept_suspensions(gateway)
     }
     if before_out != out:
         put_out_of_service(gateway, out)
     proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
-    upkeep.rows_differ = bool(found.sentences() or told)
+    upkeep.rows_differ = bool(told)
     pause = max(LEAST_REST, RESTS * timedelta(seconds=monotonic() - began))
-    return TaskReport((*found.sentences(), *told), pause=pause)
+    return TaskReport(tuple(told), pause=pause)
 
 
 def proved_before(config: Config, now: datetime) -> Proved | None:

@@ -136,6 +136,7 @@ class RowsProof:
             for (row,) in self._work.stream(_rows_of(table).order_by(*table.primary_key)):
                 digest.update(row.encode())
         now, found = digest.hexdigest(), RegistryComparison(frozenset(), ())
+        self._registry = None  # until it was compared
         if not (
             before
             and before.registry == now

@@ -8,7 +8,7 @@ what its event says.
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ from gateway.ledger import tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
 from gateway.store import registry, tables
-from gateway.store.columns import RecordTable
+from gateway.store.columns import RecordTable, matching
 from gateway.store.content_encryption import ContentCipher, NoContentKeys, header_of
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE
@@ -117,18 +117,56 @@ def compare_registry(work: SqlUnitOfWork, redo: Redo) -> RegistryComparison:
                 problems.append(
                     f"the change of entry {index} cannot be made again: {type(error).__name__}"
                 )
-        made = _entries(run.rows)
-        proposed = _proposals(run.rows)
-    stored = _entries(lambda statement: work.rows(statement, {}))
+        made = _entries(_Rows(run.rows, []))
+        proposed = _proposals(_Rows(run.rows, []))
+    rows = _Rows(work.rows, unreadable := list[str]())
+    stored = _entries(rows)
     differing = {entry for entry, _ in made ^ stored}
-    differing |= _unknown_staff(work, committed)
+    differing |= _unknown_staff(rows, committed)
     # Those that are over were forgotten: what is not there lets nobody do anything.
-    differing |= {entry for entry, _ in _proposals(work.rows) - proposed}
-    if problems:  # a change is lacking: what is out of service may seem whole without it
+    differing |= {entry for entry, _ in _proposals(rows) - proposed}
+    # A change is lacking, or a row: what is out of service may seem whole without it.
+    if problems or unreadable:
         out = work.organisations.out_of_service()
         differing |= {one for one in out if one[0] not in OF_CASES}
-    problems += _unknown_contacts(work, told_of_contacts)
+    problems += (*_unknown_contacts(rows, told_of_contacts), *unreadable)
     return RegistryComparison(frozenset(differing), tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of tables, and a sentence for each that cannot be read, which hides no other."""
+
+    find: Callable[[Executable, Mapping[str, Any]], Iterable[Any]]
+    unreadable: list[str]
+
+    def of(
+        self,
+        table: Table,
+        read: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+        statement: Select[Any] | None = None,
+    ) -> list[Any]:
+        """Return what ``read`` makes of a table's rows, by default as they are."""
+        asked = _all_of(table) if statement is None else statement
+        with suppress(Exception):  # what is stored has any form: then each is read by itself
+            return [*read(self.find(asked, {}))]
+        found = list[Any]()
+        for key in self.find(select(*table.primary_key), {}):
+            names = [column.name for column in table.primary_key]
+            values = dict(zip(names, key, strict=True))
+            try:
+                found += read(self.find(asked.where(matching(table, *names)), values))
+            except Exception:
+                self.unreadable.append(
+                    f"a row of {table.name}, of {key[0]}, cannot be read: restore it from the "
+                    "newest backup taken before (docs/operators.md, 'The registry differs from the "
+                    "log')"
+                )
+        return found
+
+    def records(self, table: RecordTable[Any]) -> list[Any]:
+        """Return the records of a table."""
+        return self.of(table.table, lambda rows: map(table.read, rows), table.all)
 
 
 class _AsTold:
@@ -254,15 +292,15 @@ def require_logged(row: Any, proofs: InclusionProofs, head: TreeHead) -> tuple[b
     return proof
 
 
-def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:
+def _entries(rows: _Rows) -> set[tuple[Entry, Hashable]]:
     """All that decides something, each with what it belongs to."""
+    named = tables.organisation, registry.organisations_as_stored, registry.ALL_ORGANISATIONS
     found: set[tuple[Entry, Hashable]] = {
-        ((EntryKind.ORGANISATION, one.slug), replace(one, version=0))
-        for one in registry.organisations_as_stored(rows(registry.ALL_ORGANISATIONS))
+        ((EntryKind.ORGANISATION, one.slug), replace(one, version=0)) for one in rows.of(*named)
     }
     for table, ignored in _TABLES.items():
         names = [column.name for column in table.c if column.name not in ignored]
-        for row in rows(_all_of(table)):
+        for row in rows.of(table):
             values = tuple((name, getattr(row, name)) for name in names)
             found.add((_owner(table, row), (table.name, values)))
     return found
@@ -274,14 +312,14 @@ def _all_of(table: Table) -> Select[Any]:
     return select(table)
 
 
-def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
+def _unknown_staff(rows: _Rows, committed: CommittedStaff) -> set[Entry]:
     """The entries of staff registers that are not what their events committed to, nor their
     passkeys and invitations."""
-    entries = list(map(_STAFF.read, work.rows(_STAFF.all, {})))
+    entries = rows.records(_STAFF)
     named = {(one.organisation, one.pseudonym): one for one in entries}
     beside: list[StaffPasskey | StaffInvitation] = [
-        *map(_PASSKEYS.read, work.rows(_PASSKEYS.all, {})),
-        *map(_INVITED.read, work.rows(_INVITED.all, {})),
+        *rows.records(_PASSKEYS),
+        *rows.records(_INVITED),
     ]
     differing = {(one.organisation, one.pseudonym) for one in entries if not committed.has(one)}
     for one in beside:
@@ -291,21 +329,19 @@ def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]
     return {(EntryKind.STAFF, "/".join(whose)) for whose in differing}
 
 
-def _proposals(
-    rows: Callable[[Executable, Mapping[str, Any]], Iterable[Any]],
-) -> set[tuple[Entry, Hashable]]:
+def _proposals(rows: _Rows) -> set[tuple[Entry, Hashable]]:
     """Proposals as their events tell them: without what those tell apart, and without the event
     that made the change, which uses up the approval."""
     found: set[tuple[Entry, Hashable]] = set()
-    for one in map(_PROPOSALS.read, rows(_PROPOSALS.all, {})):
+    for one in rows.records(_PROPOSALS):
         told = replace(one, values=described(change_of(one)), applied_event=None)
         found.add(((EntryKind.PROPOSAL, str(one.id)), told))
     return found
 
 
-def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[str]:
+def _unknown_contacts(rows: _Rows, told: Collection[UUID]) -> Iterator[str]:
     """A sentence for each contact that no event set: contacts decide nothing, but are called."""
-    for row in work.rows(_all_of(tables.contact), {}):
+    for row in rows.of(tables.contact):
         if row.registration_event not in told:
             yield f"no event set the contact {row.role} of {row.organisation}"
         elif not row.said.startswith(header_of(row.content_key)):

@@ -1,9 +1,16 @@
 """Rows are held against the log within the hour; what differs is out of service."""
 
 from datetime import timedelta
+from typing import NoReturn
+from uuid import UUID
 
+import pytest
+
+from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.maintenance.comparison import PROVED, proved_before
+from gateway.store.keyring import AWAY
+from gateway.store.proved import RowsProof
 from tests.maintenance.upkeeping import DAY, HOUR, NOW, due_in, maintained, member
 from tests.marks import raise_mark_file
 from tests.operating import Operator, execute
@@ -47,6 +54,39 @@ def test_rows_are_compared_from_what_was_proved_for_a_day_and_then_as_a_whole(
             clock.at += HOUR
     assert [one - NOW for one in since] == [timedelta(0)] * 24 + [DAY] * 2
     assert (gw.folder / PROVED).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_compared_stops_nothing_else_and_brings_nothing_back(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = {("organisation", "ofmin"), ("case", f"hotline/{UUID(int=1)}")}
+
+    def away(_: RowsProof) -> NoReturn:
+        raise CaseKeysUnavailable(AWAY)
+
+    def unreadable(_: RowsProof) -> NoReturn:
+        raise KeyError
+
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        with upkeep.gateway.store.begin(TransactionMode.REGISTRY) as work:
+            work.organisations.put_out_of_service(frozenset(out))
+            work.commit()
+        monkeypatch.setattr(RowsProof, "handoffs", away)
+        monkeypatch.setattr(RowsProof, "registry", unreadable)
+        clock.at += HOUR
+        upkeep.step()
+        told = " ".join(upkeep.alarms())
+        assert "the registry is not compared with the log: KeyError: a value" in told
+        assert f"cases and handoffs are not compared with the log: {AWAY}" in told
+        assert upkeep.rows_differ
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            assert work.organisations.out_of_service() == out
+        monkeypatch.undo()
+        clock.at += HOUR
+        upkeep.step()
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            assert not work.organisations.out_of_service()
 
 
 def test_the_registry_is_held_against_a_frozen_log_too(gw: Operator) -> None:

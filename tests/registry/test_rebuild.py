@@ -201,6 +201,26 @@ def test_an_entry_that_is_put_right_is_in_service_again(gateway):
     assert gateway.organisation(OFMIN).active
 
 
+@each(
+    "unreadable",
+    [
+        f"organisation SET status = 'x' WHERE slug = '{OFMIN}'",
+        f"organisation SET document = '[' WHERE slug = '{OFMIN}'",
+    ],
+)
+def test_a_row_that_cannot_be_read_hides_no_other_and_brings_nothing_back(unreadable):
+    gateway = founded()
+    gateway.store.change(
+        f"UPDATE competence SET matter = 'terrorism' WHERE organisation = '{OCRVP}'"
+    )
+    hold_to_log(gateway)
+    before = registry_compared(gateway).differing
+    gateway.store.change(f"UPDATE {unreadable}")
+    found = registry_compared(gateway)
+    assert before <= found.differing
+    assert "cannot be read" in str(found.problems) or found.differing > before
+
+
 def test_an_event_whose_document_is_gone_is_told(gateway):
     gateway.store.change("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 2")
     found = registry_compared(gateway)

@@ -218,6 +218,16 @@ def test_the_handoffs_of_a_case_are_out_of_service_with_it_but_for_what_takes_ba
     gateway.store.change("UPDATE case_version SET unlawful = '[]'")
 
 
+def test_a_key_that_nobody_knows_puts_its_own_case_out_of_service_and_hides_no_other():
+    gateway = founded()
+    (first, _), (second, _) = drafted(gateway), drafted(gateway)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        gateway.ports.keys.lost.add(work.cases.key_of(HOTLINE, first))
+    gateway.store.change("UPDATE case_file SET state = 'cleared' WHERE id = ?", second.hex)
+    assert put_out(gateway) == {case_entry(HOTLINE, first), case_entry(HOTLINE, second)}
+    gateway.ports.keys.lost.clear()
+
+
 def test_lists_and_the_view_of_a_case_say_that_it_is_out_of_service():
     gateway = founded()
     case, _ = drafted(gateway)
