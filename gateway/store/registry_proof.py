@@ -25,7 +25,7 @@ from gateway.evidence.event import EventDisclosure, EventDocument
 from gateway.kernel.changes import change_of, described
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
-from gateway.ledger import tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
 from gateway.store import registry, tables
@@ -251,6 +251,24 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
             "the documents are not those of the log's head, so the registry may lack a change: run"
             " `casegate doctor --log`"
         )
+        problems.extend(_spoilt(work, head))
+
+
+def _spoilt(work: SqlUnitOfWork, head: TreeHead) -> Iterator[str]:
+    """A sentence for each event that the log's tiles have otherwise, with the organisations that
+    its index says it was about: a row of theirs may have been changed with it."""
+    for start in range(0, head.size, tiles.TILE_WIDTH):
+        of_tile = work.log.tile(0, start // tiles.TILE_WIDTH)
+        values = {"start": start, "end": min(start + tiles.TILE_WIDTH, head.size)}
+        for row in work.rows(_EVENTS, values):
+            at = (row.idx - start) * tree.HASH_BYTES
+            if _leaf(row) != of_tile[at : at + tree.HASH_BYTES]:
+                words = str(row.words).split("|")
+                named = ", ".join(one[6:] for one in words if one.startswith("party:"))
+                yield (
+                    f"the event of entry {row.idx} was changed, which was about {named or '-'}: "
+                    "look at what the registry says of these"
+                )
 
 
 def _leaf(row: Any) -> bytes:

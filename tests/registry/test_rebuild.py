@@ -221,6 +221,22 @@ def test_a_row_that_cannot_be_read_hides_no_other_and_brings_nothing_back(unread
     assert "cannot be read" in str(found.problems) or found.differing > before
 
 
+def test_an_event_that_was_changed_with_its_row_names_whom_it_was_about(gateway):
+    rows = gateway.store.tables("organisation")["organisation"]
+    gateway.administer("organisation.suspend", HOTLINE, reason="for the test")
+    for slug, status, version, document in rows:
+        gateway.store.change(
+            "UPDATE organisation SET status = ?, version = ?, document = ? WHERE slug = ?",
+            *(status, version, document, slug),
+        )
+    gateway.store.change(
+        "UPDATE log_event SET document = CAST('{}' AS BLOB)"
+        " WHERE words LIKE '|typ:organisation.suspended|%'"
+    )
+    (told,) = [one for one in registry_compared(gateway).problems if "was about" in one]
+    assert HOTLINE in told
+
+
 def test_an_event_whose_document_is_gone_is_told(gateway):
     gateway.store.change("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 2")
     found = registry_compared(gateway)
