@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
+from unicodedata import normalize
 
 from gateway.console import wording
 
@@ -365,7 +366,7 @@ class BodyForm:
         default = one.default if isinstance(one.default, list) else [one.default]
         chosen = self.sent.get(one.name, ()) if self.sent else [str(word) for word in default]
         known = self.choices.get(one.field, {})
-        return [
+        found = [
             Option(
                 word,
                 known.get(word) or wording.option(one.field, word, self.language),
@@ -373,6 +374,10 @@ class BodyForm:
             )
             for word in one.words
         ]
+        if one.widget is Widget.SELECT and [*one.words] == sorted(one.words):
+            # The order of the alphabet, in which no other sense is: that of this language.
+            found.sort(key=lambda option: normalize("NFD", option.text.casefold()))
+        return found
 
     def rows(self, one: Question) -> list[tuple[Question, ...]]:
         """The objects that were sent, and one more that is empty."""

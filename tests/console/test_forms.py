@@ -213,6 +213,19 @@ def test_a_form_has_places_for_several_objects_and_one_more_than_were_sent() -> 
     assert places(4)[-1] == "/contacts/5/name"
 
 
+def test_a_long_list_whose_order_means_nothing_stands_in_the_readers_alphabet() -> None:
+    codes = "access_disabled assessment_not_confirmed case_opened child_safeguarded duplicate moved"
+    words = [*codes.split(), "received", "refused"]
+
+    def shown(words: list[str]) -> list[str]:
+        schema = {"properties": {"code": {"type": "string", "enum": words}}}
+        made = BodyForm.of(schema, catalogue.FRENCH)
+        return [one.value for one in made.options(made.questions[0])]
+
+    assert [one[:6] for one in shown(words)[:4]] == ["access", "assess", "moved", "duplic"]
+    assert shown(words[::-1]) == words[::-1]
+
+
 def test_only_what_the_page_knows_may_be_chosen() -> None:
     made = form(choices={"groups": {"items": "Items"}, "items": {"a": "Address 1"}})
     widgets = {one.field: (one.widget, one.words) for one in made.questions}
