@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -477,7 +478,8 @@ def test_an_administrator_s_own_key_never_comes_to_the_machine(tmp_path, passphr
     assert "Give dubois their key" in result.stdout
     made = Operator(tmp_path / "gw")
     assert [file.name for file in made.config.people.iterdir()] == ["dubois.pem"]
-    act = ("log-hold", "set", "--reference", "1", "--review-on", "2027-01-10")
+    review = (wiring.now() + timedelta(days=10)).date()
+    act = ("log-hold", "set", "--reference", "1", "--review-on", str(review))
     assert "--approver-key martin=FILE" in said(made.admin(*act))
     assert made.admin("--approver-key", f"martin={tmp_path}/own/key.pem", *act).exit_code == 0
 
