@@ -91,7 +91,7 @@ def test_a_false_receipt_is_told_as_an_alarm(desks: Desks) -> None:
     desks.changes["trust"] = TrustAnchors((key,), (key.name,))
     result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
     assert result.exit_code == 5
-    assert result.stderr.startswith("EVIDENCE DOES NOT VERIFY: the receipt does not verify")
+    assert "EVIDENCE DOES NOT VERIFY: the receipt does not verify" in result.stderr
 
 
 def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path) -> None:
@@ -102,9 +102,8 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     submit = ("case", "submit", "--by", "intake-1")
     result = desks.run(*submit, str(desks.case_file()))
     assert result.exit_code == 5
-    assert result.stderr.startswith(
-        "EVIDENCE DOES NOT VERIFY: the log shows a smaller tree than before"
-    )
+    alarm = "EVIDENCE DOES NOT VERIFY: the log shows a smaller tree than before"
+    assert alarm in result.stderr
     assert result.stderr.count(ORIGIN) >= 2
     told = json.loads(desks.run(*submit, str(desks.case_file()), "--json").stdout)
     assert told["error"]["kind"] == "log-forked", "an alarm stays"
