@@ -64,12 +64,15 @@ def counted(topic: Mapping[str, Any], language: str) -> str:
 
 
 def about_log(summary: Mapping[str, Any], language: str) -> list[str]:
-    """Say how large the log is, where this search stands, and who confirmed one history of it."""
+    """Say how large the log is, where this search stands, what differs from it, and who
+    confirmed one history of it."""
     entry = proof.parse(summary["receipt"]["proof"]).index
     told = [
         catalogue.phrase("screens", "month_size", language, size=summary["size"]),
         catalogue.phrase("screens", "month_search", language, entry=entry),
     ]
+    if out := summary.get("out_of_service"):
+        told.append(catalogue.phrase("screens", "month_out_of_service", language, number=out))
     for one in summary["confirmed"]:
         key = "month_witness" if one["one_history"] else "month_other_history"
         time = catalogue.moment(one["at"], language)

@@ -319,6 +319,8 @@ _WORDS: Mapping[str, str] = {
     "TopicCount.type": "The event.",
     "TopicCount.why": "Of a refusal the rule, of what is late the duty, else the reason's code.",
     "counts": "Its events by who, what and why, the most first; 50 rows at most.",
+    "AuditSummary.out_of_service": "How many entries of the registry, cases and handoffs were "
+    "found to be other than the log says, so that nothing is done by them.",
     "confirmed": "Who else confirmed the log, and what proves that it is one history.",
     "LogConfirmation.by": "The witness, or the time-stamp authority.",
     "LogConfirmation.at": "When, by their clock.",

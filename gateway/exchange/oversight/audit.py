@@ -498,15 +498,16 @@ def summarise(ports: Ports, caller: Caller, search: UUID) -> results.AuditSummar
 
     def query(
         context: RequestContext,
-    ) -> tuple[_RecordedSearch, TreeHead, list[results.LogConfirmation]]:
+    ) -> tuple[_RecordedSearch, TreeHead, list[results.LogConfirmation], int]:
         recorded = _recorded(context, search)
         _covered(context, recorded.by, recorded.filters)
         log, kept = context.work.log, context.work.confirmations
         stamps = kept.first_beyond(ConfirmationKind.STAMP, recorded.logged.index)
         found = (*kept.of(ConfirmationKind.COSIGNATURE), *stamps)
-        return recorded, log.head(), [_confirmation(context, one) for one in found]
+        out = context.work.organisations.out_of_service()
+        return recorded, log.head(), [_confirmation(context, one) for one in found], len(out)
 
-    recorded, head, confirmed = read(ports, caller, ActionRequest("audit.read"), query)
+    recorded, head, confirmed, out = read(ports, caller, ActionRequest("audit.read"), query)
     more = recorded.before < recorded.size
     return results.AuditSummary(
         search=search,
@@ -524,6 +525,7 @@ def summarise(ports: Ports, caller: Caller, search: UUID) -> results.AuditSummar
         receipt=recorded.logged.receipt(ports.checkpoint_signer.sign(head), caller.organisation),
         size=head.size,
         confirmed=confirmed,
+        out_of_service=out,
     )
 
 

@@ -153,7 +153,8 @@ class LogConfirmation:
 @dataclass(frozen=True)
 class AuditSummary:
     """A search as a whole: what was asked, and what it counted by topics, where these were asked
-    for; its receipt; and the log: its ``size``, and who confirmed it."""
+    for; its receipt; and the log: its ``size``, who confirmed it, and how many entries of the
+    registry, cases and handoffs are out of service, for they differ from it."""
 
     search: UUID
     by: str
@@ -167,6 +168,7 @@ class AuditSummary:
     receipt: Receipt
     size: int
     confirmed: Sequence[LogConfirmation]
+    out_of_service: int
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit_topics import AuditTopic
+from gateway.domain.out_of_service import Entry, case_entry
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url, receipt
 from gateway.exchange.oversight import audit
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.ledger import proof, tree
 from gateway.ledger.note import parse_checkpoint, split
+from gateway.text import month as month_texts
 from tests.casework import accepted, consulted, offered
 from tests.exchange.handoffs import test_break_glass as danger
 from tests.exchange.oversight.test_audit import AUDITOR, grant, over_member, read, search, told_by
@@ -164,6 +167,18 @@ def test_a_summary_says_who_confirmed_the_log_and_proves_that_it_is_one_history(
     path = base64url.decode(one["consistency"])
     hashes = [path[n : n + tree.HASH_BYTES] for n in range(0, len(path), tree.HASH_BYTES)]
     tree.verify_consistency(old.size, old.root, new.size, new.root, hashes)
+
+
+def test_a_summary_counts_what_is_out_of_service(month: Founded) -> None:
+    written = search(month, topics=MONTH)
+    assert summary(month, written)["out_of_service"] == 0
+    for out in (frozenset({case_entry("hotline", UUID(int=1))}), frozenset[Entry]()):
+        with month.ports.begin(TransactionMode.REGISTRY) as work:
+            work.organisations.put_out_of_service(out)
+            work.commit()
+        told = summary(month, written)
+        assert told["out_of_service"] == len(out)
+        assert ("Out of service" in " ".join(month_texts.about_log(told, "en"))) is bool(out)
 
 
 def test_a_search_of_some_days_finds_what_happened_then_wherever_they_begin(
