@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from uuid import UUID
 
 from gateway.domain.organisation import Administrator
@@ -18,6 +19,7 @@ from gateway.kernel.actors import GATEWAY, signed_in
 from gateway.kernel.person_approvals import key_of, require_in_time
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.request import RequestContext
+from gateway.kernel.results import iterate
 from gateway.kernel.values import IdempotencyRecord, PersonCredentials
 
 APART: Mapping[str, frozenset[str]] = {
@@ -96,15 +98,23 @@ def _end_list(
     event: UUID,
 ) -> None:
     """Let what one person signed as a list count no more, from the change that was refused on:
-    what came after it depended on it, and its person reads that it was not done."""
-    for text in texts:
+    what came after it depended on it, and its person reads that it was not done. What waits as a
+    proposal goes on waiting, and that it is brought again ends nothing."""
+    rows = partial(work.proposals.page, waiting=ports.now())
+    waits = {
+        (one.action, declarations.change_digest(one.action, one.organisation, values))
+        for one in iterate(rows, attrgetter("id"), None)
+        for values in [canonical.decode(one.values.encode())]
+        if one.approval in texts
+    }
+    for text in () if named in waits else texts:
         with suppress(InvalidApproval):
             _, signed = _signed(ports, work, text)
             place = next((one.place for one in signed if (one.action, one.change) == named), 0)
             ended = signed[place - 1 :] if place else []
             if ended and not _was_used(work, ended[0]):  # else it was done before, and not refused
                 for one in ended:
-                    if not _was_used(work, one):
+                    if (one.action, one.change) not in waits and not _was_used(work, one):
                         _use(ports, work, one, event)
 
 

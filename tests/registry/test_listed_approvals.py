@@ -249,3 +249,13 @@ def test_no_mutant_of_a_list_is_taken(gateway):
 @pytest.mark.slow
 def test_no_mutant_of_a_list_of_ten_thousand_is_taken(gateway):
     refuse_mutants(gateway, 10_000)
+
+
+def test_a_change_of_a_list_that_is_brought_twice_ends_nothing_that_waits(administered):
+    text = approval(administered, ALICE, *CHANGES)
+    waiting = proposed(administered, text)
+    refused_on_record(administered, WrongState, submit_change, CHANGES[0], text)
+    signed = approval(administered, BENOIT, *CHANGES)
+    for one in waiting:
+        administered.do(approve_change, one, signed)
+    assert registry_compared(administered) == SAME
