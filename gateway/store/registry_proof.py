@@ -256,7 +256,7 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
 
 def _spoilt(work: SqlUnitOfWork, head: TreeHead) -> Iterator[str]:
     """A sentence for each event that the log's tiles have otherwise, with the organisations that
-    its index says it was about: a row of theirs may have been changed with it."""
+    its index says it was about: one of their rows may have been changed with it."""
     for start in range(0, head.size, tiles.TILE_WIDTH):
         of_tile = work.log.tile(0, start // tiles.TILE_WIDTH)
         values = {"start": start, "end": min(start + tiles.TILE_WIDTH, head.size)}
