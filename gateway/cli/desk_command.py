@@ -70,10 +70,10 @@ class _TerminalLog:
 def desk(connection_file: Path, by: str) -> None:
     """Work in a browser at this machine, as one of your persons.
 
-    Prints an address that signs PSEUDONYM in, once. Enter prints a new one, a colleague's pseudonym
-    and Enter one for them, to confirm as the second person. Ctrl-C ends it. What you do is signed
-    with your organisation's key, where the connection names one; each document is verified before
-    you see it.
+    Prints an address that signs PSEUDONYM in, once. Enter prints a new one; a colleague's
+    pseudonym, then Enter, prints one for them, to confirm as the second person; Ctrl-C stops. What
+    you do is signed with your organisation's key, where the connection names one; each document is
+    verified before you see it.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with connected(connection_file) as gateway, TemporaryDirectory(prefix="casegate-") as folder:
