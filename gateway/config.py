@@ -389,7 +389,7 @@ class Config:
         "checks.handoffs",
         setting_validators.word(HandoffChecks),
         "What to do about a case or handoff that is not what its documents and the log say: alarm\n"
-        "tells the operator, refuse also lets nobody act by it. A new gateway refuses.",
+        "tells the operator, refuse also lets nobody act on it. A new gateway refuses.",
         HandoffChecks.ALARM,
     )
     simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise

@@ -154,7 +154,7 @@ _WORDS: Mapping[str, str] = {
     "assurance": "Whether its author signed the document, or the gateway attested it; confirmed: "
     "and a person of one's own signed it with a passkey.",
     "out_of_service": "True where it, or its case, was found to be other than the log says: "
-    "nothing is done by it, but a recall. Else left out.",
+    "nobody acts on it but in a recall. Else left out.",
     "unconfirmed_matches": "The automated matches that no person confirmed.",
     "measures": "Embargoes, suspensions and marks in force.",
     "measure": "The id of the measure.",

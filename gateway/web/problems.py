@@ -169,7 +169,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "out-of-service",
         "This case or handoff is out of service",
         "What is stored of the case, or of the handoff, is not what its signed documents and the "
-        "log say: somebody changed it past the gateway. Nothing is done by it, but a recall.",
+        "log say: somebody changed it past the gateway. Nobody acts on it but in a recall.",
         "Ask the gateway's operator, who was alarmed. In an imminent danger telephone the duty "
         "contact of the other party, and call one of `emergency_numbers`.",
     ),

@@ -125,8 +125,6 @@ def _several(one: RequestField, element: field.StrictString) -> field.StrictArra
     return field.several(element, least=one.least, required=one.required)
 
 
-"""What every act refuses that is held against the documents of its handoff."""
-
 BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 
