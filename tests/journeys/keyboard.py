@@ -1,4 +1,4 @@
-"""A person at a page without a mouse: what they reach by the tabulator, and what they press."""
+"""A person at a page without a mouse: what they reach by the Tab key, and what they press."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ if TYPE_CHECKING:  # installed for the slow suites alone
     from playwright.sync_api import Page
 
 MOST_TABS = 150
-"""As often as the tabulator is pressed before something counts as not to be reached."""
+"""How often Tab is pressed before something counts as out of reach."""
 
 _FOCUS = """selector => { const one = document.activeElement, style = getComputedStyle(one),
   box = one.getBoundingClientRect();
@@ -19,7 +19,7 @@ _IS_BEFORE = """selector => { const wanted = document.querySelector(selector);
 
 
 def reach(page: "Page", selector: str) -> None:
-    """Move to an element by the tabulator alone, the shorter way, and see that the focus is on it
+    """Move to an element by the Tab key alone, the shorter way, and see that the focus is on it
     and is shown."""
     key = "Shift+Tab" if page.evaluate(_IS_BEFORE, selector) else "Tab"
     for _ in range(MOST_TABS):
@@ -53,11 +53,14 @@ def choose(page: "Page", name: str, value: str) -> None:
     field = page.locator(f'[name="{name}"]').first
     if field.get_attribute("type") == "checkbox":
         box = f'[name="{name}"][value="{value}"]'
-        return None if page.locator(box).is_checked() else press(page, box, "Space")
+        if not page.locator(box).is_checked():
+            press(page, box, "Space")
+        return
     reach(page, f'[name="{name}"]')
-    page.keyboard.press("Space") if field.get_attribute("type") == "radio" else None
+    if field.get_attribute("type") == "radio":
+        page.keyboard.press("Space")
     for _ in range(MOST_TABS):
         if page.evaluate("value => document.activeElement.value === value", value):
-            return None
+            return
         page.keyboard.press("ArrowDown")
     raise AssertionError(f"no arrow reaches {value} of {name}")
