@@ -132,9 +132,12 @@ def civil_day(config: Config) -> Callable[[datetime], date]:
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
     """How a moment becomes the day on which rights are judged."""
     civil, simulated = civil_day(config), config.simulated_reference_date
-    if simulated is None:
-        return lambda moment: ReferenceDate(day := civil(moment), day)
-    return lambda moment: ReferenceDate(simulated, civil(moment), simulated)
+
+    def date_of(moment: datetime) -> ReferenceDate:
+        day = civil(moment)
+        return ReferenceDate(simulated or day, day, simulated)
+
+    return date_of
 
 
 @dataclass(frozen=True)

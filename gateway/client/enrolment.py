@@ -377,6 +377,7 @@ class ConformanceRunner:
                 yield CheckResult(step)
 
     def _do(self, step: str, run: str, shown: Mapping[str, Any]) -> None:
+        """Do a step of STEPS, by what the run shows."""
         answer = partial(self.runs.answer, run)
         match step:
             case "send":

@@ -312,7 +312,7 @@ def _console_of(
             or found.expires_at <= ports.now()
         ):
             raise NotAuthenticated("the person has no open invitation of this token")
-        scopes = frozenset()
+        scopes = frozenset()  # an invitation opens nothing but itself
     elif shown.kid not in (one["kid"] for one in _passkeys(work, organisation, shown.pseudonym)):
         raise NotAuthenticated("the passkey is unknown here, or revoked")
     console = System(organisation, system, scopes)

@@ -194,15 +194,15 @@ class Consultation:
 
 
 RowBeside = Case | Recall | Measure | Announcement | ReissuedHandoff | Retention | HandoffDuty
-"""A row beside a handoff: documents and log tell all of it, terms excepted that are settings."""
+"""The row of a case, or one beside it or a handoff: documents and log tell all of it, terms
+excepted that are settings."""
 
 
 @dataclass(frozen=True)
 class DifferingRows:
     """By which names a handoff, or its case, is not what its documents and the log say; the rows
     that are missing, as far as these tell them, or the case's own as it has to be; and those that
-    they deny. A duty whose term is a
-    setting is due NEVER."""
+    they deny. A duty whose term is a setting is due NEVER."""
 
     names: Collection[str]
     absent: Sequence[RowBeside]

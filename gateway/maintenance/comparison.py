@@ -26,7 +26,6 @@ PROVED = "proved"
 RESTS, LEAST_REST = 100, timedelta(minutes=1)
 """How long until the next comparison: so many times what the last one took, and no less."""
 
-_REGISTRY, _HANDOFFS = "the registry is", "cases and handoffs are"
 _SEE_DOCTOR = "a value cannot be read, which `casegate doctor` names as far as it can"
 
 VALID_FOR = timedelta(days=1)
@@ -35,7 +34,7 @@ VALID_FOR = timedelta(days=1)
 
 def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Hold registry, cases and handoffs against the log; what differs is out of service until it
-    does no more, a case in the names of its handoffs.
+    does no more, a case with its handoffs.
 
     While the log is frozen, too: this asks for no event. The sooner it was done, the sooner it is
     done again: within the hour, by a hundredth of the time.
@@ -46,13 +45,13 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
         rows = rows_proof(gateway.config, work, before)
         before_out = work.organisations.out_of_service()
         out, told = frozenset[Entry](), list[str]()
-        for compare, what in ((rows.registry, _REGISTRY), (rows.handoffs, _HANDOFFS)):
+        for compare, of_cases in ((rows.registry, False), (rows.handoffs, True)):
             try:
                 found = compare()
                 out, told = out.union(found.differing), [*told, *found.sentences()]
             except Exception as failure:  # a stored value of a form that nothing here ever wrote
-                of_cases = what is _HANDOFFS
                 out |= {one for one in before_out if (one[0] in OF_CASES) is of_cases}
+                what = "cases and handoffs are" if of_cases else "the registry is"
                 name = type(failure).__name__
                 why = failure.detail if isinstance(failure, Refusal) else f"{name}: {_SEE_DOCTOR}"
                 told.append(f"{what} not compared with the log: {why}")

@@ -398,7 +398,7 @@ class SqlCases(StorePart):
             self._add_version(version, self.key_of(case.originator, case.id))
 
     def restore(self, case: Case) -> None:
-        """Replace what decides of a case's row, in a REGISTRY transaction."""
+        """Replace what decides in a case's row, in a REGISTRY transaction."""
         self._transaction.require_registry()
         row = {**_CASES.row(case), "of_originator": case.originator, "of_id": case.id}
         with suppress(CaseErased):  # then it stands in no list by its urgency

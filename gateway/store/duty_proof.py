@@ -161,8 +161,8 @@ class DutyProof:
         return said.get("urgency") == Urgency.IMMINENT_DANGER
 
     def _not_arrived(self) -> Iterator[HandoffDuty]:
-        """Return what answers brought to the other party, and no row has. A question comes without
-        its time, an outcome as news: what an embargo of then left to be read is not known here."""
+        """Return what answers brought to the other party, and no row has. A question has no time
+        then, and an outcome is news: what an embargo let the other party read is not known here."""
         rows = {(one.source, one.organisation) for one in self.rows.duties}
         # What arrives has rows since events name their case.
         begins = min((one.index for one in self.rows.events if "case" in one.details), default=None)

@@ -136,7 +136,7 @@ def compare_case(
     key: CaseKey,
     handoff: Handoff | None = None,
 ) -> DifferingRows:
-    """Hold one case, and of its handoffs one, against what the log says. Raises
+    """Hold one case, and one of its handoffs where it is given, against what the log says. Raises
     CaseKeysUnavailable."""
     case = CaseProof(work, civil_day, lambda _: None, key)
     names = {*case.differences()}

@@ -117,9 +117,10 @@ def compare_registry(work: SqlUnitOfWork, redo: Redo) -> RegistryComparison:
                 problems.append(
                     f"the change of entry {index} cannot be made again: {type(error).__name__}"
                 )
-        made = _entries(_Rows(run.rows, []))
-        proposed = _proposals(_Rows(run.rows, []))
-    rows = _Rows(work.rows, unreadable := list[str]())
+        remade = _Rows(run.rows, [])
+        made, proposed = _entries(remade), _proposals(remade)
+    unreadable = list[str]()
+    rows = _Rows(work.rows, unreadable)
     stored = _entries(rows)
     differing = {entry for entry, _ in made ^ stored}
     differing |= _unknown_staff(rows, committed)
@@ -264,7 +265,8 @@ def _spoilt(work: SqlUnitOfWork, head: TreeHead) -> Iterator[str]:
             at = (row.idx - start) * tree.HASH_BYTES
             if _leaf(row) != of_tile[at : at + tree.HASH_BYTES]:
                 words = str(row.words).split("|")
-                named = ", ".join(one[6:] for one in words if one.startswith("party:"))
+                parties = (one for one in words if one.startswith("party:"))
+                named = ", ".join(one.removeprefix("party:") for one in parties)
                 yield (
                     f"the event of entry {row.idx} was changed, which was about {named or '-'}: "
                     "look at what the registry says of these"

@@ -333,9 +333,11 @@ def finish(
         answered = {name: one for name, one in done.result.items() if name != "event"}
         held["told"] = sections.worded(answered, g.language)
     hold, session = console().sessions.hold, signed_in().session
-    if (listed := kept.get("listed")) and (files := console().sessions.held(session, listed[0])):
-        files[listed[1]]["receipt"] = held["receipt"]
-        console().sessions.hold_again(session, listed[0], files)
+    listed, number = kept.get("listed") or ("", 0)
+    files = console().sessions.held(session, listed) if listed else None
+    if files:  # the list says of this one that it is recorded
+        files[number]["receipt"] = held["receipt"]
+        console().sessions.hold_again(session, listed, files)
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))

@@ -211,7 +211,7 @@ def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[res
     return [
         results.ActView(one.action, one.due_at)
         for one in standing.acts()
-        if not (is_out and one.action not in GOES_ON)
+        if (not is_out or one.action in GOES_ON)
         and (
             one.action in ("case.revise", "handoff.offer")
             or allows(context, *asked.get(one.action, (entity, {})), one.action)

@@ -34,8 +34,7 @@ def acts_allowed(
     return [
         ActView(one.action, one.due_at)
         for one in standing.acts()
-        if not (is_out and one.action not in GOES_ON)
-        and _allows(context, standing, entity, one.action)
+        if (not is_out or one.action in GOES_ON) and _allows(context, standing, entity, one.action)
     ]
 
 

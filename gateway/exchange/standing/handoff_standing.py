@@ -89,7 +89,7 @@ def stored_standing(
     now, day = at
     duties = tuple(work.duties.of(handoff.id))
     holds = holds_copies(handoff, duties)
-    is_erased = not handoff.conditions_digest  # then its handoffs state no conditions
+    is_erased = not handoff.conditions_digest  # of an erased case no handoff states conditions
     try:
         moves = tuple(work.handoffs.moves(handoff.id))
     except ValueError:  # one is of another handoff: then it has none, which the log denies
