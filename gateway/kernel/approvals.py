@@ -38,7 +38,8 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
     was good, also when the approval does not count: a refusal names them. Raises InvalidApproval.
     """
     named = context.request.action, digest
-    context.on_refusal = partial(_end_list, context.ports, approvals[-1:], named)
+    if approvals:
+        context.on_refusal = partial(_end_list, context.ports, approvals[-1], named)
     found: list[Approval] = []
     for text in approvals:
         given = _verified(context, text, digest)
@@ -90,7 +91,7 @@ def _use(ports: Ports, work: UnitOfWork, given: Approval, event: UUID) -> None:
 
 def _end_list(
     ports: Ports,
-    texts: tuple[str, ...],
+    text: str,
     named: tuple[str, str],
     work: UnitOfWork,
     _rules: tuple[str, ...],
@@ -100,22 +101,24 @@ def _end_list(
     """Let what one person signed as a list count no more, from the change that was refused on:
     what came after it depended on it, and its person reads that it was not done. What waits as a
     proposal goes on waiting, and that it is brought again ends nothing."""
-    rows = partial(work.proposals.page, waiting=ports.now())
-    waits = {
-        (one.action, declarations.change_digest(one.action, one.organisation, values))
-        for one in iterate(rows, attrgetter("id"), None)
-        for values in [canonical.decode(one.values.encode())]
-        if one.approval in texts
-    }
-    for text in () if named in waits else texts:
-        with suppress(InvalidApproval):
-            _, signed = _signed(ports, work, text)
-            place = next((one.place for one in signed if (one.action, one.change) == named), 0)
-            ended = signed[place - 1 :] if place else []
-            if ended and not _was_used(work, ended[0]):  # else it was done before, and not refused
-                for one in ended:
-                    if (one.action, one.change) not in waits and not _was_used(work, one):
-                        _use(ports, work, one, event)
+    signed = list[Approval]()
+    with suppress(InvalidApproval):
+        _, signed = _signed(ports, work, text)
+    place = next((one.place for one in signed if (one.action, one.change) == named), 0)
+    if not place or _was_used(work, signed[place - 1]):  # of no list, or done before
+        return
+    waits = set[tuple[str, str]]()
+    for row in iterate(partial(work.proposals.page, waiting=ports.now()), attrgetter("id"), None):
+        if row.approval == text:
+            values = canonical.decode(row.values.encode())
+            waits.add(
+                (row.action, declarations.change_digest(row.action, row.organisation, values))
+            )
+    if named in waits:
+        return
+    for one in signed[place - 1 :]:
+        if (one.action, one.change) not in waits and not _was_used(work, one):
+            _use(ports, work, one, event)
 
 
 def require_unused(work: UnitOfWork, given: Approval) -> None:
