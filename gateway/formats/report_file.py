@@ -210,9 +210,17 @@ def _several(check: Fault, least: int = 0) -> Fault:
     return fault
 
 
+def _flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
 def _days(value: object) -> str | None:
     fits = type(value) is int and 1 <= value <= LONGEST_RETENTION.days
     return None if fits else f"must be a number of days, 1 to {LONGEST_RETENTION.days}"
+
+
+def _day(value: object) -> str | None:
+    return None if type(value) is date else "must be a date, without quotation marks"
 
 
 def _table(value: object) -> str | None:
@@ -226,9 +234,7 @@ _SETTINGS: Mapping[str, Fault] = {
     "marking": _table,
     "legal_basis": _several(_table, least=1),
     "matter": _several(among(vocabulary.Matter)),
-    "feedback_requested": lambda value: (
-        None if isinstance(value, bool) else "must be true or false"
-    ),
+    "feedback_requested": _flag,
     "role": among(vocabulary.STAFF_ROLES),
     "language": SHOWN.judge,
     "content_warning": among(vocabulary.CONTENT_WARNINGS),
@@ -270,12 +276,7 @@ _BASIS: Mapping[str, Fault] = {
     "transfer_tool": SHOWN.judge,
     "necessity_note": SHOWN.judge,
 }
-_SOURCE_BASIS: Mapping[str, Fault] = {
-    "text": SHOWN.judge,
-    "dated": lambda value: (
-        None if type(value) is date else "must be a date, without quotation marks"
-    ),
-}
+_SOURCE_BASIS: Mapping[str, Fault] = {"text": SHOWN.judge, "dated": _day}
 
 
 def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:

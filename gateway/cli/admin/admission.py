@@ -57,16 +57,7 @@ _PARTS = (
         "mandate.grant",
         True,
         lambda entry, asked: _shows(
-            entry,
-            "mandates",
-            {
-                **asked,
-                "competence": format_competence(
-                    asked["function"], asked["matter"], asked["territory"]
-                ),
-            },
-            "competence",
-            "from",
+            entry, "mandates", {**asked, "competence": _competence(asked)}, "competence", "from"
         ),
     ),
     _Part("persons", "staff.establish", False, lambda entry, _: bool(entry.get("staff_register"))),
@@ -83,6 +74,10 @@ _PARTS = (
 def _shows(entry: Entry, listed: str, asked: Mapping[str, Any], *names: str) -> bool:
     wanted = [asked.get(name) for name in names]
     return any([one.get(name) for name in names] == wanted for one in entry.get(listed, ()))
+
+
+def _competence(asked: Mapping[str, Any]) -> str:
+    return format_competence(asked["function"], asked["matter"], asked["territory"])
 
 
 @dataclass(frozen=True)
