@@ -23,7 +23,7 @@ from flask import (
 )
 
 from gateway.console import passkeys, sections, wording
-from gateway.console.access import UNANSWERED, Access, Prepared
+from gateway.console.access import UNANSWERED, Access, Done, Prepared
 from gateway.console.context import console, say, sent, sent_key, signed_in
 from gateway.console.forms import BodyForm
 from gateway.console.sections import conditions, short
@@ -320,13 +320,8 @@ def finish(
     access = asking or signed_in().access
     done = access.write(kept["endpoint"], kept["key"], kept["body"], approvals, **ids)
     shown = {name: kept[name] for name in ("action", "back", "title")}
-    told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
-    confirmed = any(kind == "approvals" for kind, _ in told.shown)  # a retry brings any answer
-    text = done.result.get("document") or done.result.get("offer")
-    attested = not isinstance(text, str) or "attested_for" in sd_jwt.read_unverified(text).claims
-    how = "done_confirmed" if confirmed else "done_attested" if attested else "done_signed"
     others = kept["others"] if console().at_member else []
-    held = {**shown, "receipt": receipt.to_json(done.receipt), "how": how, "others": others}
+    held = {**shown, "receipt": receipt.to_json(done.receipt), "how": _how(done), "others": others}
     changed = kept["endpoint"] == "changes_submit"
     held["waits"] = changed and "proposal" in done.result
     if changed and not held["waits"]:
@@ -341,6 +336,18 @@ def finish(
     secret = "" if asking else kept["secret"]  # for who asked alone
     held["secret"] = hold(session, secret, RECEIPT_KEPT) if secret else ""
     return make_response(redirect(f"/done/{hold(session, held, RECEIPT_KEPT)}", 303))
+
+
+def _how(done: Done) -> str:
+    """The key of the text that says whose key signed an act, as its receipt and document tell: a
+    retry brings any answer."""
+    told = event.open_disclosures(done.receipt.document, done.receipt.disclosures)
+    if any(kind == "approvals" for kind, _ in told.shown):
+        return "done_confirmed"
+    text = done.result.get("document") or done.result.get("offer")
+    if isinstance(text, str) and "attested_for" not in sd_jwt.read_unverified(text).claims:
+        return "done_signed"
+    return "done_attested"
 
 
 def _id(text: str) -> UUID | str:
