@@ -20,9 +20,10 @@ help: ## Show the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 # A stamp for each set of packages, so that a changed list is installed and an unchanged one is not.
+# An environment that has its pip is whole: a first run that was interrupted is simply started again.
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@echo "Setting up $(VENV) (once; about a minute)..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q gateway
@@ -67,7 +68,7 @@ fuzz: $(VENV)/fuzz.stamp ## Each parser of outside bytes under a fuzzer, SECONDS
 
 # sslyze needs an older cryptography than the gateway.
 $(VENV)-scan/scan.stamp: requirements/scan.txt
-	@test -x $(VENV)-scan/bin/python || $(PYTHON) -m venv $(VENV)-scan
+	@test -x $(VENV)-scan/bin/pip || $(PYTHON) -m venv $(VENV)-scan
 	@$(VENV)-scan/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/scan.txt
 	@touch $@
 
@@ -93,7 +94,7 @@ openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
 	@$(BIN)/python -m gateway.web.openapi docs/openapi.json
 
 $(VENV)-docs/docs.stamp: requirements/docs.txt
-	@test -x $(VENV)-docs/bin/python || $(PYTHON) -m venv $(VENV)-docs
+	@test -x $(VENV)-docs/bin/pip || $(PYTHON) -m venv $(VENV)-docs
 	@$(VENV)-docs/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/docs.txt
 	@touch $@
 
@@ -108,7 +109,7 @@ man: $(VENV)/run.stamp ## Write the manual page of the command, build/casegate.1
 	@$(BIN)/python deploy/man.py build/casegate.1
 
 $(VENV)-release/release.stamp: requirements/release.txt
-	@test -x $(VENV)-release/bin/python || $(PYTHON) -m venv $(VENV)-release
+	@test -x $(VENV)-release/bin/pip || $(PYTHON) -m venv $(VENV)-release
 	@$(VENV)-release/bin/python -m pip install --quiet --require-hashes -r requirements/release.txt
 	@touch $@
 
