@@ -33,6 +33,10 @@ from gateway.evidence.case_events import (
     matches_left,
     read_event,
 )
+from gateway.kernel.values import TreeHead
+from gateway.ledger import tree
+from gateway.ledger.tiles import InclusionProofs
+from gateway.ledger.tree import entry_commitment
 from gateway.store import tables
 from gateway.store.columns import RecordTable, matching
 from gateway.store.content_encryption import header_of
@@ -45,7 +49,7 @@ MOMENT = timedelta(minutes=5)
 CaseKey = tuple[str, UUID]
 """A case, by its originator and its id."""
 
-Require = Callable[[Any], None]
+Require = Callable[[Any], object]
 """Raises where the row of an event, with document and nonce, is not in the log's tree."""
 
 
@@ -83,12 +87,20 @@ _HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
 _CASE = _CASES.by("originator", "id").add_columns(_file.c.urgency)
 
 
+def require_logged(row: Any, proofs: InclusionProofs, head: TreeHead) -> tuple[bytes, ...]:
+    """Require that the log's head holds an event as it is stored; its proof. Raises ValueError."""
+    proof = proofs.of(row.idx)
+    leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
+    tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
+    return proof
+
+
 def read_events(rows: Iterable[Any], require: Require) -> list[CaseEvent]:
     """Read the events that were allowed, by rows of `TOLD`."""
     found = []
     for row in rows:
+        require(row)
         if row.document:
-            require(row)
             event = json.loads(row.document)
             if event["result"] == "allowed":
                 found.append(read_event(row.idx, event, row.disclosures))

@@ -39,8 +39,15 @@ from gateway.evidence.case_events import ERASED
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.handoff_moves import CONSULTED, MOVING, RETURNED, read_move
 from gateway.kernel.values import DifferingRows, RowBeside
+from gateway.ledger.tiles import InclusionProofs
 from gateway.store import tables
-from gateway.store.case_proof import CaseKey, CaseProof, Require, read_events
+from gateway.store.case_proof import (
+    CaseKey,
+    CaseProof,
+    Require,
+    read_events,
+    require_logged,
+)
 from gateway.store.columns import matching
 from gateway.store.duty_proof import DutyProof
 from gateway.store.handoff_rows import EVENTS_OF, HandoffRows
@@ -49,6 +56,9 @@ from gateway.store.retention_proof import RetentionProof
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
+
+
+_UNREADABLE = "rows or events that cannot be read"
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ def compare_handoffs(
         except Exception as why:  # whatever is wrong with one, the others are compared
             if isinstance(why, CaseKeysUnavailable) and why.detail != MISSING:
                 raise  # of none, and not of this one
-            differing[case_entry(*key)] = ("rows or events that cannot be read",)
+            differing[case_entry(*key)] = (_UNREADABLE,)
         if before != (len(differing), len(problems)):
             wrong.add(key)
     for row in work.rows(_ASTRAY, {}):
@@ -136,13 +146,18 @@ def compare_case(
     key: CaseKey,
     handoff: Handoff | None = None,
 ) -> DifferingRows:
-    """Hold one case, and one of its handoffs where it is given, against what the log says. Raises
-    CaseKeysUnavailable."""
-    case = CaseProof(work, civil_day, lambda _: None, key)
-    names = {*case.differences()}
-    absent: list[RowBeside] = [*case.absent_recalls(), *case.absent_measures()]
-    absent += [*case.absent_announcements(), *case.restored()]
-    wrong: list[RowBeside] = [row for _, row in case.wrong() if case.denies(row)]
+    """Hold one case, and one of its handoffs where it is given, against what the log says: no event
+    counts that its tree does not hold. Raises CaseKeysUnavailable."""
+    head = work.log.head()
+    inclusion = InclusionProofs(work.log.tile, head.size)
+    try:
+        case = CaseProof(work, civil_day, lambda row: require_logged(row, inclusion, head), key)
+        names = {*case.differences()}
+        absent: list[RowBeside] = [*case.absent_recalls(), *case.absent_measures()]
+        absent += [*case.absent_announcements(), *case.restored()]
+        wrong: list[RowBeside] = [row for _, row in case.wrong() if case.denies(row)]
+    except (ValueError, LookupError, TypeError):  # what is stored has any form
+        return DifferingRows({_UNREADABLE}, (), ())
     if handoff is None:
         return DifferingRows(names, absent, wrong)
     try:
@@ -150,7 +165,7 @@ def compare_case(
         names.update(one.differences())
         wrong += [row for _, row in one.wrong() if one.owed.is_derived(row)]
         absent += [*one.absent_moves(), *one.retained.absent(), *one.owed.absent()]
-    except (ValueError, LookupError):  # its documents, or its row, are not as they were written
+    except (ValueError, LookupError, TypeError):  # likewise
         names.add("documents")
     return DifferingRows(names, absent, [*dict.fromkeys(wrong)])
 

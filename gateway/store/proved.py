@@ -47,7 +47,7 @@ from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.evidence import base64url
 from gateway.ledger.tiles import InclusionProofs
 from gateway.store import event_index, tables
-from gateway.store.case_proof import CaseKey
+from gateway.store.case_proof import CaseKey, require_logged
 from gateway.store.handoff_proof import HandoffComparison, compare_handoffs
 from gateway.store.registry_proof import (
     CHUNK,
@@ -56,7 +56,6 @@ from gateway.store.registry_proof import (
     RegistryComparison,
     compare_registry,
     grew_unchanged,
-    require_logged,
 )
 from gateway.store.unit_of_work import SqlUnitOfWork
 

@@ -29,6 +29,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
 from gateway.store import registry, tables
+from gateway.store.case_proof import require_logged
 from gateway.store.columns import RecordTable, matching
 from gateway.store.content_encryption import ContentCipher, NoContentKeys, header_of
 from gateway.store.idempotency import SqlRetries
@@ -302,14 +303,6 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
     return LoggedEvent(
         EventDocument(row.event, row.document, row.nonce, details), row.idx, proof, head
     )
-
-
-def require_logged(row: Any, proofs: InclusionProofs, head: TreeHead) -> tuple[bytes, ...]:
-    """Require that the log's head holds an event as it is stored; its proof. Raises ValueError."""
-    proof = proofs.of(row.idx)
-    leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
-    tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
-    return proof
 
 
 def _entries(rows: _Rows) -> set[tuple[Entry, Hashable]]:

@@ -151,6 +151,8 @@ def test_a_draft_whose_row_cannot_be_read_is_out_of_service():
     case, _ = drafted(gateway)
     gateway.store.change("UPDATE case_file SET state = 'x'")
     assert put_out(gateway) == {case_entry(HOTLINE, case)}
+    found = gateway.unmade(WrongState, repair_of(case))
+    assert found.detail.startswith("still differs: its own row;")
 
 
 @each("forged", ["assessed_by = 'somebody'", "second_assessor = 'somebody'"])
@@ -209,8 +211,17 @@ def test_a_clearance_beside_the_log_changes_nothing_of_a_draft_before_it_is_foun
     gateway.refused(OutOfService, HOTLINE, cases.clear, case, BY_ANOTHER)
 
 
-@each("spoilt", ["document = document || ' '", "nonce = zeroblob(16)", "disclosures = '[['"])
-def test_a_case_whose_event_was_spoilt_is_out_of_service(spoilt):
+SPOILT = [
+    "document = document || ' '",
+    "document = NULL",
+    "document = replace(document, 'case.assessed', 'case.cleared')",
+    "nonce = zeroblob(16)",
+    "disclosures = '[['",
+]
+
+
+@each("spoilt", SPOILT)
+def test_a_case_whose_event_was_spoilt_is_out_of_service_and_not_written_again_by_it(spoilt):
     gateway = founded()
     case, _ = drafted(gateway, assessed=True)
     gateway.store.change(
@@ -218,6 +229,13 @@ def test_a_case_whose_event_was_spoilt_is_out_of_service(spoilt):
     )
     assert put_out(gateway) == {case_entry(HOTLINE, case)}
     gateway.refused(OutOfService, HOTLINE, cases.clear, case, BY_ANOTHER)
+    found = gateway.unmade(WrongState, repair_of(case))
+    assert found.detail.startswith("still differs: rows or events that cannot be read;")
+    assert gateway.case(case).state == "assessed"
+
+
+def repair_of(case: UUID) -> Change:
+    return Change("case.repair", HOTLINE, {"case": str(case), "reason": "x"})
 
 
 def test_the_handoffs_of_a_case_are_out_of_service_with_it_but_for_what_takes_back():
@@ -320,9 +338,7 @@ def test_what_of_a_case_no_event_tells_is_named_and_nothing_is_written():
     case, _ = drafted(gateway)
     gateway.store.change("UPDATE case_version SET unlawful = '[\"x\"]'")
     gateway.store.change("UPDATE case_file SET state = 'cleared'")
-    found = gateway.unmade(
-        WrongState, Change("case.repair", HOTLINE, {"case": str(case), "reason": "x"})
-    )
+    found = gateway.unmade(WrongState, repair_of(case))
     assert found.detail.startswith("still differs: versions;")
     assert gateway.case(case).state == "cleared"
     gateway.store.change("UPDATE case_version SET unlawful = '[]'")

@@ -37,13 +37,17 @@ from gateway.kernel.values import DifferingRows
 
 REPAIR, REPAIR_CASE = "case.repair_handoff", "case.repair"
 _OF_CASE = (Recall, Measure, Announcement)
+_LEFT = "no document and no event tells more: restore that from the newest backup taken before"
 
 
 def _repair_case(context: ChangeContext) -> Mapping[str, Any]:
     """Write the row of a case again and those beside it that are missing, put it in service: all of
     it, or nothing."""
     work, ports = context.work, context.request.ports
-    found = work.cases.get(context.change.organisation, context.values["case"])
+    try:
+        found = work.cases.get(context.change.organisation, context.values["case"])
+    except (ValueError, LookupError):  # it has a value of a form that nothing here ever wrote
+        raise WrongState(f"still differs: its own row; {_LEFT}") from None
     if found is None:
         raise NotFound("that organisation has no such case here")
     key = found.originator, found.id
@@ -61,10 +65,7 @@ def _repair_case(context: ChangeContext) -> Mapping[str, Any]:
 def _require_whole(work: UnitOfWork, names: Collection[str], *repaired: Entry) -> None:
     """Put in service what was repaired, where nothing differs any more. Raises WrongState."""
     if names:
-        raise WrongState(
-            f"still differs: {', '.join(sorted(names))}; no document and no event tells more: "
-            "restore that from the newest backup taken before"
-        )
+        raise WrongState(f"still differs: {', '.join(sorted(names))}; {_LEFT}")
     out = work.organisations.out_of_service()
     work.organisations.put_out_of_service(out - {*repaired})
 
