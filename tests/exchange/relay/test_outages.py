@@ -8,6 +8,7 @@ from uuid import UUID
 from gateway.domain.handoff import HandoffState, RecallCode
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Status
+from gateway.domain.out_of_service import case_entry
 from gateway.exchange.handoffs import recalls, updates
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.handoffs.selection import UpdateRequest
@@ -291,3 +292,17 @@ def test_an_event_that_leaves_a_number_out_alarms_and_moves_nothing() -> None:
     assert two.be.handoff(handoff).state is HandoffState.OFFERED
     assert heard
     check_log(two.be)
+
+
+def test_a_case_out_of_service_holds_up_no_answer_of_another_gateway() -> None:
+    two = two_gateways()
+    case = released(two)
+    offer = offered(two.be, case, originator=BE_HOTLINE)
+    two.exchange()
+    with two.be.ports.begin(TransactionMode.REGISTRY) as work:
+        out = case_entry(BE_HOTLINE, UUID(case.result["case"]))
+        work.organisations.put_out_of_service(frozenset({out}))
+        work.commit()
+    handoff = accepted(two.fr, offer, recipient=OFMIN)
+    two.exchange()
+    assert two.be.handoff(handoff).state is HandoffState.ACCEPTED
