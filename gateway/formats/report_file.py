@@ -106,7 +106,7 @@ def _texts(value: object, pointer: str, depth: int) -> Iterator[tuple[str, str]]
 _TEXT_TYPES = frozenset({"application/json", "application/xml", "message/rfc822"})
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 _BINARY = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f]")
-_WITH_ARTICLE: Mapping[Media, str] = {
+WITH_ARTICLE: Mapping[Media, str] = {
     Media.IMAGE: "an image",
     Media.VIDEO: "a video",
     Media.AUDIO: "audio",
@@ -130,7 +130,7 @@ def refuse_part(pointer: str, content_type: object, payload: object) -> None:
         raise ImportRefused(f"{pointer}: is not base64, so nobody can say what it is") from None
     kind = _declared(declared) or sniff(data) or sniff_encoded(payload)
     if kind:
-        raise ImportRefused(f"{pointer}: is {_WITH_ARTICLE[kind]}; media is never taken (R1)")
+        raise ImportRefused(f"{pointer}: is {WITH_ARTICLE[kind]}; media is never taken (R1)")
     if not declared.startswith("text/") and declared not in _TEXT_TYPES:
         raise ImportRefused(f"{pointer}: is declared as neither text nor a known kind of file")
     try:

@@ -68,9 +68,11 @@ def test_the_json_of_a_case_needs_no_profile(hosted, analyst):
         (
             b"\xff\xd8\xff\xe0 an image",
             "image.jpg",
-            PROFILE.read_bytes(),
-            "it is none of csv, json",
+            b"",
+            "the file is an image; media is never taken",
         ),
+        (b"see above", "notes.txt", b"", "it is none of csv, json"),
+        (b"{not", "report.json", b"", "the file is not JSON"),
         (b"{}", "report.json", PROFILE.read_bytes(), "/"),
         (REPORT.read_bytes(), "report.json", b"", "A report needs a profile"),
         (REPORT.read_bytes(), "report.json", b"urgency = 1", "urgency"),
@@ -84,13 +86,16 @@ def test_the_json_of_a_case_needs_no_profile(hosted, analyst):
             "is not a setting",
         ),
         (b'{"case": "no id"}', "case.json", b"", "/case"),
-        (b'{"case": 0.5, "case": 1}', "case.json", b"", "A report needs a profile"),
+        (b'{"case": 0.5, "case": 1}', "case.json", b"", "has the same field twice"),
     ],
 )
 def test_what_is_not_taken_says_why_and_nothing_is_recorded(analyst, report, name, profile, told):
     page = brought(analyst, report, name, profile)
     assert page.status_code == 422, page.text
-    assert "This file is not taken" in read(page)
+    assert (
+        f"This {'profile' if report == REPORT.read_bytes() and profile else 'file'} is not taken"
+        in read(page)
+    )
     assert told in read(page)
 
 
@@ -143,7 +148,7 @@ def test_of_several_files_each_is_signed_by_itself_in_the_gateways_console(hoste
     path = several(analyst, case_content(hosted.gateway.new_id()))
     page = analyst.get(path)
     assert "image.jpg" in page.text
-    assert "it is none of csv, json" in read(page)
+    assert "the file is an image" in read(page)
     assert f'action="{path}"' not in page.text
     for number in (0, 1):
         page = analyst.get(path)

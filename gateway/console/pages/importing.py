@@ -13,11 +13,19 @@ from gateway.console.access import UNANSWERED, Done, NotDone, RefusedOnRecord
 from gateway.console.context import console, say, signed_in
 from gateway.console.pages import acts
 from gateway.domain.case import ARRAYS
+from gateway.domain.media import sniff
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.evidence import canonical, receipt
 from gateway.formats.case_draft import Imported
-from gateway.formats.reading import ImportSettings, read_reports
-from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
+from gateway.formats.reading import FORMATS, ImportSettings, read_reports
+from gateway.formats.report_file import (
+    WITH_ARTICLE,
+    ImportProfile,
+    ImportRefused,
+    ProfileInvalid,
+    read_profile,
+    read_report,
+)
 
 pages = Blueprint("importing", __name__)
 
@@ -37,7 +45,7 @@ def bring() -> Response:
     if request.method == "GET":
         _endpoint()
         return make_response(render_template("import.html", faults=(), missing=""))
-    faults, missing = list[str](), ""
+    faults, missing, what = list[str](), "", "import_refused"
     try:
         reports, profile = _reports(), _profile()
         if len(reports) > 1:
@@ -48,9 +56,12 @@ def bring() -> Response:
         return acts.check_body(_act("/cases"), {"content": made.case}, _shown(made), whole=False)
     except _Missing as error:
         missing = str(error)
+    except _ProfileRefused as refused:
+        faults, what = refused.faults, "import_profile_refused"
     except _REFUSED as refused:
         faults = _faults(refused)
-    page = render_template("import.html", faults=[*map(_worded, faults)], missing=missing)
+    told = [*map(_worded, faults)]
+    page = render_template("import.html", faults=told, missing=missing, what=what)
     return make_response(page, 422)
 
 
@@ -65,7 +76,7 @@ def _act(back: str) -> acts.PersonAct:
 # --- Several files: each has its own key, case, receipt and refusal ---
 
 
-def _row(name: str, data: bytes, profile: bytes | None) -> dict[str, Any]:
+def _row(name: str, data: bytes, profile: ImportProfile | None) -> dict[str, Any]:
     """Check what one of several files becomes, as it would be by itself, or say why it is
     refused."""
     row: dict[str, Any] = {"file": name, "key": str(console().new_id()), "faults": []}
@@ -148,7 +159,7 @@ def save_receipt(held: str, number: int) -> Response:
     return acts.receipt_file(found or abort(404))
 
 
-_REFUSED = (ImportRefused, ProfileInvalid, ValidationFailed)
+_REFUSED = (ImportRefused, ValidationFailed)
 
 
 def _faults(refused: Exception) -> list[str]:
@@ -156,8 +167,6 @@ def _faults(refused: Exception) -> list[str]:
     match refused:
         case ImportRefused():
             return [refused.reason]
-        case ProfileInvalid():
-            return [*refused.errors]
         case ValidationFailed():
             return [f"{at}: {why}" for at, why in refused.errors]
         case RefusedOnRecord():
@@ -175,23 +184,27 @@ def _worded(english: str) -> str:
     return told or Markup('<span lang="en">{}</span>').format(english)
 
 
-def _read(name: str, data: bytes, profile: bytes | None) -> Imported:
-    """The case of a file: itself, or what its report becomes under the profile beside it."""
+def _read(name: str, data: bytes, profile: ImportProfile | None) -> Imported:
+    """The case of a file: itself, or what its report becomes under the profile beside it.
+
+    A profile is asked for only where it would help.
+    """
     try:
         case = canonical.decode(data)
     except ValueError:  # of a report, that is for its own reader
         case = None
     if isinstance(case, dict) and "case" in case:
         return Imported(case, (), (), ())
+    if kind := sniff(data):
+        raise ImportRefused(f"the file is {WITH_ARTICLE[kind]}; media is never taken (R1)")
+    ending = name.rpartition(".")[2].lower()
+    if ending not in FORMATS:
+        raise ImportRefused(f"it is none of {', '.join(sorted(FORMATS))}")
     if profile is None:
+        if ending == "json":
+            read_report(data)
         raise _Missing("import_no_profile")
-    if len(profile) > _LARGEST_PROFILE:
-        raise ImportRefused(f"the file is larger than {_LARGEST_PROFILE} bytes")
-    try:
-        settled = read_profile(tomllib.loads(profile.decode()))
-    except (ValueError, RecursionError) as error:
-        raise ImportRefused(f"the profile is not TOML in UTF-8: {error}") from None
-    settings = ImportSettings(settled, None, console().new_id, console().now())
+    settings = ImportSettings(profile, None, console().new_id, console().now())
     ((_, made),) = read_reports(name, data, settings)
     if isinstance(made, ImportRefused):
         raise made
@@ -208,9 +221,28 @@ def _reports() -> list[tuple[str, bytes]]:
     return found
 
 
-def _profile() -> bytes | None:
+def _profile() -> ImportProfile | None:
+    """The profile of the form, which every file is read with."""
     found = request.files.get("profile")
-    return found.read() if found is not None and found.filename else None
+    if found is None or not found.filename:
+        return None
+    data = found.read()
+    if len(data) > _LARGEST_PROFILE:
+        raise _ProfileRefused([f"the file is larger than {_LARGEST_PROFILE} bytes"])
+    try:
+        return read_profile(tomllib.loads(data.decode()))
+    except ProfileInvalid as invalid:
+        raise _ProfileRefused([*invalid.errors]) from None
+    except (ValueError, RecursionError) as error:
+        raise _ProfileRefused([f"the profile is not TOML in UTF-8: {error}"]) from None
+
+
+class _ProfileRefused(Exception):
+    """The profile is none, so that no file is read; ``faults`` say in English what is wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(*faults)
+        self.faults = faults
 
 
 class _Missing(Exception):
