@@ -9,12 +9,16 @@ from gateway.doctor.checks import run_checks
 from gateway.doctor.keys import issuing_key, listeners_run_as
 from gateway.domain.health import FORGOTTEN, Finding, HealthReport, Level
 from gateway.domain.json_values import parse_timestamp
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.kernel.ports import TransactionMode
 from gateway.maintenance.published import certificates_end
 from gateway.maintenance.upkeep import Maintenance
 
 _PROVED_BY: Mapping[str, str] = {"registry": "registry", "whole_log": "integrity"}
 """What takes long, and the task of maintenance that does it anyway; `handoffs` is in the first."""
+
+_PARTED: Mapping[str, str] = {"registry": "handoffs"}
+"""A check whose findings with another guide stand under another check."""
 
 _SELDOM = ("case_keys", "policies")
 
@@ -65,9 +69,11 @@ def _alarms(upkeep: Maintenance, last: Iterable[Finding]) -> Iterator[Finding]:
     for check, task in _PROVED_BY.items():
         ended = upkeep.ended.get(task)
         if ended is None:
-            yield from (one for one in last if one.check == check)
+            yield from (one for one in last if one.check in (check, _PARTED.get(check)))
             continue
         told, at = upkeep.alarms(task), ended.isoformat()
-        yield from (Finding(check, Level.ERROR, one, at) for one in told)
+        for one in told:
+            part = _PARTED.get(check, check) if one.endswith(SEE_HANDOFF) else check
+            yield Finding(part, Level.ERROR, one, at)
         if not told:
             yield Finding(check, Level.OK, _WHOLE[check], at)

@@ -9,6 +9,7 @@ from gateway import wiring
 from gateway.doctor.checks import CHECKS
 from gateway.doctor.findings import keep_findings
 from gateway.domain.health import RUNBOOKS, Finding, Level
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.kernel.ports import TransactionMode
 from gateway.maintenance.timetable import TIMETABLE
 from gateway.maintenance.upkeep import Maintenance
@@ -54,6 +55,7 @@ def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Opera
         begun = wiring.now()
         upkeep.ended = {"registry": begun, "integrity": begun, "requests": begun}
         upkeep._alarms = {
+            "registry": ("the registry's entry of a is not that", f"the case b: {SEE_HANDOFF}"),
             "integrity": ("the stored log is damaged: entry 7",),
             "requests": ("certificate requests are not served: busy",),
         }
@@ -64,7 +66,8 @@ def test_what_maintenance_compares_and_cannot_do_is_kept_with_its_time(gw: Opera
             (report,) = work.health.reports()
     told = {one.check: (one.level, one.at) for one in report.found()}
     assert told["whole_log"] == (Level.ERROR, begun.isoformat())
-    assert told["registry"] == (Level.OK, begun.isoformat())
+    assert told["registry"] == (Level.ERROR, begun.isoformat())
+    assert told["handoffs"] == told["registry"], "whose guide says how a case is repaired"
     assert "maintenance" not in told
 
 
