@@ -63,6 +63,7 @@ from gateway.domain.case import CaseState
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.revision import REASONS, ChangeKind
+from gateway.domain.standing import Closed
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.formats.mapped_report import TARGETS
 from gateway.formats.reading import ImportSettings
@@ -362,12 +363,13 @@ def show(gateway: Gateway, case: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Case {output.short(found['case'])}")
-    apart = ("case", "measures", "acts")
+    apart = ("case", "measures", "acts", "out_of_service")
     output.print_fields(
         {
             "id": found["case"],
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
+            "out of service": Closed.OUT_OF_SERVICE if found.get("out_of_service") else None,
             "you may": act_words(found.get("acts") or ()),
         }
     )

@@ -122,6 +122,8 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield wording.code("matter", row["matter"])
     if row["taken_by"]:
         yield say("taken_by", person=row["taken_by"])
+    if row.get("out_of_service"):
+        yield wording.code("closed", "out_of_service")
 
 
 _WIDE = {catalogue.ENGLISH: 9, catalogue.FRENCH: 12}
@@ -131,7 +133,7 @@ _WIDE = {catalogue.ENGLISH: 9, catalogue.FRENCH: 12}
 def _next(row: Mapping[str, Any]) -> str | None:
     """The command of its first act; of a case that is with nobody to whom a
     redirection names, else to a competence."""
-    if row["kind"] != WaitKind.CASE_OFFER:
+    if row["kind"] != WaitKind.CASE_OFFER or row.get("out_of_service"):
         command: str | None = row["command"]
         return command
     to = f"--to {row['counterpart']}" if row["counterpart"] else "--competence MATTER/TERRITORY"
@@ -146,7 +148,7 @@ def _first(row: Mapping[str, Any]) -> str | None:
         return f"handoff show {row['handoff']}"  # it has whom to telephone
     if row["arrived"] and row["kind"] != DutyKind.ADDITION:
         verb = "notices" if row["state"] == HandoffState.LAPSED else "show"
-    elif row["kind"] != DutyKind.ACKNOWLEDGEMENT:
+    elif row["kind"] != DutyKind.ACKNOWLEDGEMENT or row.get("out_of_service"):
         return None
     return f"handoff {verb} {row['handoff']}{' --was' if verb == 'consult' else ''}"
 

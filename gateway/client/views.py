@@ -429,6 +429,7 @@ class WorklistRow(TypedDict):
     source: str | None
     arrived: str | None
     taken_by: str | None
+    out_of_service: NotRequired[bool]
 
 
 class SkippedSource(TypedDict):

@@ -466,6 +466,7 @@ class WorklistRow:
     source: UUID | None
     arrived: str | None
     taken_by: str | None
+    out_of_service: bool | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.domain.duty import DUE
 from gateway.domain.organisation import Certificate
+from gateway.domain.out_of_service import case_entry, handoff_entry
 from gateway.domain.refusals import CaseErased, Forbidden, NotFound
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
@@ -18,6 +19,7 @@ from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import arrivals, offers, recalls, views
 from gateway.exchange.handoffs.arrivals import ReferRequest, TakeRequest
 from gateway.exchange.lifecycle import worklist
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.casework import accepted, consulted, offer_of, offered, revised, submitted, updated
@@ -481,3 +483,15 @@ def test_a_held_removal_is_forgotten_with_its_case(gateway):
     assert gateway.store.tables("held_removal")["held_removal"]
     on_the_day(gateway)
     assert not gateway.store.tables("held_removal")["held_removal"]
+
+
+def test_what_is_out_of_service_says_so_and_names_no_act_that_is_refused(gateway):
+    draft, offer = drafted(gateway), UUID(offered(gateway, submitted(gateway)).result["handoff"])
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        out = frozenset({case_entry(HOTLINE, draft), handoff_entry(offer)})
+        work.organisations.put_out_of_service(out)
+        work.commit()
+    told = [*waits(gateway, HOTLINE), *waits(gateway, OFMIN)]
+    rows = [one for one in told if one["handoff"] == str(offer) or one["case"] == str(draft)]
+    said = [(one["kind"], one["acts"], one["command"], one["out_of_service"]) for one in rows]
+    assert said == [("assessment", [], None, True), ("answer", [], None, True)]
