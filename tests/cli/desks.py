@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,8 @@ from tests.client.client_fixture import MemberClient
 from tests.founded_gateway import HOTLINE
 from tests.web.listening import Listening, listening
 
+# Modules; the package has the commands under the same names.
+CLOCKED = [import_module(f"gateway.cli.{name}") for name in ("case", "case_file")]
 CLEARED = ("--assessed-by", "analyst-1", "--cleared-by", "approver-1")
 
 
@@ -27,6 +30,11 @@ class Desks:
     monkeypatch: pytest.MonkeyPatch
     stage: Listening = field(default_factory=listening)
     changes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let what is typed see the gateway's time, not this machine's."""
+        for module in CLOCKED:
+            self.monkeypatch.setattr(module, "now", self.stage.gateway.clock)
 
     def run(self, *arguments: str, at: str = HOTLINE, **kwargs: Any) -> Result:
         """Type a command at a member's desk; ``changes`` of the fixture go to its client."""

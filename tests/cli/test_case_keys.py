@@ -1,6 +1,7 @@
 """`casegate admin case erase`, and folders whose keys are not as they were."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -45,7 +46,8 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
     with gw.opened() as gateway:
         enter_staff(gateway.ports.begin, HOTLINE, event=gateway.ports.new_id())
         caller = Caller(HOTLINE, "desk", frozenset(SCOPES), HOST)
-        content = case_content(gateway.ports.new_id())
+        erased = (gateway.ports.now() + timedelta(days=365)).date()
+        content = case_content(gateway.ports.new_id(), marking={"erase_on": str(erased)})
         submission = submissions.Submission("intake-1", content, CLEARED)
         write = submissions.submit(str(gateway.ports.new_id()), submission)
         written = transact(gateway.ports, caller, *write)
