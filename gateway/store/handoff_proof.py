@@ -146,8 +146,8 @@ def compare_case(
     key: CaseKey,
     handoff: Handoff | None = None,
 ) -> DifferingRows:
-    """Hold one case, and one of its handoffs where it is given, against what the log says: no event
-    counts that its tree does not hold. Raises CaseKeysUnavailable."""
+    """Hold one case, and one of its handoffs where it is given, against what the log says: only
+    events in its tree count. Raises CaseKeysUnavailable."""
     head = work.log.head()
     inclusion = InclusionProofs(work.log.tile, head.size)
     try:

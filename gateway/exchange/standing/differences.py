@@ -156,7 +156,7 @@ def is_copy_kept_as_stated(standing: Standing, documents: Sequence[Sequence[str]
 def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[str]) -> None:
     """Refuse what is done about a handoff that differs by ``names`` (`alarm_differing`); an answer
     to a recall goes on all the same, and what its gateway decided is followed unless it differs
-    now: else one case would hold up all that is told of others. Raises OutOfService."""
+    now: else one case would hold up the messages about all others. Raises OutOfService."""
     refused = alarm_differing(context.ports, context.work, handoff, names)
     follows = context.request.action == "relay.deliver" and not names
     if not refused or follows or context.request.action in GOES_ON:
