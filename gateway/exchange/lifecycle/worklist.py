@@ -20,7 +20,7 @@ from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
 from gateway.domain.moves import takes_update
 from gateway.domain.organisation import Organisation, Status, may_act
-from gateway.domain.out_of_service import case_entry
+from gateway.domain.out_of_service import Entry, case_entry
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.standing import acts_on
 from gateway.domain.vocabulary import Urgency
@@ -121,7 +121,7 @@ def page(
 
         def view(row: _Row) -> WorklistRow | None:
             listed = row.handoff is None or _is_listed(context, row.handoff, known)
-            return _in_service(context, row) if listed and wanted.fits(vars(row.shown)) else None
+            return _as_seen(context, row) if listed and wanted.fits(vars(row.shown)) else None
 
         found = collect_page(rows, _place, view, after or "", limit)
         skipped = [SkippedSource(o.name, o.scope if o in open_ones else None) for o in missed]
@@ -143,13 +143,14 @@ def _place(row: _Row) -> str:
     return str(row.place)
 
 
-def _in_service(context: RequestContext, row: _Row) -> WorklistRow:
-    """The row as it is shown: of what is out of service with no act that is refused."""
-    shown = row.shown
-    if row.handoff is None and shown.case is None:
-        return shown
-    own_case = case_entry(context.caller.organisation, shown.case or UUID(int=0))
-    entries = (own_case,) if row.handoff is None else entries_of(row.handoff)
+def _as_seen(context: RequestContext, row: _Row) -> WorklistRow:
+    """The row as its organisation sees it: of what is out of service without the acts that would be
+    refused."""
+    shown, entries = row.shown, tuple[Entry, ...]()
+    if row.handoff is not None:
+        entries = entries_of(row.handoff)
+    elif shown.case is not None:
+        entries = (case_entry(context.caller.organisation, shown.case),)
     if not is_out_of_service(context.ports, context.work, *entries):
         return shown
     acts = [one for one in shown.acts if one in GOES_ON or one == "handoff.read"]
