@@ -18,7 +18,7 @@ _PROVED_BY: Mapping[str, str] = {"registry": "registry", "whole_log": "integrity
 """What takes long, and the task of maintenance that does it anyway; `handoffs` is in the first."""
 
 _PARTED: Mapping[str, str] = {"registry": "handoffs"}
-"""A check whose findings with another guide stand under another check."""
+"""Under which check stand the findings of another that lead to the guide of cases and handoffs."""
 
 _SELDOM = ("case_keys", "policies")
 
