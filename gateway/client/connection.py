@@ -445,7 +445,12 @@ def gather_trust(
 def _trust_at(place: Path) -> TrustAnchors:
     """The keys of a connection file, or of a folder with one or with the keys themselves."""
     if place.is_file() or (place / CONNECTION_FILE).exists():
-        return PartnerConnection.read(place).trust
+        connected, folder = (
+            PartnerConnection.read(place),
+            place.parent if place.is_file() else place,
+        )
+        persons = _persons(folder / PERSONS_FILE, connected.issuer)
+        return _joined([connected.trust, persons] if persons.persons else [connected.trust])
     gateway, administrators = place / "gateway-keys.json", place / ADMINISTRATORS_FILE
     issuer = _issuer(gateway) if gateway.exists() else ""
     deciding = _administrators(administrators if administrators.exists() else None, issuer)

@@ -61,6 +61,17 @@ def test_a_folder_is_read_by_the_connection_file_in_it(tmp_path: Path) -> None:
     assert PartnerConnection.read(tmp_path) == PartnerConnection.read(file)
 
 
+def test_persons_beside_a_connection_file_count_for_who_verifies(tmp_path: Path) -> None:
+    file, key = written(tmp_path), Authenticator()
+    persons = {"point-de-contact/analyst-1": {"keys": [key.jwk]}}
+    told = connections.render_administrators(VALUES["issuer"], persons)
+    (tmp_path / connections.PERSONS_FILE).write_bytes(told)
+    for place in (file, tmp_path):
+        trust = connections.gather_trust([place], [], [], [])
+        assert [*trust.persons] == ["point-de-contact/analyst-1"]
+        assert tuple(trust.origins) == (ORIGIN,)
+
+
 def test_what_is_optional_is_absent(tmp_path: Path) -> None:
     read = PartnerConnection.read(written(tmp_path, checkpoint_file="", outbox=None))
     assert (read.checkpoint_file, read.outbox, read.trust.organisations) == (None, None, {})

@@ -31,6 +31,7 @@ def second(hosted, name):
     browser = hosted.signed_in(HOTLINE, name, lang="fr")
     path = re.search(r'href="(/waiting/[^"]+)"', browser.get("/waiting").text)[1]
     page = browser.get(path)
+    assert "person who clears" not in page.text, "what was chosen stands in no other language"
     action = re.search(r'action="(/waiting/[^"]+/signature)"', page.text)[1]
     return browser, browser.send(page, action, credential=browser.answer(action, page))
 
@@ -91,6 +92,7 @@ def recall_asked(hosted):
     page = browser.send(browser.get(path), path, **said)
     assert page.status_code == 200, read(page)
     assert "Digest of the document" in read(page)
+    assert "Digest of this act" in read(page), "which the other person reads, too"
     assert sign(browser, page).location == "/waiting"
     return browser, handoff
 

@@ -12,6 +12,7 @@ from gateway.cedar import policy_folder
 from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.client import errors as client_errors
 from gateway.domain import refusals
+from gateway.formats.reading import ncmec
 from gateway.text import catalogue
 from gateway.web import problems
 from tests.each import each
@@ -206,7 +207,9 @@ IN_NO_FORM = {
 def test_what_is_wrong_with_a_field_of_a_form_has_its_french_and_no_french_is_without_it() -> None:
     asked = {one for one in of_fields() if FAULT.match(one) and not re.search(r"\.$|\n", one)}
     assert asked - FAULTS.keys() - REFUSALS.keys() == IN_NO_FORM
-    assert FAULTS.keys() - of_fields() == set()
+    dropped = {*ncmec().dropped.values()}
+    assert dropped - FAULTS.keys() == set()
+    assert FAULTS.keys() - of_fields() - dropped == set()
 
 
 @each("file", ["evidence/declarations.py", "evidence/passkey.py"])

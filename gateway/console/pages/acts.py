@@ -189,9 +189,10 @@ def check(act: PersonAct) -> Response:
     form = act.form()
     drawn = {name: sent(name) for name in (*act.drawn, "offer") if sent(name)}
     body = {**act.body(form), **(act.drawn if act.secret else drawn)}
-    told = {one: replace(form, language=one).answered for one in catalogue.LANGUAGES}
+    others = replace(form, choices=act.choices)  # a colleague's roles stand in one language there
+    told = {one: replace(others, language=one).answered for one in catalogue.LANGUAGES}
     try:
-        return check_body(act, body, told[g.language], told)
+        return check_body(act, body, form.answered, told)
     except ValidationFailed as refused:
         return make_response(ask(act, refused.errors), 422)
 
@@ -249,6 +250,7 @@ def _check_page(
         terms=conditions(act.repeated.get("conditions", {}), g.language),
         digest=prepared.values.get("document") or prepared.digest,
         of_document="document" in prepared.values,
+        digest_of_act=prepared.digest if kept["others"] and prepared.draft else "",
         document=kept["document"],
         others=kept["others"],
         name=console().sessions.hold(me.session, dict(kept), SIGNED_WITHIN),
