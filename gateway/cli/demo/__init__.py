@@ -44,6 +44,7 @@ def _keep_up(folder: Path) -> int:
         for member in MEMBERS:
             for person, address in stage.invite(member.slug):
                 click.echo(f"  {member.slug}: {person}\n    {address}")
+        click.echo(f"  who made a passkey before signs in with it:\n    {url}/login")
         names = " and ".join(name for name, _ in ADMINS)
         click.echo(f"  {names}, administrators, make a passkey, which both approve:")
         click.echo(f"    {url}/administrator")

@@ -273,15 +273,15 @@ class DemoEnvironment:
         return Client(connection, wiring.now, wiring.new_id, document_key=key)
 
     def invite(self, slug: str) -> Iterator[tuple[str, str]]:
-        """Have who keeps a member's staff register invite each of its persons to the console: the
-        person with their roles, and the address of the invitation."""
+        """Have who keeps a member's staff register invite each of its persons who has no passkey
+        to the console: the person with their roles, and the address of the invitation."""
         with self._opened() as gateway:
             keeper = Caller(slug, "register", frozenset({STAFF_SCOPE}), HOST)
             persons = [
                 one for one in staff.page(gateway.ports, keeper, "", 100).items if one.in_force
             ]
             able = [one.pseudonym for one in persons if APPROVING & {*one.roles}]
-            for one in persons:
+            for one in (new for new in persons if not new.passkeys):
                 token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
                 digest = base64url.digest(token.encode())
                 wanted = staff.PasskeyInvitation(able[0], digest, tuple(able[:2]))
