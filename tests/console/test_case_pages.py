@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.out_of_service import case_entry
+from gateway.kernel.ports import TransactionMode
 from tests.casework import accepted, offered, submitted
 from tests.console.test_handoff_pages import read, sign
 from tests.founded_gateway import HOTLINE, OFMIN
@@ -38,6 +40,19 @@ def test_a_case_shows_who_has_it_and_what_may_be_done_in_both_languages(hosted):
         assert len(page.data) < 15_000
         assert told in read(page)
     assert hosted.signed_in().get(path).status_code == 404
+
+
+def test_a_case_out_of_service_says_who_puts_it_right_and_offers_nothing(hosted):
+    case = UUID(submitted(hosted.gateway).result["case"])
+    with hosted.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(frozenset({case_entry(HOTLINE, case)}))
+        work.commit()
+    for language, told in (("en", "operator puts it right"), ("fr", "y remédie")):
+        analyst = hosted.signed_in(HOTLINE, "analyst-1", language)
+        page = analyst.get(f"/cases/{case}")
+        assert told in read(page)
+        assert f"/cases/{case}/handoff.offer" not in page.text
+        assert re.search("out of service|hors service", read(analyst.get("/")))
 
 
 def test_a_step_is_taken_in_three_pages(hosted):

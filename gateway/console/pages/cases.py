@@ -11,6 +11,7 @@ from gateway.console.context import console, following, signed_in
 from gateway.console.lists import narrowed
 from gateway.console.pages import acts, previews
 from gateway.domain.case import CaseState
+from gateway.domain.standing import Closed
 
 pages = Blueprint("cases", __name__)
 
@@ -43,6 +44,7 @@ def show(case: UUID) -> str:
         view=view,
         acts=[one for one in offered if one["action"] != "case.consult"],
         may_offer=view["state"] == CaseState.CLEARED and not view.get("out_of_service"),
+        out_of_service=Closed.OUT_OF_SERVICE if view.get("out_of_service") else None,
         terms=sections.conditions(view["conditions"], g.language),
         coverage=access.read("cases_show_coverage", case=case)["handoffs"],
     )
