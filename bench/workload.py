@@ -1,10 +1,12 @@
 """The fixed workload: one case of 2,126 bytes with a new id each time, and the requests around it.
 
 Everything follows from a seed and the number of the run, so two runs of the bench send the same
-bytes, except for tokens. Times and ids are constants too: nothing here depends on the day.
+bytes, except for tokens. Times and ids are constants too: only the day of erasure, which the
+gateway holds against its clock, follows the year.
 """
 
 import json
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +43,7 @@ CONDITIONS: dict[str, Any] = {
     "onward": "ask_originator",
     "permitted_actions": "ask_first",
     "purpose": ["investigate"],
-    "erase_on": "2031-01-01",
+    "erase_on": f"{time.gmtime().tm_year + 4}-01-01",
     "attribution": "may",
 }
 """Of use: those of the offer, which an acceptance repeats."""
@@ -51,6 +53,7 @@ def case_content(case: str) -> dict[str, Any]:
     """The case of case.json under another id; its compact JSON has CASE_BYTES bytes."""
     text = _CASE_FILE.read_text(encoding="utf-8").replace(_MARK, case)
     content: dict[str, Any] = json.loads(text)
+    content["marking"]["erase_on"] = CONDITIONS["erase_on"]
     sentence = "The page was seen online and its host was looked up. "
     missing = CASE_BYTES - len(_compact(content))
     content["statements"][0]["text"] = (sentence * CASE_BYTES)[: missing - 1] + "."

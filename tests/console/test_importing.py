@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import case_file
 from gateway.cli.case_file import check_content
 from tests.casework import case_content
 from tests.console.desk_console import DeskConsole
@@ -13,10 +14,16 @@ from tests.console.test_desk import client, digest_on, done, record, stage  # no
 from tests.console.test_handoff_pages import read, sign
 from tests.each import each
 from tests.founded_gateway import HOTLINE
+from tests.ports import START
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
 REPORT, PROFILE = (DEMO / name for name in ("content-csam.json", "profile.toml"))
 FORM = "/cases/import"
+
+
+@pytest.fixture(autouse=True)
+def _a_member_s_clock_is_the_gateway_s(monkeypatch):
+    monkeypatch.setattr(case_file, "now", lambda: START)
 
 
 def brought(browser, report: bytes, name="report.json", profile: bytes = PROFILE.read_bytes()):

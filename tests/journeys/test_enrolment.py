@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 
+from gateway import wiring
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.domain.organisation import SCOPES
@@ -224,8 +226,9 @@ def test_two_administrators_admit_a_member_from_two_machines(
     for words in (("succession", "list"), ("log-hold", "list"), ("notification", "list")):
         casegate("admin", "-c", connection, *words)
     assert "receive/csam/FR" in casegate("admin", "-c", connection, "mandate", "report")
-    planned = ("--competence", "receive/csam/FR", "--effective-on", "2030-01-01")
-    read = ("--read-until", "2030-02-01")
+    days = [wiring.now().date() + timedelta(days=ahead) for ahead in (30, 60)]
+    planned = ("--competence", "receive/csam/FR", "--effective-on", days[0])
+    read = ("--read-until", days[1])
     preview = ("succession", "preview", OFMIN, OCRVP, *planned, *read, "--json")
     assert at(ADMINS[0][0], *preview)["result"]["open"] is not None
     casegate("admin", "-c", connection, "event", "show", os.urandom(16).hex(), status=1)

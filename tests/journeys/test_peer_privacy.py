@@ -3,6 +3,7 @@ keys of cases, backup (slow)."""
 
 import base64
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,8 @@ def story(be: PeerStage, fr: PeerStage) -> str:
     until(lambda: len(view(be, ABROAD, handoff).get("answers", ())) == 3, 150)
     recall(be, handoff)
     until(lambda: view(fr, OFMIN, handoff).get("recalled"), 150)
-    kept = {"done": "declined", "legal_basis": POLICES, "until": "2027-06-01"}
+    later = str(wiring.now().date() + timedelta(days=180))
+    kept = {"done": "declined", "legal_basis": POLICES, "until": later}
     with fr.client(OFMIN) as office:
         office.answer("answer_recall", handoff, FRENCH, **kept)
     until(lambda: row(be, handoff)[-1] == "kept_by_law", 150)
