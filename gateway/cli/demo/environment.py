@@ -34,6 +34,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES, STAFF_SCOPE
+from gateway.domain.refusals import Correctable
 from gateway.domain.staff import APPROVING
 from gateway.evidence import base64url
 from gateway.exchange.standing import duties
@@ -319,9 +320,8 @@ class DemoEnvironment:
         late.cancel()
         if printed[-1:] != ["ready\n"]:
             status = self.stop()
-            raise RuntimeError(
-                f"The gateway did not start (status {status}): see {self.folder / 'gateway.log'}. "
-                f"It printed:\n{''.join(printed)}"
+            raise Correctable(
+                f"the gateway did not start (status {status}): see {self.folder / 'gateway.log'}"
             )
         return printed
 
