@@ -2,10 +2,11 @@
 
 import json
 import shutil
+from datetime import timedelta
 
 import pytest
 
-from gateway.doctor import databases, keys, log
+from gateway.doctor import databases, keys, log, outside
 from gateway.maintenance.health import BACKUPS, REHEARSAL, note_backup
 from tests.doctor.conftest import synchronised
 from tests.doctor.test_administrators import add_bernard
@@ -15,9 +16,10 @@ __all__ = ["synchronised"]
 
 
 @pytest.fixture(autouse=True)
-def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the folders of tests are."""
+def on_a_disk_and_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the folders of tests are, and however long ago their gateway was founded."""
     monkeypatch.setattr(databases, "_file_system", lambda _: "ext4")
+    monkeypatch.setattr(outside, "LONGEST_PAUSE", timedelta(days=1))
 
 
 def test_a_new_gateway_has_no_error(gw: Operator) -> None:
