@@ -4,7 +4,9 @@ import json
 import re
 from uuid import UUID
 
+from gateway.domain.out_of_service import handoff_entry
 from gateway.domain.refusals import Busy
+from gateway.kernel.ports import TransactionMode
 from gateway.web.hosted_access import HostedAccess
 from tests.casework import accepted, offered, revised, submitted, updated
 from tests.exchange.handoffs.updating import CORRECTED
@@ -88,6 +90,17 @@ def test_an_imminent_danger_stands_above_every_page_of_both_sides(hosted):
             page = browser.get(path)
             header = page.text.partition("<main")[0]
             assert f"/handoffs/{handoff}" in header, path
+
+
+def test_a_danger_out_of_service_says_whom_to_telephone_and_not_that_nothing_is_to_be_done(hosted):
+    handoff = offer(hosted, urgency="imminent_danger", urgency_reason="child_located")
+    with hosted.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(frozenset({handoff_entry(handoff)}))
+        work.commit()
+    for person, other in (((), HOTLINE), ((HOTLINE, "liaison-1"), OFMIN)):
+        words = read(hosted.signed_in(*person).get(f"/handoffs/{handoff}"))
+        assert f"telephone the duty contact of {other}" in words
+        assert "Nothing is to be done" not in words
 
 
 def test_who_offers_a_danger_reads_the_number_above_every_page_until_they_called(hosted):

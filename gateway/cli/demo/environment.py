@@ -274,8 +274,8 @@ class DemoEnvironment:
         return Client(connection, wiring.now, wiring.new_id, document_key=key)
 
     def invite(self, slug: str) -> Iterator[tuple[str, str]]:
-        """Have who keeps a member's staff register invite each of its persons who has no passkey
-        to the console: the person with their roles, and the address of the invitation."""
+        """Invite each of a member's persons without a passkey to the console, by the keeper of its
+        staff register: the person with their roles, and the address of the invitation."""
         with self._opened() as gateway:
             keeper = Caller(slug, "register", frozenset({STAFF_SCOPE}), HOST)
             persons = [
