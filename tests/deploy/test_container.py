@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def test_the_builder_gets_what_the_image_copies_and_nothing_else():
     rules = (CONTAINER / "Containerfile.dockerignore").read_text("utf-8").splitlines()[1:]
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+
+
+def test_the_builder_gets_whatever_the_wheel_includes():
+    copied = [one.split()[0] for word, one in instructions("build") if word == "COPY"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for one in wheel["force-include"]:
+        assert {one, one.partition("/")[0]} & {*copied}, one
 
 
 def test_every_file_of_the_image_that_is_named_is_copied_to_it():

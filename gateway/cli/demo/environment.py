@@ -1,5 +1,6 @@
 """The demonstration's stage: an operator's folder, members with keys, and the running gateway."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -377,7 +378,8 @@ def run_command(*words: str) -> str:
     return done.stdout
 
 
-_kept: list[socket.socket] = []
+_kept = contextlib.ExitStack()
+atexit.register(_kept.close)
 
 
 def free_ports() -> tuple[int, int]:
@@ -387,7 +389,7 @@ def free_ports() -> tuple[int, int]:
     for listener in (one, other):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
-        _kept.append(listener)
+        _kept.enter_context(listener)
     return one.getsockname()[1], other.getsockname()[1]
 
 
