@@ -11,14 +11,14 @@ from gateway.console.access import Person
 from gateway.evidence.declarations import read_approval_keys
 from gateway.verification import verifier
 from tests.authenticator import Authenticator
-from tests.casework import accepted, case_content, offered
+from tests.casework import accepted, offered
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.exchange.relay.two_gateways import BE_HOTLINE, released, two_gateways
 from tests.founded_gateway import HOTLINE, OFMIN, Founded
 from tests.log_check import check_log
 from tests.ports import ISSUER
 from tests.web.listening import Listening, listening
-from tests.web.test_drafts import KEYS, assurances, at, done
+from tests.web.test_drafts import KEYS, assurances, offered_by_persons
 from tests.web.test_hosted_access import access, signed
 
 
@@ -46,14 +46,7 @@ def recall(gateway: Founded, organisation: str, case: UUID) -> None:
 def recalled(stage: Listening) -> UUID:
     """A handoff that persons in browsers submitted, offered and recalled."""
     gateway, case = stage.gateway, stage.gateway.new_id()
-    intake, hotline = at(gateway, HOTLINE, "intake-1"), at(gateway, HOTLINE, "liaison-1")
-    done(intake, "cases_submit", {"content": case_content(case)})
-    done(at(gateway, HOTLINE, "analyst-1"), "cases_assess", {"confirmed_matches": []}, case=case)
-    done(at(gateway, HOTLINE, "approver-1"), "cases_clear", {}, case=case)
-    to = {"to": {"competence": {"matter": "csam", "territory": "FR"}}, "groups": ["items"]}
-    body = {**to, "handoff": str(gateway.new_id()), "purpose": ["identify_victim"]}
-    _, offer = done(hotline, "cases_offer", body, case=case)
-    handoff = UUID(offer.result["handoff"])
+    handoff = offered_by_persons(gateway, case)
     office = MemberClient(stage, OFMIN)
     office.accept(office.handoff(handoff), "officer-1")
     recall(gateway, HOTLINE, case)

@@ -101,16 +101,20 @@ def test_the_approval_of_a_succession_is_of_each_word_of_its_plan(gateway: Found
     assert {*PLANNED} < made.values.keys()
 
 
-def test_that_a_person_confirmed_an_act_is_told_to_their_own_side_alone(gateway: Founded) -> None:
-    analyst, case = at(gateway, HOTLINE, "intake-1"), gateway.new_id()
-    done(analyst, "cases_submit", {"content": case_content(case)})
-    office, hotline = at(gateway, OFMIN, "officer-1"), at(gateway, HOTLINE, "liaison-1")
+def offered_by_persons(gateway: Founded, case: UUID) -> UUID:
+    """The handoff of a case that persons in browsers submitted, assessed, cleared and offered."""
+    done(at(gateway, HOTLINE, "intake-1"), "cases_submit", {"content": case_content(case)})
     done(at(gateway, HOTLINE, "analyst-1"), "cases_assess", {"confirmed_matches": []}, case=case)
     done(at(gateway, HOTLINE, "approver-1"), "cases_clear", {}, case=case)
     to = {"to": {"competence": {"matter": "csam", "territory": "FR"}}, "groups": ["items"]}
     body = {**to, "handoff": str(gateway.new_id()), "purpose": ["identify_victim"]}
-    _, offer = done(hotline, "cases_offer", body, case=case)
-    handoff = UUID(offer.result["handoff"])
+    _, offer = done(at(gateway, HOTLINE, "liaison-1"), "cases_offer", body, case=case)
+    return UUID(offer.result["handoff"])
+
+
+def test_that_a_person_confirmed_an_act_is_told_to_their_own_side_alone(gateway: Founded) -> None:
+    handoff = offered_by_persons(gateway, gateway.new_id())
+    office, hotline = at(gateway, OFMIN, "officer-1"), at(gateway, HOTLINE, "liaison-1")
     acceptance = prepared(office, handoff, "k1")
     office.write(
         "handoffs_accept",
